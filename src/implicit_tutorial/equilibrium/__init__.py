@@ -1,0 +1,40 @@
+"""One fixed point: solvers, their result, exact gradients, certificates, counting."""
+
+from implicit_tutorial.equilibrium.certificates import (
+    CONDITIONS,
+    Certificate,
+    Condition,
+    certify,
+    monotone_constant,
+    perron_root,
+    spectral_norm,
+    spectral_radius,
+)
+from implicit_tutorial.equilibrium.counting import EquilibriumCount, PMatrix, count_equilibria, is_p_matrix
+from implicit_tutorial.equilibrium.newton import Newton
+from implicit_tutorial.equilibrium.picard import Picard
+from implicit_tutorial.equilibrium.solution import AdjointSolution, EquilibriumError, Solution, Status
+from implicit_tutorial.equilibrium.solve import adjoint, solve
+
+__all__ = [
+    "CONDITIONS",
+    "AdjointSolution",
+    "Certificate",
+    "Condition",
+    "EquilibriumCount",
+    "EquilibriumError",
+    "Newton",
+    "PMatrix",
+    "Picard",
+    "Solution",
+    "Status",
+    "adjoint",
+    "certify",
+    "count_equilibria",
+    "is_p_matrix",
+    "monotone_constant",
+    "perron_root",
+    "solve",
+    "spectral_norm",
+    "spectral_radius",
+]

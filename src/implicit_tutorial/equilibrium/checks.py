@@ -1,0 +1,51 @@
+"""Input checks: a wrong shape is refused by name before anything is computed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_matrix(A: Tensor, name: str = "A") -> None:
+    """Raise unless A is a square floating-point matrix."""
+    if not isinstance(A, Tensor):
+        raise TypeError(f"{name} is a {type(A).__name__}; pass a torch tensor, e.g. torch.as_tensor({name}).")
+    if not A.is_floating_point():
+        raise TypeError(f"{name} has dtype {A.dtype}; pass floating-point values, e.g. {name}.double().")
+    if A.ndim != 2 or A.shape[0] != A.shape[1]:
+        raise ValueError(
+            f"{name} has shape {tuple(A.shape)}; the implicit layer needs a square (m, m) matrix."
+        )
+
+
+def check_rows(x: Tensor, columns: int, name: str, like: Tensor, *, row: str, column: str) -> None:
+    """Raise unless x holds one {row} in each row, with ``columns`` {column}s, in the dtype and on the device of like."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} is a {type(x).__name__}; pass a torch tensor, e.g. torch.as_tensor({name}).")
+    if x.ndim == 1:
+        raise ValueError(
+            f"{name} has shape {tuple(x.shape)}; it must be 2-D, one {row} a row. For a single {row} pass {name}[None, :]."
+        )
+    if x.ndim != 2:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; it must be 2-D, one {row} a row.")
+    if x.shape[1] != columns:
+        hint = f" It looks transposed: pass {name}.T." if x.shape[0] == columns else ""
+        raise ValueError(
+            f"{name} has shape {tuple(x.shape)}; each row must hold {columns} entries, one for each {column}.{hint}"
+        )
+    if x.dtype != like.dtype or x.device != like.device:
+        raise TypeError(
+            f"{name} is {x.dtype} on {x.device}, but {like.dtype} on {like.device} is expected; "
+            f"convert it with {name}.to(…)."
+        )
+
+
+def check_finite(**tensors: Tensor | None) -> None:
+    """Raise naming the first tensor that holds an infinity or a NaN, and the row where it is."""
+    for name, x in tensors.items():
+        if x is None or bool(torch.isfinite(x).all()):
+            continue
+        row = int(torch.nonzero(~torch.isfinite(x))[0, 0])
+        raise ValueError(
+            f"{name} holds a non-finite value, first in row {row}; clean the data or lower the scales."
+        )

@@ -1,0 +1,154 @@
+"""The exact answer for small widths: P-matrices, and every equilibrium there is (C4)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import linprog
+from torch import Tensor
+
+from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, check_rows
+
+_LARGEST_WIDTH = 20
+_BATCH_ENTRIES = 1 << 22
+
+
+@dataclass(frozen=True)
+class PMatrix:
+    """Whether all principal minors are positive; true in a boolean context exactly then."""
+
+    smallest_pivot: float
+    """Smallest pivot m(S ∪ {k}) / m(S) over the ratios of nested principal minors m; positive iff a P-matrix."""
+
+    def __bool__(self) -> bool:
+        return self.smallest_pivot > 0
+
+
+def is_p_matrix(M: Tensor) -> PMatrix:
+    """Decide whether every principal minor of M is positive, by Schur complements in O(2^m) (Tsatsomeros & Li 2000).
+
+    M is a P-matrix iff M₁₁ > 0 and both M without its first unit and the Schur complement M / M₁₁ are. Level k of that
+    recursion is one batch of 2^k matrices of width m − k.
+
+    Raises:
+        ValueError: M is wider than 20, not square, or not finite.
+    """
+    check_matrix(M, "M")
+    check_finite(M=M)
+    _check_width(M.shape[0])
+    level = M.detach().to(torch.float64)[None]
+    smallest = math.inf
+    while level.shape[-1] > 0:
+        pivot = level[:, 0, 0]
+        smallest = min(smallest, float(pivot.min()))
+        if smallest <= 0:
+            break
+        rest = level[:, 1:, 1:]
+        level = torch.cat([rest, rest - level[:, 1:, :1] * level[:, :1, 1:] / pivot[:, None, None]])
+    return PMatrix(smallest)
+
+
+@dataclass(frozen=True)
+class EquilibriumCount:
+    """All solutions of z = relu(Az + b), for each row of b."""
+
+    counts: Tensor
+    """(n,) how many, float64; infinity for a continuum."""
+    solutions: list[Tensor]
+    """For each sample a (count, m) tensor of its isolated equilibria."""
+
+    def tally(self) -> dict[float, int]:
+        """How many samples have 0, 1, 2, … solutions."""
+        values, numbers = torch.unique(self.counts, return_counts=True)
+        return {float(v): int(k) for v, k in zip(values, numbers, strict=True)}
+
+
+def count_equilibria(A: Tensor, b: Tensor) -> EquilibriumCount:
+    """Find every equilibrium of z = relu(Az + b) by trying all 2^m activation patterns (C4).
+
+    For each pattern S it solves (I − A_SS) z_S = b_S and keeps z when z_S > 0 and Az + b ≤ 0 off S. A pattern with a
+    singular I − A_SS may carry a continuum; linear programs over its closed cell decide that.
+
+    Args:
+        A: (m, m) implicit-layer matrix, m ≤ 20.
+        b: (n, m) injections.
+
+    Raises:
+        ValueError, TypeError: wrong shapes, non-finite entries, or m > 20.
+    """
+    check_matrix(A)
+    m = A.shape[0]
+    _check_width(m)
+    check_rows(b, m, "b", A, row="injection", column="unit")
+    check_finite(A=A, b=b)
+    A, b = A.detach().to(torch.float64), b.detach().to(torch.float64)
+    n = b.shape[0]
+    found: list[list[Tensor]] = [[] for _ in range(n)]
+    continuum = torch.zeros(n, dtype=torch.bool)
+    bits = 2 ** torch.arange(m, device=A.device)
+    eye = torch.eye(m, dtype=A.dtype, device=A.device)
+    chunk = max(1, _BATCH_ENTRIES // (m * max(m, n)))
+    for first in range(0, 2**m, chunk):
+        codes = torch.arange(first, min(first + chunk, 2**m), device=A.device)
+        D = ((codes[:, None] & bits) > 0).to(A.dtype)
+        system = eye - D[:, :, None] * A
+        rhs = D[:, :, None] * b.T
+        lu, pivots, info = torch.linalg.lu_factor_ex(system)
+        # A pivot at rounding level is a singular block met in floating point.
+        diagonal = lu.diagonal(dim1=-2, dim2=-1).abs().amin(dim=1)
+        scale = system.abs().sum(dim=2).amax(dim=1)
+        singular = (info != 0) | (diagonal <= m * torch.finfo(A.dtype).eps * scale)
+        regular = torch.nonzero(~singular).flatten()
+        z = torch.linalg.lu_solve(lu[regular], pivots[regular], rhs[regular]).mT
+        h = z @ A.T + b
+        on = D[regular].bool()[:, None, :]
+        fits = torch.where(on, z > 0, h <= 0).all(dim=2)
+        for pattern, sample in torch.nonzero(fits).tolist():
+            found[sample].append(z[pattern, sample])
+        for pattern in torch.nonzero(singular).flatten().tolist():
+            for sample in range(n):
+                segment = _singular_cell(A, b[sample], D[pattern].bool())
+                if segment is None:
+                    continue
+                low, high = segment
+                if np.abs(high - low).max() > 1e-9 * (1 + np.abs(low).max()):
+                    continuum[sample] = True
+                elif (low[D[pattern].bool().cpu().numpy()] > 0).all():
+                    found[sample].append(torch.as_tensor(low, dtype=A.dtype, device=A.device))
+    solutions = [torch.stack(zs) if zs else A.new_empty((0, m)) for zs in found]
+    counts = torch.tensor([math.inf if c else len(s) for c, s in zip(continuum, solutions, strict=True)])
+    return EquilibriumCount(counts.to(torch.float64), solutions)
+
+
+def _singular_cell(A: Tensor, b: Tensor, on: Tensor) -> tuple[np.ndarray, np.ndarray] | None:
+    """Two extreme points of the closed cell {(I − A_SS) z_S = b_S, z_S ≥ 0, Az + b ≤ 0 off S}, None if it is empty."""
+    A_, b_, S = A.cpu().numpy(), b.cpu().numpy(), on.cpu().numpy()
+    k = int(S.sum())
+    direction = np.random.default_rng(0).standard_normal(k)
+    constraints = {
+        "A_eq": np.eye(k) - A_[np.ix_(S, S)],
+        "b_eq": b_[S],
+        "A_ub": A_[np.ix_(~S, S)] if (~S).any() else None,
+        "b_ub": -b_[~S] if (~S).any() else None,
+        "bounds": (0, 1e6 * (1 + np.abs(b_).max())),
+    }
+    ends = []
+    for sign in (1, -1):
+        program = linprog(sign * direction, **constraints)
+        if program.status != 0:
+            return None
+        z = np.zeros(len(S))
+        z[S] = program.x
+        ends.append(z)
+    return ends[0], ends[1]
+
+
+def _check_width(m: int) -> None:
+    if m > _LARGEST_WIDTH:
+        raise ValueError(
+            f"width {m} means 2^{m} activation patterns; enumeration is offered up to m = {_LARGEST_WIDTH}. "
+            "For wider networks use certify(A)."
+        )

@@ -1,0 +1,143 @@
+"""The two fixed-point problems of the book, forward and adjoint, and the solvers' common ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from implicit_tutorial.equilibrium.solution import SolverResult, Status
+
+#: An iteration whose residual has grown by this factor is called divergent. Non-normal matrices have
+#: transients, but with entries of order one they stay many orders of magnitude below it.
+DIVERGENCE_FACTOR = 1e10
+
+
+class Problem(NamedTuple):
+    """z = relu(Mz + b) when ``mask`` is None, else the linear z = mask ∘ (Mz + b), for each row of b.
+
+    The forward pass is ``Problem(A, b)``; the adjoint u = D(Aᵀu + g) is ``Problem(A.T, g, D)``.
+    """
+
+    M: Tensor
+    b: Tensor
+    mask: Tensor | None = None
+
+    def preactivation(self, z: Tensor, rows: Tensor | None = None) -> Tensor:
+        b = self.b if rows is None else self.b[rows]
+        return torch.addmm(b, z, self.M.T)
+
+    def activate(self, h: Tensor, rows: Tensor | None = None) -> Tensor:
+        if self.mask is None:
+            return torch.relu(h)
+        return h * (self.mask if rows is None else self.mask[rows])
+
+    def __call__(self, z: Tensor, rows: Tensor | None = None) -> Tensor:
+        """One sweep: the map applied to the given rows."""
+        return self.activate(self.preactivation(z, rows), rows)
+
+    def start(self, z0: Tensor | None) -> Tensor:
+        return torch.zeros_like(self.b) if z0 is None else z0.clone()
+
+
+class Solver(Protocol):
+    """Anything with tolerances and a ``run``; all solvers are frozen dataclasses."""
+
+    rtol: float | None
+    atol: float
+    max_steps: int
+
+    def run(self, problem: Problem, z0: Tensor | None) -> SolverResult: ...
+
+
+def relative_tolerance(rtol: float | None, dtype: torch.dtype) -> float:
+    """The solver's ``rtol``, or 1e-10 in float64 and 1e-5 in float32; refuses one that rounding cannot reach."""
+    eps = torch.finfo(dtype).eps
+    if rtol is None:
+        return 1e-10 if eps < 1e-12 else 1e-5
+    if not 10 * eps <= rtol < 1:
+        raise ValueError(
+            f"rtol={rtol:g} cannot be used in {dtype}: it must be below 1 and at least {10 * eps:.1e}, ten times "
+            "the rounding unit. Loosen rtol or compute in float64."
+        )
+    return rtol
+
+
+class Tracker:
+    """Book-keeping per sample: freezes each row the moment it converges, so that no row waits for another."""
+
+    def __init__(self, problem: Problem, z: Tensor, solver: Solver) -> None:
+        n = z.shape[0]
+        self.rtol = relative_tolerance(solver.rtol, z.dtype)
+        self.atol = solver.atol
+        self.z = z.clone()
+        self.steps = torch.zeros(n, dtype=torch.int64, device=z.device)
+        self.residual = torch.full((n,), torch.inf, dtype=z.dtype, device=z.device)
+        self.status = torch.full((n,), Status.STEP_LIMIT, dtype=torch.int8, device=z.device)
+        self.rows = torch.arange(n, device=z.device)
+        self.first = torch.zeros(n, dtype=z.dtype, device=z.device)
+        self.step = 0
+
+    @property
+    def active(self) -> bool:
+        return self.rows.numel() > 0
+
+    def observe(self, z: Tensor, fz: Tensor) -> Tensor | None:
+        """Record state z and its image for the active rows; return the mask of rows that go on, None if all do."""
+        self.step += 1
+        residual = torch.linalg.vector_norm(fz - z, dim=1)
+        size = torch.linalg.vector_norm(fz, dim=1)
+        if self.step == 1:
+            self.first = torch.maximum(residual, torch.finfo(z.dtype).tiny * torch.ones_like(residual))
+        converged = residual <= self.atol + self.rtol * size
+        overflow = ~torch.isfinite(residual)
+        diverged = residual > DIVERGENCE_FACTOR * self.first[self.rows]
+        stop = converged | overflow | diverged
+        self._last = (z, residual)
+        if not bool(stop.any()):
+            return None
+        status = torch.full_like(self.rows, Status.DIVERGED, dtype=torch.int8)
+        status[overflow] = Status.NON_FINITE
+        status[converged] = Status.CONVERGED
+        return self.retire(stop, status)
+
+    def retire(self, stop: Tensor, status: Tensor) -> Tensor:
+        """Take the rows in ``stop`` out of the iteration with the given status; return the mask that goes on."""
+        z, residual = self._last
+        done = self.rows[stop]
+        self.z[done] = z[stop]
+        self.residual[done] = residual[stop]
+        self.status[done] = status[stop]
+        self.steps[done] = self.step
+        keep = ~stop
+        self.rows = self.rows[keep]
+        self._last = (z[keep], residual[keep])
+        return keep
+
+    def result(self) -> SolverResult:
+        if self.active and self.step:
+            z, residual = self._last
+            self.z[self.rows] = z
+            self.residual[self.rows] = residual
+            self.steps[self.rows] = self.step
+        return SolverResult(z=self.z, steps=self.steps, residual=self.residual, status=self.status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerances:
+    """Stop a sample when ‖map(z) − z‖ ≤ atol + rtol·‖map(z)‖, or after ``max_steps`` sweeps.
+
+    ``rtol=None`` means 1e-10 in float64 and 1e-5 in float32.
+    """
+
+    rtol: float | None = None
+    atol: float = 0.0
+    max_steps: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.max_steps < 1:
+            raise ValueError(f"max_steps={self.max_steps}: a solver needs at least one step.")
+        if self.atol < 0:
+            raise ValueError(f"atol={self.atol}: a tolerance cannot be negative.")

@@ -1,0 +1,97 @@
+"""The two verbs: ``solve`` for the equilibrium, ``adjoint`` for its derivative."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from implicit_tutorial.equilibrium.checks import check_matrix, check_rows
+from implicit_tutorial.equilibrium.gradient import Call, Equilibrium, MaskedSolve
+from implicit_tutorial.equilibrium.picard import Picard
+from implicit_tutorial.equilibrium.problem import Solver
+from implicit_tutorial.equilibrium.solution import AdjointSolution, Solution
+
+
+def solve(
+    A: Tensor,
+    b: Tensor,
+    *,
+    solver: Solver | None = None,
+    z0: Tensor | None = None,
+    u0: Tensor | None = None,
+    adjoint_solver: Solver | None = None,
+    throw: bool = True,
+) -> Solution:
+    """Find z with z = relu(Az + b) for every row of b, with exact implicit gradients in A and b (C1).
+
+    Args:
+        A: (m, m) implicit-layer matrix.
+        b: (n, m) injections, one sample a row. Each sample stops on its own, whatever the others do.
+        solver: how to solve, with its tolerances; ``Picard()`` by default.
+        z0: (n, m) start of the iteration, zero by default. A good one saves sweeps and never changes the tolerance.
+        u0: (n, m) start of the adjoint solve in the backward pass, zero by default.
+        adjoint_solver: solver of the backward pass, ``solver`` by default.
+        throw: raise when a sample does not converge. With ``throw=False`` look at ``status`` before using ``z``.
+
+    Returns:
+        A :class:`Solution`: the state, and per sample the steps, true residual, certified error bound and status.
+
+    Raises:
+        ValueError, TypeError: wrong shape, dtype, device, or a non-finite entry, by name.
+        EquilibriumError: a sample did not converge (here, or in the backward pass).
+    """
+    check_matrix(A)
+    m = A.shape[0]
+    check_rows(b, m, "b", A, row="injection", column="unit")
+    for name, start in (("z0", z0), ("u0", u0)):
+        if start is not None:
+            check_rows(start, m, name, A, row="state", column="unit")
+            if start.shape != b.shape:
+                raise ValueError(
+                    f"{name} has shape {tuple(start.shape)}, but b has {tuple(b.shape)}; give one row a sample."
+                )
+    solver = Picard() if solver is None else solver
+    call = Call(solver, adjoint_solver or solver, _detached(z0), _detached(u0), throw)
+    z = Equilibrium.apply(A, b, call)
+    return Solution(z=z, A=A.detach(), b=b.detach(), solver=solver, **_outcome(call))
+
+
+def adjoint(
+    A: Tensor,
+    z: Tensor,
+    g: Tensor,
+    *,
+    solver: Solver | None = None,
+    u0: Tensor | None = None,
+    throw: bool = True,
+) -> AdjointSolution:
+    """Find u with u = D(Aᵀu + g), D = diag(1[z > 0]), for every row: then ∂(g·z)/∂A = Σ u zᵀ (C1).
+
+    Args:
+        A: (m, m) implicit-layer matrix.
+        z: (n, m) equilibria.
+        g: (n, m) or (m,) derivative of the quantity of interest with respect to z; (m,) is shared by all samples.
+        solver: how to solve; ``Picard()`` by default.
+        u0: (n, m) start of the iteration, zero by default.
+        throw: raise when a sample does not converge.
+
+    Raises:
+        ValueError, TypeError: wrong shape, dtype, device, or a non-finite entry, by name.
+        EquilibriumError: a sample did not converge.
+    """
+    check_matrix(A)
+    m = A.shape[0]
+    check_rows(z, m, "z", A, row="state", column="unit")
+    g = g.expand(z.shape) if g.ndim == 1 and g.shape[0] == m else g
+    check_rows(g, m, "g", A, row="sample", column="unit")
+    solver = Picard() if solver is None else solver
+    call = Call(solver, solver, _detached(u0), throw=throw)
+    u = MaskedSolve.apply(A.T, (z > 0).to(A.dtype), g, call)
+    return AdjointSolution(u=u, **_outcome(call))
+
+
+def _outcome(call: Call) -> dict[str, Tensor]:
+    return {name: getattr(call.result, name) for name in ("steps", "residual", "status")}
+
+
+def _detached(start: Tensor | None) -> Tensor | None:
+    return None if start is None else start.detach()

@@ -1,0 +1,123 @@
+"""The equilibrium network: three random layers, three scales, one fixed point."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from implicit_tutorial.equilibrium.checks import check_finite, check_rows
+from implicit_tutorial.equilibrium.picard import Picard
+from implicit_tutorial.equilibrium.problem import Solver
+from implicit_tutorial.equilibrium.solution import Solution
+from implicit_tutorial.equilibrium.solve import solve
+
+
+class EquilibriumNetwork(nn.Module):
+    """f(x) = κ v·z/√m with z = relu(Az + b), A = σ_A Θ/√m, b = σ_U W x, and Θ, W, v i.i.d. standard Gaussian.
+
+    Args:
+        n_inputs: d, the dimension of an input.
+        width: m, the number of units.
+        implicit_scale: σ_A. Below 1/2 the equilibrium is certified by ‖A‖₂ < 1, below 1/√2 by monotonicity (C5);
+            Picard converges on typical inputs up to √2 (C6).
+        input_scale: σ_U, the scale of the injection.
+        output_scale: κ; a large one makes training lazy (C12, C18).
+        centered: subtract the output at initialization, f − f₀, at the price of a second solve and a copy of Θ, W, v.
+        n_outputs: None for a scalar output of shape (n,); k for k outputs of shape (n, k), v then (m, k).
+        seed: of the generator that draws Θ, W, v, always in float64 on the CPU, so that dtype and device do not
+            change the draw.
+        solver: used by ``net(X)``; ``Picard()`` by default.
+        dtype, device: of the parameters and of everything computed from them.
+
+    Raises:
+        ValueError: a size below one, or a scale that is negative or not finite.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        width: int,
+        *,
+        implicit_scale: float = 0.5,
+        input_scale: float = 1.0,
+        output_scale: float = 1.0,
+        centered: bool = False,
+        n_outputs: int | None = None,
+        seed: int = 0,
+        solver: Solver | None = None,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__()
+        for name, size in (("n_inputs", n_inputs), ("width", width), ("n_outputs", n_outputs)):
+            if size is not None and size < 1:
+                raise ValueError(f"{name}={size}: a network needs at least one.")
+        scales = {"implicit_scale": implicit_scale, "input_scale": input_scale, "output_scale": output_scale}
+        for name, scale in scales.items():
+            if not (math.isfinite(scale) and scale >= 0):
+                raise ValueError(f"{name}={scale}: a scale is a finite number, zero or more.")
+        self.n_inputs, self.width, self.n_outputs, self.seed = n_inputs, width, n_outputs, seed
+        self.implicit_scale, self.input_scale, self.output_scale = implicit_scale, input_scale, output_scale
+        self.centered = centered
+        self.solver: Solver = Picard() if solver is None else solver
+
+        generator = torch.Generator().manual_seed(seed)
+
+        def gaussian(*shape: int) -> nn.Parameter:
+            draw = torch.randn(*shape, generator=generator, dtype=torch.float64)
+            return nn.Parameter(draw.to(dtype=dtype, device=device))
+
+        self.Theta = gaussian(width, width)
+        self.W = gaussian(width, n_inputs)
+        self.v = gaussian(width) if n_outputs is None else gaussian(width, n_outputs)
+        if centered:
+            for name in ("Theta", "W", "v"):
+                self.register_buffer(f"initial_{name}", getattr(self, name).detach().clone())
+
+    @property
+    def A(self) -> Tensor:
+        """(m, m) implicit-layer matrix σ_A Θ/√m."""
+        return self.Theta * (self.implicit_scale / math.sqrt(self.width))
+
+    def injection(self, X: Tensor) -> Tensor:
+        """(n, m) injections b(x) = σ_U W x of inputs X (n, d)."""
+        self._check_inputs(X)
+        return self.input_scale * (X @ self.W.T)
+
+    def equilibrium(
+        self, X: Tensor, *, solver: Solver | None = None, z0: Tensor | None = None, throw: bool = True
+    ) -> Solution:
+        """The equilibria z(x) of inputs X (n, d), with their residuals and certificates; see :func:`solve`."""
+        return solve(self.A, self.injection(X), solver=solver or self.solver, z0=z0, throw=throw)
+
+    def output(self, z: Tensor) -> Tensor:
+        """κ v·z/√m, of shape (n,) or (n, k), for states z (n, m); without centering."""
+        return z @ self.v * (self.output_scale / math.sqrt(self.width))
+
+    def forward(self, X: Tensor) -> Tensor:
+        """f(x) of shape (n,) or (n, k) for inputs X (n, d), differentiable in the layers and in X (C1)."""
+        f = self.output(self.equilibrium(X).z)
+        return f - self.initial_output(X) if self.centered else f
+
+    def initial_output(self, X: Tensor) -> Tensor:
+        """f₀(x), the output at initialization that a centered network subtracts."""
+        if not self.centered:
+            raise ValueError("this network is not centered, so it keeps no copy of its initialization.")
+        scale = 1 / math.sqrt(self.width)
+        A = self.initial_Theta * (self.implicit_scale * scale)
+        z = solve(A, self.input_scale * (X @ self.initial_W.T), solver=self.solver).z
+        return z @ self.initial_v * (self.output_scale * scale)
+
+    def extra_repr(self) -> str:
+        return (
+            f"n_inputs={self.n_inputs}, width={self.width}, implicit_scale={self.implicit_scale:g}, "
+            f"input_scale={self.input_scale:g}, output_scale={self.output_scale:g}, centered={self.centered}"
+        )
+
+    def _check_inputs(self, X: Tensor) -> None:
+        check_rows(X, self.n_inputs, "X", self.W, row="input", column="input dimension")
+        # Inside torch.func transforms values cannot be looked at; there the solver refuses the injection instead.
+        if not torch._C._functorch.is_functorch_wrapped_tensor(X):
+            check_finite(X=X)
