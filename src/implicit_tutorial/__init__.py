@@ -4,6 +4,7 @@
 >>> net = it.EquilibriumNetwork(n_inputs=3, width=64, implicit_scale=0.5)
 """
 
+from implicit_tutorial import data
 from implicit_tutorial.claims import verify
 from implicit_tutorial.equilibrium import (
     EquilibriumError,
@@ -31,6 +32,7 @@ __all__ = [
     "adjoint",
     "certify",
     "count_equilibria",
+    "data",
     "is_p_matrix",
     "solve",
     "verify",

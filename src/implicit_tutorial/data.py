@@ -1,0 +1,143 @@
+"""Inputs on the unit sphere and the targets that the book learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def sphere(n_samples: int, n_inputs: int, *, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """(n, d) points drawn uniformly from the unit sphere of R^d; ‖x_i‖ = 1, almost surely no two parallel."""
+    generator = torch.Generator().manual_seed(seed)
+    X = torch.randn(n_samples, n_inputs, generator=generator, dtype=torch.float64)
+    return (X / torch.linalg.vector_norm(X, dim=1, keepdim=True)).to(dtype)
+
+
+def circle(angles: Tensor) -> Tensor:
+    """(n, 2) points (cos φ, sin φ) for angles φ in radians: inputs whose whole function can be drawn."""
+    return torch.stack([torch.cos(angles), torch.sin(angles)], dim=1)
+
+
+def _direction(n_inputs: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    beta = torch.randn(n_inputs, generator=generator, dtype=torch.float64)
+    return beta / torch.linalg.vector_norm(beta)
+
+
+def _along(X: Tensor, seed: int) -> Tensor:
+    """s = √d β·x for a fixed unit β: mean 0 and variance 1 over the sphere."""
+    d = X.shape[1]
+    return math.sqrt(d) * (X @ _direction(d, seed).to(X))
+
+
+def linear(X: Tensor, *, seed: int = 0) -> Tensor:
+    """y = s with s = √d β·x and β a unit vector drawn from ``seed``."""
+    return _along(X, seed)
+
+
+def linear_quadratic(X: Tensor, *, seed: int = 0) -> Tensor:
+    """y = s + ½(s² − 1): the target of C16."""
+    s = _along(X, seed)
+    return s + (s**2 - 1) / 2
+
+
+def harmonic(X: Tensor, *, degree: int, seed: int = 0) -> Tensor:
+    """The spherical harmonic of the given degree that is symmetric about β (a Gegenbauer polynomial in β·x), with y(β) = √d."""
+    d = X.shape[1]
+    t = X @ _direction(d, seed).to(X)
+    previous, current = torch.ones_like(t), t
+    if degree == 0:
+        current = previous
+    for k in range(1, degree):
+        # Recurrence of the Gegenbauer polynomials normalised to one at t = 1 (Legendre's for d = 3, Chebyshev's for d = 2).
+        previous, current = current, ((2 * k + d - 2) * t * current - k * previous) / (k + d - 2)
+    return math.sqrt(d) * current
+
+
+def relu_teacher(X: Tensor, *, width: int = 8, seed: int = 0) -> Tensor:
+    """y = Σ_k c_k relu(w_k·x) √(2d)/√K with K = ``width`` random units."""
+    d = X.shape[1]
+    generator = torch.Generator().manual_seed(seed)
+    w = torch.randn(width, d, generator=generator, dtype=torch.float64)
+    c = torch.randn(width, generator=generator, dtype=torch.float64)
+    w = w / torch.linalg.vector_norm(w, dim=1, keepdim=True)
+    return torch.relu(X @ w.to(X).T) @ c.to(X) * math.sqrt(2 * d / width)
+
+
+def noise(X: Tensor, *, seed: int = 0) -> Tensor:
+    """y ∼ N(0, 1), independent of x: nothing can be learned, and a bound must say so."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(X.shape[0], generator=generator, dtype=torch.float64).to(X)
+
+
+#: Targets by the name used in tables and sweeps; each maps (X, seed=…) to (n,) labels.
+TARGETS: dict[str, Callable[..., Tensor]] = {
+    "linear": linear,
+    "linear + quadratic": linear_quadratic,
+    "ReLU teacher": relu_teacher,
+    "noise": noise,
+}
+
+
+@dataclass(frozen=True)
+class Digits:
+    """scikit-learn's 8×8 handwritten digits, split at random into training and test images."""
+
+    X: Tensor
+    """(n, 64) training images, centred and normalised to ‖x‖ = 1."""
+    y: Tensor
+    """(n,) ±1 for ``parity``; (n, 10) ±1, one column a digit, for ``one_vs_rest``."""
+    X_test: Tensor
+    y_test: Tensor
+    labels: Tensor
+    """(n,) the digits 0 … 9 of the training images."""
+    labels_test: Tensor
+    images: np.ndarray
+    """(n, 8, 8) the training images as they are, 0 … 16."""
+
+
+def digits(
+    task: str = "parity",
+    *,
+    n_train: int = 1000,
+    n_test: int | None = None,
+    seed: int = 0,
+    dtype=torch.float64,
+) -> Digits:
+    """The UCI digits that ship with scikit-learn (1797 images) as a regression problem on the unit sphere.
+
+    Args:
+        task: ``"parity"`` (+1 for even digits, −1 for odd ones) or ``"one_vs_rest"`` (ten outputs).
+        n_train, n_test: sizes of the split; the rest of the images by default for the test.
+        seed: of the permutation that splits.
+
+    Raises:
+        ValueError: unknown task, or more images asked for than there are.
+    """
+    from sklearn.datasets import load_digits  # a second to import; nothing else here needs it
+
+    if task not in ("parity", "one_vs_rest"):
+        raise ValueError(f"task={task!r}; choose 'parity' or 'one_vs_rest'.")
+    bunch = load_digits()
+    total = len(bunch.target)
+    n_test = total - n_train if n_test is None else n_test
+    if not (n_train > 0 and n_test >= 0 and n_train + n_test <= total):
+        raise ValueError(
+            f"n_train={n_train} and n_test={n_test} do not fit into the {total} images there are."
+        )
+    order = np.random.default_rng(seed).permutation(total)
+    train, test = order[:n_train], order[n_train : n_train + n_test]
+    X = torch.as_tensor(bunch.data - bunch.data[train].mean(axis=0))
+    X = X / torch.linalg.vector_norm(X, dim=1, keepdim=True)
+    labels = torch.as_tensor(bunch.target)
+    if task == "parity":
+        y = 1.0 - 2.0 * (labels % 2)
+    else:
+        y = 2.0 * torch.nn.functional.one_hot(labels, 10) - 1.0
+    X, y = X.to(dtype), y.to(dtype)
+    return Digits(X[train], y[train], X[test], y[test], labels[train], labels[test], bunch.images[train])
