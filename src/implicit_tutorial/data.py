@@ -47,16 +47,16 @@ def linear_quadratic(X: Tensor, *, seed: int = 0) -> Tensor:
 
 
 def harmonic(X: Tensor, *, degree: int, seed: int = 0) -> Tensor:
-    """The spherical harmonic of the given degree that is symmetric about β (a Gegenbauer polynomial in β·x), with y(β) = √d."""
+    """The spherical harmonic of the given degree that is symmetric about β, scaled to variance 1 over the sphere."""
     d = X.shape[1]
     t = X @ _direction(d, seed).to(X)
-    previous, current = torch.ones_like(t), t
-    if degree == 0:
-        current = previous
+    previous, current = torch.ones_like(t), (t if degree else torch.ones_like(t))
     for k in range(1, degree):
-        # Recurrence of the Gegenbauer polynomials normalised to one at t = 1 (Legendre's for d = 3, Chebyshev's for d = 2).
+        # Gegenbauer polynomials, one at t = 1 (Legendre's for d = 3, Chebyshev's for d = 2).
         previous, current = current, ((2 * k + d - 2) * t * current - k * previous) / (k + d - 2)
-    return math.sqrt(d) * current
+    # The mean square of that polynomial is 1 / dimension of the harmonics of this degree.
+    dimension = math.comb(degree + d - 1, d - 1) - (math.comb(degree + d - 3, d - 1) if degree >= 2 else 0)
+    return math.sqrt(dimension) * current
 
 
 def relu_teacher(X: Tensor, *, width: int = 8, seed: int = 0) -> Tensor:
