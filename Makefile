@@ -1,0 +1,65 @@
+# Two commands matter: `make book` and `make test`. Each does its own set-up.
+SHELL  := bash
+PYTHON ?= python3
+VENV   ?= .venv
+TORCH  ?= cpu
+PY     := $(VENV)/bin/python
+
+# One thread gives the same floats everywhere and lets two processes share two cores.
+export OMP_NUM_THREADS ?= 1
+export IMPLICIT_TUTORIAL_LIVE ?= 0
+export PYTHONDONTWRITEBYTECODE ?=
+# Debugger start-up notes of the notebook kernels are not ours to print.
+export PYDEVD_DISABLE_FILE_VALIDATION = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help book test serve notebooks lint format clean setup
+.DELETE_ON_ERROR:
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
+	@echo
+	@echo "  TORCH=gpu make book   takes the CUDA build of PyTorch (several gigabytes) instead of the CPU one"
+
+book: setup  ## build the book into _build/html (executes the notebooks; warnings are errors)
+	@$(PY) tools/build_book.py
+
+test: setup  ## everything CI runs: lint, unit tests, notebooks against their stored outputs, browser, Lab, Binder
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@$(PY) tools/build_book.py
+	@$(PY) tools/run_tests.py
+
+serve: book  ## build, then serve the book on http://127.0.0.1:8000
+	@$(PY) -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+notebooks: setup  ## re-execute every notebook and store its outputs
+	@$(PY) tools/execute_notebooks.py
+
+lint: setup  ## ruff: rules and formatting
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+format: setup  ## let ruff mend what it can
+	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
+
+clean:  ## remove what was built (the environment stays; delete .venv to start over)
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+
+# ---- set-up: three stamps, each redone only when what it stands for has changed ----
+setup: $(VENV)/.stamp-package
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.stamp-torch-$(TORCH): tools/install_torch.py | $(PY)
+	@$(PY) tools/install_torch.py $(TORCH)
+	@rm -f $(VENV)/.stamp-torch-* && touch $@
+
+$(VENV)/.stamp-requirements: requirements.txt $(VENV)/.stamp-torch-$(TORCH)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.stamp-package: pyproject.toml $(VENV)/.stamp-requirements
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

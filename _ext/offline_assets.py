@@ -1,0 +1,71 @@
+"""Sphinx extension: every built page asks nothing of any server but its own.
+
+MathJax and plotly.js are copied from installed Python packages, the explorer's script and style come from the
+package itself, and what the theme and the notebook reader would fetch from elsewhere is taken out.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+MATHJAX_FONTS = "output/chtml/fonts/woff-v2"
+
+
+def package_folder(name: str) -> Path:
+    """Where a package lies, without importing it (one of them has a name that cannot be imported)."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError(f"the package {name} is not installed; `make book` sets everything up")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def add_explorer_files(app: Sphinx, config: Config) -> None:
+    """Serve explorer.js and explorer.css out of the package: one copy, whatever the page."""
+    config.html_static_path.append(str(package_folder("implicit_tutorial") / "explorer" / "static"))
+
+
+def copy_vendor(app: Sphinx, exception: Exception | None) -> None:
+    """Put MathJax (with its fonts) and plotly.js beside the pages.
+
+    They must not lie in the root's _static folder: Jupyter Book links every script there from every page.
+    """
+    if exception is not None or app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    mathjax = package_folder("sphinx-mathjax-offline") / "static" / "mathjax"
+    (static / "mathjax").mkdir(parents=True, exist_ok=True)
+    shutil.copy(mathjax / "tex-chtml.js", static / "mathjax")
+    shutil.copytree(mathjax / MATHJAX_FONTS, static / "mathjax" / MATHJAX_FONTS, dirs_exist_ok=True)
+    shutil.copy(package_folder("plotly") / "package_data" / "plotly.min.js", static)
+
+
+def drop_widget_state(app: Sphinx, doctree: object) -> None:
+    """A widget's saved state is megabytes per figure and useless without a kernel; the page has its own sliders."""
+    metadata = getattr(app.env, "nb_metadata", {})
+    metadata.get(app.env.docname, {}).pop("js_files", None)
+
+
+def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
+    """Jupyter Book links thebe twice on every page (a script error) and thebe itself needs a network."""
+
+    def is_thebe(script: object) -> bool:
+        body = str(getattr(script, "attributes", {}).get("body", ""))
+        return "THEBE" in body or "sphinx-thebe" in str(getattr(script, "filename", script))
+
+    for files in (context["script_files"], context["css_files"]):
+        files[:] = [file for file in files if not is_thebe(file)]
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("config-inited", add_explorer_files)
+    app.connect("doctree-read", drop_widget_state)
+    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("build-finished", copy_vendor)
+    app.add_css_file("explorer.css")
+    app.add_js_file("explorer.js", loading_method="defer")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,137 @@
+"""Sphinx extension: the buttons of a page point to the repository that this clone came from.
+
+The address is read from the git remote `origin`, whatever its form. A clone with no remote, or one whose remote
+is a folder, gets no such buttons: a link that leads nowhere is worse than none.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+BINDER = "https://mybinder.org/v2"
+ICONS = {"github.com": "fab fa-github", "gitlab.com": "fab fa-gitlab", "bitbucket.org": "fab fa-bitbucket"}
+SCP_FORM = re.compile(r"^(?:[\w.-]+@)?(?P<host>[\w.-]+\.[a-z]{2,}):(?!//)(?P<path>[^\\]+)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A hosted repository: `https://{host}/{path}`."""
+
+    host: str
+    path: str
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.host}/{self.path}"
+
+    @property
+    def icon(self) -> str:
+        return ICONS.get(self.host, "fas fa-code-branch")
+
+    def binder(self, ref: str, document: str) -> str | None:
+        """Where Binder opens `document` in JupyterLab; None for a host that Binder has no short form for."""
+        if self.host == "github.com":
+            where = f"gh/{self.path}"
+        elif self.host == "gitlab.com":
+            where = f"gl/{quote(self.path, safe='')}"
+        else:
+            return None
+        return f"{BINDER}/{where}/{quote(ref, safe='')}?urlpath=lab/tree/{quote(document)}"
+
+    def archive(self, ref: str) -> str | None:
+        """The whole repository as one zip file, where the host's address for it is known."""
+        if self.host == "github.com":
+            return f"{self.url}/archive/{quote(ref)}.zip"
+        if self.host == "gitlab.com":
+            return (
+                f"{self.url}/-/archive/{quote(ref)}/{self.path.rsplit('/', 1)[-1]}-{quote(ref, safe='')}.zip"
+            )
+        return None
+
+
+def parse_remote(remote: str) -> Repository | None:
+    """Read a git remote: https, http, ssh, git and scp-like forms; user names, passwords and ports are dropped."""
+    remote = remote.strip()
+    if scp := SCP_FORM.match(remote):
+        host, path = scp["host"], scp["path"]
+    else:
+        parts = urlsplit(remote)
+        if parts.scheme not in ("https", "http", "ssh", "git", "git+ssh") or not parts.hostname:
+            return None
+        host, path = parts.hostname, parts.path
+    path = path.strip("/").removesuffix(".git").strip("/")
+    return Repository(host.lower(), path) if path.count("/") >= 1 else None
+
+
+def _git(folder: str, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def find_repository(folder: str) -> tuple[Repository | None, str]:
+    """The repository behind `origin` and the branch checked out (HEAD, the default branch, when detached)."""
+    return parse_remote(_git(folder, "remote", "get-url", "origin")), (
+        _git(folder, "symbolic-ref", "--short", "-q", "HEAD") or "HEAD"
+    )
+
+
+def read_remote(app: Sphinx, config: Config) -> None:
+    app.repository, app.repository_ref = find_repository(app.confdir)
+    config.html_theme_options["use_download_button"] = app.repository is not None
+
+
+def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
+    """Binder for notebooks, the whole repository among the downloads, and the repository itself."""
+    repository, ref = app.repository, app.repository_ref
+    if repository is None or doctree is None:
+        return
+    buttons = context["header_buttons"]
+    suffix = context.get("page_source_suffix", "")
+    if suffix == ".ipynb" and (url := repository.binder(ref, pagename + suffix)):
+        buttons.insert(
+            0,
+            {
+                "type": "link",
+                "url": url,
+                "tooltip": "Run this chapter on Binder",
+                "icon": "fas fa-rocket",
+                "label": "launch-binder",
+            },
+        )
+    if archive := repository.archive(ref):
+        for group in buttons:
+            if group.get("label") == "download-buttons":
+                group["buttons"].append(
+                    {
+                        "type": "link",
+                        "url": archive,
+                        "text": "all (.zip)",
+                        "tooltip": "Download the whole repository",
+                        "icon": "fas fa-file-archive",
+                        "label": "download-repository-button",
+                    }
+                )
+    buttons.append(
+        {
+            "type": "link",
+            "url": repository.url,
+            "tooltip": "Source repository",
+            "icon": repository.icon,
+            "label": "source-repository-button",
+        }
+    )
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("config-inited", read_remote)
+    app.connect("html-page-context", add_buttons, priority=600)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

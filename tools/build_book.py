@@ -1,0 +1,105 @@
+"""Build the book: throw away what is stale, run Jupyter Book with warnings as errors, check the pages.
+
+Jupyter Book's cache of executed notebooks looks at the notebooks only. Here the outputs also depend on the
+library, so what they were made from is fingerprinted, and a change clears them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# What the outputs of a notebook depend on, what the look of every page depends on, and the pages themselves.
+CODE = (
+    "src/**/*.py",
+    "src/**/*.json",
+    "src/**/*.csv",
+    "src/**/*.parquet",
+    "results/**/*",
+    "requirements.txt",
+)
+FRAME = (
+    "src/**/*.js",
+    "src/**/*.css",
+    "_ext/*.py",
+    "_static/*",
+    "_config.yml",
+    "_toc.yml",
+    "tools/build_book.py",
+)
+PAGES = ("book/**/*", "notebooks/*.ipynb", "tools/check_book.py")
+
+
+def fingerprint(root: Path, patterns: Iterable[str], extra: str = "") -> str:
+    """One hash for the names and contents of all files that match."""
+    digest = hashlib.sha256(extra.encode())
+    for path in sorted({p for pattern in patterns for p in root.glob(pattern) if p.is_file()}):
+        if not {"__pycache__", ".ipynb_checkpoints"}.intersection(path.parts):
+            digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def current_state(root: Path) -> dict[str, str]:
+    git = subprocess.run(
+        ["git", "-C", str(root), "remote", "get-url", "origin"], capture_output=True, text=True
+    )
+    return {
+        "code": fingerprint(root, CODE),
+        "frame": fingerprint(root, FRAME, extra=git.stdout),
+        "pages": fingerprint(root, PAGES),
+    }
+
+
+def stale_folders(old: dict[str, str], new: dict[str, str]) -> list[str]:
+    """Which folders of _build no longer tell the truth."""
+    if old.get("code") != new["code"]:
+        return [".jupyter_cache", "jupyter_execute", ".doctrees", "html"]
+    if old.get("frame") != new["frame"]:
+        return [".doctrees", "html"]
+    return []
+
+
+def main(root: Path = ROOT) -> int:
+    build = root / "_build"
+    record = build / "fingerprint.json"
+    index = build / "html" / "index.html"
+    old = json.loads(record.read_text()) if record.exists() else {}
+    new = current_state(root)
+    if old == new and index.exists():
+        print(f"The book is up to date. Open:\n  {index}")
+        return 0
+    for name in stale_folders(old, new):
+        shutil.rmtree(build / name, ignore_errors=True)
+    record.unlink(missing_ok=True)  # an interrupted or failed build is never taken for a finished one
+
+    start = time.monotonic()
+    bin_folder = Path(sys.executable).parent
+    environment = os.environ | {
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",  # so that the kernel is this environment's
+        "IMPLICIT_TUTORIAL_LIVE": "0",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [str(bin_folder / "jupyter-book"), "build", str(root), "-W", "-n", "--keep-going"]
+    built = subprocess.run(command, cwd=root, env=environment)
+    if built.returncode == 0:
+        built = subprocess.run([sys.executable, str(root / "tools" / "check_book.py"), str(root)])
+    if built.returncode:
+        print(
+            "\nThe book was not built. Each WARNING or ERROR above names the page and what is wrong with it."
+        )
+        return 1
+    record.write_text(json.dumps(new))
+    print(f"\nBuilt in {time.monotonic() - start:.0f} s. Open:\n  {index}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
