@@ -18,6 +18,7 @@ from implicit_tutorial.equilibrium import (
     is_p_matrix,
     solve,
 )
+from implicit_tutorial.generalization import sweep
 from implicit_tutorial.network import EquilibriumNetwork
 
 __version__ = "0.1.0"
@@ -35,5 +36,6 @@ __all__ = [
     "data",
     "is_p_matrix",
     "solve",
+    "sweep",
     "verify",
 ]
