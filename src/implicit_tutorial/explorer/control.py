@@ -1,0 +1,80 @@
+"""A handle the reader can move: a name, the values it takes, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+Value = float | int | str
+
+
+@dataclass(frozen=True)
+class Control:
+    """One argument of `draw` and the values it may take.
+
+    Numbers become a range slider, strings a drop-down list.
+
+    Arguments:
+        name: the argument of `draw`; also its key in the page's address.
+        values: the values in the order of the slider; all numbers or all strings, no two equal.
+        start: the value shown first; the first value if omitted. It must be one of `values`.
+        label: what the reader sees; `name` with spaces if omitted.
+        fmt: a format specification such as ".2f", or a function from value to text.
+
+    Raises:
+        ValueError: for a name that is no identifier; no, equal or mixed values; a start not among them.
+    """
+
+    name: str
+    values: Sequence[Value]
+    start: Value | None = None
+    label: str | None = None
+    fmt: str | Callable[[Value], str] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(f"Control name {self.name!r} cannot be an argument; use letters, digits and _.")
+        values = tuple(v.item() if hasattr(v, "item") else v for v in self.values)
+        if not values:
+            raise ValueError(f"Control {self.name!r} has no values; give at least one.")
+        if len({isinstance(v, str) for v in values}) > 1:
+            raise ValueError(f"Control {self.name!r} mixes numbers and strings; use one kind.")
+        if len(set(values)) < len(values):
+            raise ValueError(f"Control {self.name!r} lists a value twice: {list(values)}.")
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "start", values[0] if self.start is None else self._nearest(self.start))
+        if self.label is None:
+            object.__setattr__(self, "label", self.name.replace("_", " "))
+
+    def _nearest(self, start: Value) -> Value:
+        """The listed value that `start` stands for: 0.3 means the 0.30000000000000004 of a linspace."""
+        if start in self.values:
+            return start
+        if not self.is_choice and not isinstance(start, str):
+            close = min(self.values, key=lambda v: abs(v - start))
+            if abs(close - start) <= 1e-9 * max(abs(v) for v in self.values):
+                return close
+        raise ValueError(
+            f"Control {self.name!r} starts at {start!r}, which is not one of its values {list(self.values)}."
+        )
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether the values are strings."""
+        return isinstance(self.values[0], str)
+
+    @property
+    def start_index(self) -> int:
+        """Position of `start` in `values`."""
+        return self.values.index(self.start)
+
+    def text(self, value: Value) -> str:
+        """How `value` is written beside the slider."""
+        if callable(self.fmt):
+            return self.fmt(value)
+        return format(value, self.fmt or ("" if isinstance(value, str) else "g"))
+
+    @property
+    def texts(self) -> list[str]:
+        """All values as written."""
+        return [self.text(v) for v in self.values]

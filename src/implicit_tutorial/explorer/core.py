@@ -1,0 +1,128 @@
+"""`Explorer` and `Figure`: what a notebook cell ends with."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import plotly.graph_objects as go
+
+from implicit_tutorial.explorer.control import Control
+from implicit_tutorial.explorer.frames import Frames
+from implicit_tutorial.explorer.native import native_figure
+from implicit_tutorial.explorer.page import figure_html
+from implicit_tutorial.explorer.tree import Panel, panels_of
+
+Drawn = go.Figure | Sequence[go.Figure]
+
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def live() -> bool:
+    """Whether explorers are live: as `IMPLICIT_TUTORIAL_LIVE` says (1, 0), else under a Jupyter server.
+
+    jupyter_server names its session in the kernel's environment; the book build, nbval and nbclient do not.
+    """
+    forced = os.environ.get("IMPLICIT_TUTORIAL_LIVE")
+    return forced != "0" if forced is not None else "JPY_SESSION_NAME" in os.environ
+
+
+class Explorer:
+    """A figure with controls: live widgets under a Jupyter server, a page with all frames stored elsewhere.
+
+    Arguments:
+        draw: called with one keyword argument a control; returns a figure, or a list, shown side by side.
+            Only *values* may change between frames, not the number of panels or traces or a trace's type.
+        controls: the handles; their grid is the set of frames.
+        name: lower-case letters, digits and hyphens, unique on a page; it is the key in the page's address.
+        caption: one or two sentences: which handle to move, what to notice; `code`, *emphasis*, $math$ work.
+        alt: what the figure shows, for readers who do not see it.
+        readout: called like `draw`; returns the line of text under the controls.
+
+    Raises:
+        ValueError: for a bad name, an empty caption or alt text, or two controls of one name.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[..., Drawn],
+        controls: Sequence[Control],
+        *,
+        name: str,
+        caption: str,
+        alt: str,
+        readout: Callable[..., str] | None = None,
+    ) -> None:
+        if not _SLUG.fullmatch(name):
+            raise ValueError(
+                f"Explorer name {name!r} is no slug; use lower-case letters, digits and hyphens."
+            )
+        for what, text in (("caption", caption), ("alt", alt)):
+            if not text.strip():
+                raise ValueError(
+                    f"Explorer {name!r} needs a {what}: say what to notice, and what the figure shows."
+                )
+        names = [c.name for c in controls]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Explorer {name!r} has two controls of one name: {names}.")
+        self.draw = draw
+        self.controls = tuple(controls)
+        self.name = name
+        self.caption = caption
+        self.alt = alt
+        self.readout = readout
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The arguments of the frame shown first."""
+        return {c.name: c.start for c in self.controls}
+
+    def panels(self, **values: Any) -> list[Panel]:
+        """What `draw` returns at `values` (default: the start), as plain `{"data": […], "layout": {…}}`."""
+        return panels_of(self.draw(**(self.start | values)))
+
+    @cached_property
+    def frames(self) -> Frames:
+        """Every frame; computed on first use."""
+        return Frames.compute(self.draw, self.controls, self.readout)
+
+    def html(self) -> str:
+        """The page fragment, which needs explorer.js, explorer.css and plotly.min.js beside it."""
+        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt)
+
+    def native(self) -> dict[str, Any]:
+        """Plotly JSON of the first panel with the first control as plotly's own slider."""
+        return native_figure(self.controls, self.frames)
+
+    def widget(self) -> Any:
+        """The live widget."""
+        # Imported here: a book build needs no widgets.
+        from implicit_tutorial.explorer.widgets import live_widget
+
+        return live_widget(self.draw, self.controls, self.readout, self.caption)
+
+    def __repr__(self) -> str:
+        handles = f" [{', '.join(c.name for c in self.controls)}]" if self.controls else ""
+        return f"{type(self).__name__} {self.name}{handles}: {self.alt}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": repr(self)}
+        if live():
+            self._shown = self.widget()  # kept, or the kernel would collect it while the page shows it
+            return self._shown._repr_mimebundle_() | bundle
+        return bundle | {"text/html": self.html(), "application/vnd.plotly.v1+json": self.native()}
+
+
+class Figure(Explorer):
+    """A figure without controls, with the caption, alt text, theme and page behaviour of an explorer.
+
+    Arguments:
+        figures: a plotly figure, or a list of them shown side by side.
+        name, caption, alt: as for `Explorer`.
+    """
+
+    def __init__(self, figures: Drawn, *, name: str, caption: str, alt: str) -> None:
+        super().__init__(lambda: figures, [], name=name, caption=caption, alt=alt)

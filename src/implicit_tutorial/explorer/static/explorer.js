@@ -1,0 +1,302 @@
+/* Explorers: figures whose frames were computed when the page was made.
+ *
+ * Each <figure class="it-explorer"> carries a JSON document (see stored.py): constant panels, and for every attribute
+ * that varies its distinct values and which one each position of the controls shows. This script unpacks it when the
+ * figure comes near the window, draws it with plotly, and redraws it as the reader moves a control.
+ * plotly.min.js lies beside this file and is loaded once, by the first figure that needs it.
+ */
+(() => {
+  "use strict";
+
+  const HERE = document.currentScript.src;
+  const CONFIG = { displayModeBar: false, responsive: false, showTips: false };
+  const explorers = new Map();
+
+  // ---------------------------------------------------------------- plotly
+
+  let plotly;
+
+  function loadPlotly() {
+    plotly ??= new Promise((resolve, reject) => {
+      if (window.Plotly) return resolve(window.Plotly);
+      // Where a module loader such as require.js is present, plotly would register there and not as window.Plotly.
+      const define = window.define;
+      window.define = undefined;
+      const script = document.createElement("script");
+      script.src = new URL("plotly.min.js", HERE).href;
+      script.onload = () => {
+        window.define = define;
+        resolve(window.Plotly);
+      };
+      script.onerror = () => {
+        window.define = define;
+        reject(new Error(`The plotting library did not load from ${script.src}.`));
+      };
+      document.head.append(script);
+    });
+    return plotly;
+  }
+
+  // ---------------------------------------------------------------- stored form
+
+  async function unpack(kind, { shapes, bytes }) {
+    const packed = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+    const width = kind === "f4" ? 4 : 8;
+    const count = planes.length / width;
+    const raw = new Uint8Array(planes.length);
+    for (let b = 0; b < width; b++) {
+      for (let i = 0; i < count; i++) raw[i * width + b] = planes[b * count + i];
+    }
+    const flat = width === 4 ? new Float32Array(raw.buffer) : new Float64Array(raw.buffer);
+    let at = 0;
+    const cut = (shape) => {
+      if (shape.length > 1) return Array.from({ length: shape[0] }, () => cut(shape.slice(1)));
+      at += shape[0];
+      return flat.subarray(at - shape[0], at);
+    };
+    return shapes.map((shape) => cut(Array.isArray(shape) ? shape : [shape]));
+  }
+
+  const isObject = (node) => node !== null && typeof node === "object" && !ArrayBuffer.isView(node);
+
+  /* A copy of `node` with array references replaced by the arrays themselves. */
+  function revive(node, arrays) {
+    if (Array.isArray(node)) return node.map((child) => revive(child, arrays));
+    if (!isObject(node)) return node;
+    const keys = Object.keys(node);
+    if (keys.length === 1 && keys[0] in arrays) return arrays[keys[0]][node[keys[0]]];
+    return Object.fromEntries(keys.map((key) => [key, revive(node[key], arrays)]));
+  }
+
+  /* A copy of the objects of a figure that shares its lists and arrays. */
+  function copy(node) {
+    if (!isObject(node) || Array.isArray(node)) return node;
+    return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, copy(child)]));
+  }
+
+  function merge(base, over) {
+    const out = { ...base };
+    for (const [key, value] of Object.entries(over)) out[key] = isObject(value) ? merge(base?.[key], value) : value;
+    return out;
+  }
+
+  // ---------------------------------------------------------------- theme
+
+  /* The colours that the page's style sheet sets for the current theme, as a plotly template. */
+  function themed(template, element) {
+    const style = getComputedStyle(element);
+    const color = (name) => style.getPropertyValue(name).trim();
+    const [ink, muted, grid, line, surface] = ["ink", "muted", "grid", "line", "surface"].map((n) => color(`--it-${n}`));
+    const axis = { gridcolor: grid, zerolinecolor: line, linecolor: line, tickfont: { color: muted } };
+    const layout = {
+      font: { color: ink, family: style.fontFamily },
+      xaxis: axis,
+      yaxis: axis,
+      annotationdefaults: { arrowcolor: muted, font: { color: ink } },
+      hoverlabel: { bgcolor: surface, bordercolor: line, font: { color: ink, family: style.fontFamily } },
+      scene: { xaxis: axis, yaxis: axis, zaxis: axis },
+      polar: { angularaxis: axis, radialaxis: axis },
+    };
+    return merge(template, { layout });
+  }
+
+  // ---------------------------------------------------------------- one explorer
+
+  class Explorer {
+    constructor(figure) {
+      this.figure = figure;
+      this.spec = JSON.parse(figure.querySelector("script.it-spec").textContent);
+      this.position = this.spec.controls.map((control) => control.start);
+      this.plots = [...figure.querySelectorAll(".it-plot")];
+      this.inputs = [...figure.querySelectorAll(".it-control input, .it-control select")];
+      this.line = figure.querySelector(".it-readout");
+      this.inputs.forEach((input, k) => {
+        input.addEventListener("input", () => {
+          this.position[k] = Number(input.value);
+          this.refresh();
+          remember(this);
+        });
+      });
+      this.refresh();
+      new IntersectionObserver((entries, observer) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        observer.disconnect();
+        this.mount().catch((error) => this.fail(error));
+      }, { rootMargin: "400px" }).observe(figure);
+    }
+
+    /* Move the controls to `query`'s values: the nearest number, the same string; the start for what is not named. */
+    restore(query) {
+      this.position = this.spec.controls.map(({ name, values, start }) => {
+        const wanted = query.get(name);
+        if (wanted === null || wanted === "") return start;
+        if (typeof values[0] === "string") return Math.max(values.indexOf(wanted), 0);
+        const gaps = values.map((value) => Math.abs(value - Number(wanted)));
+        return Math.max(gaps.indexOf(Math.min(...gaps)), 0);
+      });
+      this.refresh();
+    }
+
+    get moved() {
+      return this.position.some((i, k) => i !== this.spec.controls[k].start);
+    }
+
+    get query() {
+      return this.spec.controls
+        .map(({ name, values }, k) => `${name}=${encodeURIComponent(values[this.position[k]])}`)
+        .join("&");
+    }
+
+    /* Which of a varying attribute's values shows at the current position; −1: the attribute is not set. */
+    which({ on, index }) {
+      const at = on.reduce((sum, k) => sum * this.spec.controls[k].values.length + this.position[k], 0);
+      return index ? index[at] : at;
+    }
+
+    /* Bring everything in line with the position: labels at once, plots in the next animation frame. */
+    refresh() {
+      this.inputs.forEach((input, k) => {
+        const { texts } = this.spec.controls[k];
+        const i = this.position[k];
+        input.value = i;
+        if (input.type !== "range") return;
+        input.setAttribute("aria-valuetext", texts[i]);
+        input.style.setProperty("--it-fill", `${(100 * i) / Math.max(texts.length - 1, 1)}%`);
+        input.nextElementSibling.value = texts[i];
+      });
+      if (this.line) {
+        const text = this.spec.readout.values[this.which(this.spec.readout)];
+        if (this.line.textContent !== text) this.line.textContent = text;
+      }
+      this.schedule();
+    }
+
+    schedule() {
+      if (!this.panels || this.pending) return;
+      this.pending = requestAnimationFrame(() => {
+        this.pending = null;
+        this.draw();
+      });
+    }
+
+    async mount() {
+      const kinds = Object.entries(this.spec.arrays);
+      const [Plotly, ...lists] = await Promise.all([
+        loadPlotly(),
+        ...kinds.map(([kind, entry]) => unpack(kind, entry)),
+      ]);
+      this.Plotly = Plotly;
+      const arrays = Object.fromEntries(kinds.map(([kind], i) => [kind, lists[i]]));
+      this.panels = revive(this.spec.panels, arrays);
+      this.varying = this.panels.map((_, p) =>
+        this.spec.varying.filter(({ at }) => at[0] === p).map((v) => ({ ...v, values: revive(v.values, arrays) })),
+      );
+      this.shown = this.panels.map(() => null);
+      this.retheme();
+      this.draw();
+      this.follow();
+    }
+
+    /* The figure follows its column's width, also when a sidebar or a fold changes it. */
+    follow() {
+      const resize = new ResizeObserver((entries) => {
+        requestAnimationFrame(() => {
+          for (const { target } of entries) {
+            const width = Math.round(target.clientWidth);
+            if (width && width !== target.itWidth) {
+              target.itWidth = width;
+              this.Plotly.Plots.resize(target);
+            }
+          }
+        });
+      });
+      this.plots.forEach((plot) => {
+        plot.itWidth = Math.round(plot.clientWidth);
+        resize.observe(plot);
+      });
+    }
+
+    retheme() {
+      if (!this.panels) return;
+      this.template = themed(this.spec.template, this.figure);
+      this.shown.fill(null);
+    }
+
+    /* Draw the panels of which something changed. */
+    draw() {
+      this.panels.forEach((constant, p) => {
+        const now = this.varying[p].map((v) => this.which(v));
+        if (this.shown[p] && now.every((i, j) => i === this.shown[p][j])) return;
+        this.shown[p] = now;
+        const panel = { data: constant.data.map(copy), layout: copy(constant.layout) };
+        this.varying[p].forEach(({ at, values }, j) => {
+          if (now[j] < 0) return;
+          const keys = at.slice(1);
+          const last = keys.pop();
+          const owner = keys.reduce((node, key) => (node[key] ??= {}), panel);
+          owner[last] = values[now[j]];
+        });
+        Object.assign(panel.layout, { template: this.template, autosize: true, uirevision: this.spec.name });
+        this.Plotly.react(this.plots[p], panel.data, panel.layout, CONFIG);
+      });
+      this.figure.dataset.shown = this.position.join(" ");
+    }
+
+    fail(error) {
+      this.plots[0].textContent = error.message;
+      this.plots[0].classList.add("it-failed");
+      console.error(error);
+    }
+  }
+
+  // ---------------------------------------------------------------- state in the address
+
+  /* #fig-depth:implicit_scale=0.8&depth=10;fig-cobweb:slope=-2 */
+  function states() {
+    const parts = location.hash.slice(1).split(";").map((part) => /^fig-([\w-]+):(.*)$/.exec(part));
+    return parts.filter(Boolean).map(([, name, query]) => [name, new URLSearchParams(query)]);
+  }
+
+  function restoreAll() {
+    const known = states().filter(([name]) => explorers.has(name));
+    known.forEach(([name, query]) => explorers.get(name).restore(query));
+    return known.length ? explorers.get(known[0][0]).figure : null;
+  }
+
+  let timer;
+  let order = []; // the explorer moved last comes first, for a link opens there
+
+  function remember(explorer) {
+    order = [explorer, ...order.filter((other) => other !== explorer)];
+    clearTimeout(timer);
+    // Browsers limit how often a page may change its address.
+    timer = setTimeout(() => {
+      const moved = order.filter((one) => one.moved).map((one) => `fig-${one.spec.name}:${one.query}`);
+      history.replaceState(history.state, "", `#${moved.join(";") || `fig-${explorer.spec.name}`}`);
+    }, 200);
+  }
+
+  // ---------------------------------------------------------------- start
+
+  function start() {
+    document.querySelectorAll("figure.it-explorer").forEach((figure) => {
+      explorers.set(figure.dataset.name, new Explorer(figure));
+    });
+    if (!explorers.size) return;
+    order = [...explorers.values()];
+    const opened = restoreAll();
+    if (opened) {
+      opened.scrollIntoView();
+      // Fonts and formulae that arrive later move the figure away again.
+      if (document.readyState !== "complete") addEventListener("load", () => opened.scrollIntoView(), { once: true });
+    }
+    addEventListener("hashchange", () => restoreAll()?.scrollIntoView());
+    const recolor = () => explorers.forEach((one) => (one.retheme(), one.schedule()));
+    new MutationObserver(recolor).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();

@@ -1,0 +1,182 @@
+"""How figures look: palette, line styles, and the template every figure starts from.
+
+Figures have a transparent background, so every colour must read on white and on near-black. The palette is
+Okabe and Ito's (2008), safe for colour-blind readers, with its light hues darkened until each has a contrast
+of at least 3:1 on both backgrounds. Meaning never rests on colour alone: theory is dashed, measurement solid.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+STATIC = Path(__file__).parent / "static"  # explorer.js and explorer.css, which a page must load
+
+BLUE = "#0f7bbd"
+ORANGE = "#c67f00"
+GREEN = "#009a70"
+VERMILLION = "#d9600a"
+PURPLE = "#b8629a"
+SKY = "#3c9bd0"
+OCHRE = "#9c8a1d"
+GRAY = "#787878"  # axes, guides, and everything that is context rather than data
+
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, OCHRE)
+
+# One meaning, one colour, throughout the book.
+MEASURED = BLUE
+THEORY = GRAY
+TRAIN = GREEN
+TEST = VERMILLION
+TARGET = PURPLE
+GOOD = GREEN
+BAD = VERMILLION
+
+SEQUENTIAL = "Cividis"
+DIVERGING = "RdBu"
+
+_COLORBAR = {"outlinewidth": 0, "thickness": 12}
+
+_AXIS = {
+    "gridcolor": "rgba(128,128,128,0.2)",
+    "zerolinecolor": "rgba(128,128,128,0.45)",
+    "zerolinewidth": 1,
+    "linecolor": "rgba(128,128,128,0.45)",
+    "ticks": "",
+    "automargin": True,
+    "fixedrange": True,  # a finger that scrolls the page must not pan the plot
+    "exponentformat": "power",
+    "title": {"standoff": 8, "font": {"size": 13}},
+    "tickfont": {"size": 12},
+}
+
+TEMPLATE: dict[str, Any] = {
+    "layout": {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "colorway": list(PALETTE),
+        "font": {"family": "system-ui, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": GRAY},
+        "title": {
+            "x": 0,
+            "xref": "paper",
+            "xanchor": "left",
+            "y": 0.98,
+            "yanchor": "top",
+            "font": {"size": 14},
+        },
+        "margin": {"l": 52, "r": 12, "t": 20, "b": 44},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.01,
+            "yanchor": "bottom",
+            "bgcolor": "rgba(0,0,0,0)",
+            "font": {"size": 12},
+        },
+        "hovermode": "closest",
+        "dragmode": False,
+        "annotationdefaults": {"arrowcolor": GRAY, "arrowwidth": 1, "font": {"size": 12}},
+        "shapedefaults": {"line": {"color": GRAY, "width": 1}},
+        "coloraxis": {"colorbar": _COLORBAR},
+        "polar": {"bgcolor": "rgba(0,0,0,0)"},
+        "scene": {axis: {"backgroundcolor": "rgba(0,0,0,0)"} for axis in ("xaxis", "yaxis", "zaxis")},
+    },
+    "data": {
+        kind: [{"type": kind, "colorscale": SEQUENTIAL, "colorbar": _COLORBAR}]
+        for kind in ("heatmap", "contour")
+    },
+}
+
+
+def template() -> go.layout.Template:
+    """The template as plotly's object; it is applied figure by figure and never becomes plotly's default."""
+    return go.layout.Template(TEMPLATE)
+
+
+def figure(
+    *,
+    title: str | None = None,
+    x_title: str | None = None,
+    y_title: str | None = None,
+    x_log: bool = False,
+    y_log: bool = False,
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    height: int = 340,
+    equal: bool = False,
+) -> go.Figure:
+    """An empty figure in the book's style.
+
+    Arguments:
+        title, x_title, y_title: Unicode text; plotly cannot typeset $…$ offline.
+        x_log, y_log: logarithmic axes.
+        x_range, y_range: the axis limits *in data units*, also on a logarithmic axis.
+        height: in pixels; the width follows the page.
+        equal: one unit of x is as long as one of y.
+    """
+    fig = go.Figure(layout={"template": template(), "height": height})
+    if title:
+        fig.update_layout(title_text=title, margin_t=54)  # a line for the title, one for the legend
+    for axis, text, log, limits in (("xaxis", x_title, x_log, x_range), ("yaxis", y_title, y_log, y_range)):
+        settings: dict[str, Any] = {"title": {"text": text}} if text else {}
+        if log:
+            settings |= {"type": "log", "dtick": _decades(limits)} if limits else {"type": "log"}
+        if limits:
+            settings["range"] = [_log10(v, axis) if log else float(v) for v in limits]
+        fig.update_layout({axis: settings})
+    if equal:
+        fig.update_xaxes(constrain="domain")
+        fig.update_yaxes(scaleanchor="x", scaleratio=1, constrain="domain")
+    return fig
+
+
+def blank(*, title: str | None = None, height: int = 340, equal: bool = True) -> go.Figure:
+    """A figure without axes, for diagrams."""
+    fig = figure(title=title, height=height, equal=equal)
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    fig.update_layout(showlegend=False, margin={"l": 8, "r": 8, "b": 8, "t": 36 if title else 8})
+    return fig
+
+
+def measured(name: str | None = None, color: str = MEASURED, **line: Any) -> dict[str, Any]:
+    """Arguments of `go.Scatter` for a measured curve: solid."""
+    return {"mode": "lines", "name": name, "line": {"color": color, "width": 2} | line}
+
+
+def theory(name: str | None = None, color: str = THEORY, **line: Any) -> dict[str, Any]:
+    """Arguments of `go.Scatter` for a predicted curve: dashed."""
+    return {"mode": "lines", "name": name, "line": {"color": color, "width": 2, "dash": "dash"} | line}
+
+
+def points(name: str | None = None, color: str = MEASURED, **marker: Any) -> dict[str, Any]:
+    """Arguments of `go.Scatter` for measured points."""
+    return {"mode": "markers", "name": name, "marker": {"color": color, "size": 7} | marker}
+
+
+def guide(name: str | None = None, color: str = GRAY, **line: Any) -> dict[str, Any]:
+    """Arguments of `go.Scatter` for a threshold or an outline: thin and dotted, silent under the pointer."""
+    return {
+        "mode": "lines",
+        "name": name,
+        "line": {"color": color, "width": 1.5, "dash": "dot"} | line,
+        "hoverinfo": "skip",
+    }
+
+
+def _log10(value: float, axis: str) -> float:
+    if value <= 0:
+        raise ValueError(f"The logarithmic {axis} cannot reach {value}; give positive limits.")
+    return math.log10(value)
+
+
+def _decades(limits: tuple[float, float]) -> int:
+    """Whole decades between ticks, so that about six of them fit."""
+    span = abs(_log10(limits[1], "axis") - _log10(limits[0], "axis"))
+    return max(1, round(span / 6))
