@@ -1,8 +1,8 @@
 """Sphinx extension: the API page reads docstrings and type hints as they are written.
 
-Docstrings are plain mathematical text, so |A| is a matrix of absolute values and not a reStructuredText substitution.
-A type hint names a class by the private module that defines it, `implicit_tutorial.equilibrium.solution.Solution`; the
-page documents it as `implicit_tutorial.Solution`. Classes that are not public are written without a link.
+Docstrings are plain mathematical text: |A| is a matrix of absolute values, not a substitution.
+A type hint names a class by the private module that defines it, such as `implicit_tutorial.network.Name`; the
+page documents it as `implicit_tutorial.Name`. Classes that are not public are written without a link.
 """
 
 from __future__ import annotations

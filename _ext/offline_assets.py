@@ -26,7 +26,15 @@ def package_folder(name: str) -> Path:
 
 def add_explorer_files(app: Sphinx, config: Config) -> None:
     """Serve explorer.js and explorer.css out of the package: one copy, whatever the page."""
-    config.html_static_path.append(str(package_folder("implicit_tutorial") / "explorer" / "static"))
+    config.html_static_path = [
+        *config.html_static_path,
+        str(package_folder("implicit_tutorial") / "explorer" / "static"),
+    ]
+
+
+def tidy_theme(app: Sphinx, config: Config) -> None:
+    """The book's name beside its logo; one search field, not two."""
+    config.html_theme_options |= {"logo": {"text": config.html_title}, "navbar_persistent": []}
 
 
 def copy_vendor(app: Sphinx, exception: Exception | None) -> None:
@@ -45,7 +53,7 @@ def copy_vendor(app: Sphinx, exception: Exception | None) -> None:
 
 
 def drop_widget_state(app: Sphinx, doctree: object) -> None:
-    """A widget's saved state is megabytes per figure and useless without a kernel; the page has its own sliders."""
+    """A widget's saved state is megabytes a figure, and useless here: the page has its own sliders."""
     metadata = getattr(app.env, "nb_metadata", {})
     metadata.get(app.env.docname, {}).pop("js_files", None)
 
@@ -63,6 +71,7 @@ def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doc
 
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", add_explorer_files)
+    app.connect("config-inited", tidy_theme)
     app.connect("doctree-read", drop_widget_state)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", copy_vendor)

@@ -1,7 +1,7 @@
 """Sphinx extension: the buttons of a page point to the repository that this clone came from.
 
-The address is read from the git remote `origin`, whatever its form. A clone with no remote, or one whose remote
-is a folder, gets no such buttons: a link that leads nowhere is worse than none.
+The address is read from the git remote `origin`, whatever its form. A clone with no remote, or one whose
+remote is a folder, gets no such buttons: a link that leads nowhere is worse than none.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Repository:
 
 
 def parse_remote(remote: str) -> Repository | None:
-    """Read a git remote: https, http, ssh, git and scp-like forms; user names, passwords and ports are dropped."""
+    """Read a git remote in any network form; user names, passwords and ports are dropped."""
     remote = remote.strip()
     if scp := SCP_FORM.match(remote):
         host, path = scp["host"], scp["path"]

@@ -18,42 +18,29 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the outputs of a notebook depend on, what the look of every page depends on, and the pages themselves.
-CODE = (
-    "src/**/*.py",
-    "src/**/*.json",
-    "src/**/*.csv",
-    "src/**/*.parquet",
-    "results/**/*",
-    "requirements.txt",
-)
-FRAME = (
-    "src/**/*.js",
-    "src/**/*.css",
-    "_ext/*.py",
-    "_static/*",
-    "_config.yml",
-    "_toc.yml",
-    "tools/build_book.py",
-)
+LOOK = ("src/**/*.js", "src/**/*.css")
+CODE = ("src/**/*", "results/**/*", "requirements.txt")
+FRAME = (*LOOK, "_ext/*.py", "_static/*", "_config.yml", "_toc.yml", "tools/build_book.py")
 PAGES = ("book/**/*", "notebooks/*.ipynb", "tools/check_book.py")
 
 
-def fingerprint(root: Path, patterns: Iterable[str], extra: str = "") -> str:
-    """One hash for the names and contents of all files that match."""
+def fingerprint(root: Path, patterns: Iterable[str], without: Iterable[str] = (), extra: str = "") -> str:
+    """One hash for the names and contents of all files that match `patterns` and not `without`."""
     digest = hashlib.sha256(extra.encode())
-    for path in sorted({p for pattern in patterns for p in root.glob(pattern) if p.is_file()}):
+    left_out = {path for pattern in without for path in root.glob(pattern)}
+    found = {path for pattern in patterns for path in root.glob(pattern) if path.is_file()}
+    for path in sorted(found - left_out):
         if not {"__pycache__", ".ipynb_checkpoints"}.intersection(path.parts):
             digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def current_state(root: Path) -> dict[str, str]:
-    git = subprocess.run(
-        ["git", "-C", str(root), "remote", "get-url", "origin"], capture_output=True, text=True
-    )
+    git = ["git", "-C", str(root), "remote", "get-url", "origin"]  # the pages' buttons point there
+    origin = subprocess.run(git, capture_output=True, text=True).stdout
     return {
-        "code": fingerprint(root, CODE),
-        "frame": fingerprint(root, FRAME, extra=git.stdout),
+        "code": fingerprint(root, CODE, without=LOOK),
+        "frame": fingerprint(root, FRAME, extra=origin),
         "pages": fingerprint(root, PAGES),
     }
 

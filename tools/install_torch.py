@@ -1,4 +1,4 @@
-"""Install PyTorch into the running environment: the CPU build where its index answers, the plain one where not.
+"""Install PyTorch here: the CPU build where its index answers, the plain one where not.
 
 On Linux a plain `pip install torch` brings several gigabytes of CUDA libraries that this book does not need.
 The CPU build lies on PyTorch's own index, which not every network reaches, so one short probe decides.
@@ -36,7 +36,7 @@ def reachable(url: str, seconds: float = PROBE_SECONDS) -> bool:
 
 
 def satisfied(build: str, installed: str | None) -> bool:
-    """Is the installed version good enough?  Any build of the right version runs on a CPU; `gpu` excludes +cpu."""
+    """Is what is installed good enough?  Any build of that version runs on a CPU; `gpu` excludes +cpu."""
     if installed is None or installed.partition("+")[0] != VERSION:
         return False
     return build == "cpu" or not installed.endswith("+cpu")

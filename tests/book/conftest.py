@@ -1,0 +1,84 @@
+"""The built book, served and ready to be opened."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def documents() -> list[str]:
+    """Every page of the table of contents, in its order."""
+
+    def walk(node: object) -> Iterator[str]:
+        if isinstance(node, dict):
+            yield from (str(node[key]) for key in ("root", "file") if key in node)
+            for value in node.values():
+                yield from walk(value)
+        elif isinstance(node, list):
+            for child in node:
+                yield from walk(child)
+
+    return list(walk(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with an argument `document` runs for every page; the search page belongs to the book as well."""
+    if "document" in metafunc.fixturenames:
+        metafunc.parametrize("document", [*documents(), "search"])
+
+
+@pytest.fixture(scope="session")
+def html() -> Path:
+    """The folder of built pages, made anew if it is stale."""
+    (ROOT / "_build").mkdir(exist_ok=True)
+    with FileLock(ROOT / "_build" / ".lock"):
+        done = subprocess.run(
+            [sys.executable, "tools/build_book.py"], cwd=ROOT, capture_output=True, text=True
+        )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return ROOT / "_build" / "html"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def served(html: Path) -> Iterator[str]:
+    """The address of a server that holds nothing but the book."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(html)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def open_tab(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens an empty tab, each a reader of its own: no cookies, no stored theme."""
+    contexts = []
+
+    def tab(width: int = 1280, height: int = 900, theme: str = "light") -> Any:
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme))
+        contexts[-1].add_init_script(path=Path(__file__).parent / "inspect.js")
+        contexts[-1].set_default_timeout(20_000)
+        return contexts[-1].new_page()
+
+    yield tab
+    for context in contexts:
+        context.close()

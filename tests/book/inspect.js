@@ -1,0 +1,71 @@
+// What the browser tests ask a page about itself; loaded into every page before its own scripts.
+window.inspect = {
+  // Bring every figure into the window, so that it draws itself; wait for fonts and mathematics; return to the top.
+  async drawAll() {
+    for (const figure of document.querySelectorAll("figure.it-explorer")) {
+      figure.scrollIntoView({ block: "center", behavior: "instant" });
+      await inspect.settled(figure);
+    }
+    window.scrollTo({ top: 0, behavior: "instant" });
+    await document.fonts.ready;
+    if (window.MathJax?.startup) await MathJax.startup.promise;
+  },
+
+  inputs: (figure) => [...figure.querySelectorAll(".it-control input, .it-control select")],
+
+  // Wait until a figure shows what its controls say.
+  async settled(figure) {
+    const end = performance.now() + 15000;
+    const wanted = () => inspect.inputs(figure).map((input) => input.value).join(" ");
+    while (figure.dataset.shown !== wanted()) {
+      if (performance.now() > end) throw new Error(`${figure.id} shows “${figure.dataset.shown}”, not “${wanted()}”`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  },
+
+  // The data and layout that plotly holds, typed arrays as lists, and the line of text below.
+  shown(figure) {
+    const plain = (v) => {
+      if (ArrayBuffer.isView(v) || Array.isArray(v)) return Array.from(v, plain);
+      if (v && typeof v === "object") return Object.fromEntries(Object.entries(v).map(([k, w]) => [k, plain(w)]));
+      return v;
+    };
+    const plots = [...figure.querySelectorAll(".it-plot")];
+    return {
+      panels: plots.map((plot) => ({ data: plain(plot.data), layout: plain(plot.layout) })),
+      readout: figure.querySelector(".it-readout")?.textContent ?? null,
+    };
+  },
+
+  // Equations, tables, code and figures that are wider than the window and not inside a box that scrolls.
+  cutOff() {
+    const kinds = ["mjx-container", "table", "pre", "img", ".it-plot", ".it-control > *"];
+    const scrolls = (e) =>
+      e && e !== document.body &&
+      (["auto", "scroll"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+    return [...document.querySelectorAll(kinds.map((kind) => `.bd-article ${kind}`).join())]
+      .filter((e) => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e))
+      .map((e) => `${e.tagName}: ${e.textContent.slice(0, 60)}`);
+  },
+
+  // WCAG contrast of every text that plotly wrote against what lies behind the plot.
+  plotContrasts() {
+    const rgb = (color) => (color.match(/[\d.]+/g) || []).map(Number);
+    const linear = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+    const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    const behind = (e) => {
+      for (; e; e = e.parentElement) {
+        const color = rgb(getComputedStyle(e).backgroundColor);
+        if (color.length === 3 || color[3] > 0.5) return color;
+      }
+      return [255, 255, 255];
+    };
+    const texts = [".xtick", ".ytick", ".g-xtitle", ".g-ytitle"].map((part) => `${part} text`).join();
+    return [...document.querySelectorAll(".it-plot")].flatMap((plot) =>
+      [...plot.querySelectorAll(texts)].map((text) => {
+        const pair = [luminance(rgb(getComputedStyle(text).fill)), luminance(behind(plot))].sort((p, q) => q - p);
+        return (pair[0] + 0.05) / (pair[1] + 0.05);
+      }),
+    );
+  },
+};

@@ -1,0 +1,61 @@
+"""Every page in a real browser: wide and narrow, light and dark, from a server and from the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = (1280, 375)
+THEMES = ("light", "dark")
+
+
+@pytest.mark.parametrize("origin", ["server", "disk"])
+def test_page_is_whole_in_every_appearance(
+    open_tab, html: Path, served: str, document: str, origin: str
+) -> None:
+    """No console error, no request elsewhere, nothing sideways or cut off, each plot drawn and readable."""
+    base = served if origin == "server" else html.as_uri()
+    shots = html.parent / "screenshots"
+    shots.mkdir(exist_ok=True)
+    for width in WIDTHS:
+        for theme in THEMES:
+            at = f"at {width} px, {theme}"
+            tab = open_tab(width=width, theme=theme)
+            errors, elsewhere = [], []
+            tab.on("console", lambda m, to=errors: to.append(m.text) if m.type == "error" else None)
+            tab.on("pageerror", lambda error, to=errors: to.append(str(error)))
+            tab.on("request", lambda r, to=elsewhere: to.append(r.url))
+            tab.goto(f"{base}/{document}.html")
+            tab.evaluate("inspect.drawAll()")
+
+            assert errors == [], at
+            foreign = [url for url in elsewhere if not url.startswith((base, "data:", "blob:"))]
+            assert foreign == [], at
+            assert tab.evaluate("document.documentElement.dataset.theme") == theme
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width, at
+            assert tab.evaluate("inspect.cutOff()") == [], at
+            plots = tab.locator(".it-plot")
+            drawn = tab.locator(".it-plot:has(.main-svg)")
+            assert drawn.count() == plots.count(), at
+            assert min(tab.evaluate("inspect.plotContrasts()"), default=21) >= 4.5, at
+            if origin == "server":
+                tab.screenshot(
+                    path=shots / f"{document.replace('/', '-')}-{width}-{theme}.png", full_page=True
+                )
+
+
+def test_mathematics_is_typeset(open_tab, served: str) -> None:
+    tab = open_tab()
+    tab.goto(f"{served}/book/notation.html")
+    tab.evaluate("inspect.drawAll()")
+    assert tab.locator("mjx-container mjx-math").count() > 20
+    assert tab.locator("mjx-merror").count() == 0
+
+
+def test_search_finds_a_page(open_tab, served: str) -> None:
+    tab = open_tab()
+    tab.goto(f"{served}/search.html?q=adjoint")
+    tab.locator("#search-results ul.search a[href*='notation']").first.wait_for()

@@ -1,0 +1,95 @@
+"""The built pages as files: complete, described, small, and asking nothing of strangers."""
+
+from __future__ import annotations
+
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+import check_book
+
+
+@cache
+def soup_of(page: Path) -> BeautifulSoup:
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture
+def page(html: Path, document: str) -> Path:
+    return html / f"{document}.html"
+
+
+def test_page_passes_the_build_check(page: Path, html: Path, document: str) -> None:
+    """Figures complete and filled, size within the limit, nothing foreign fetched."""
+    executed = html.parent / "jupyter_execute" / f"{document}.ipynb"
+    assert list(check_book.check_page(page, executed)) == []
+
+
+def test_every_notebook_page_was_executed(html: Path, document: str) -> None:
+    if document.startswith("notebooks/"):
+        assert (html.parent / "jupyter_execute" / f"{document}.ipynb").exists()
+
+
+def test_local_links_lead_somewhere(page: Path, html: Path) -> None:
+    lost = []
+    for link in soup_of(page).find_all(["a", "link", "script", "img"]):
+        address = urlsplit(link.get("href") or link.get("src") or "")
+        if address.scheme or address.netloc or not (address.path or address.fragment):
+            continue
+        target = (page.parent / unquote(address.path)).resolve() if address.path else page
+        found = target.exists()
+        if found and address.fragment:
+            found = soup_of(target).find(id=unquote(address.fragment)) is not None
+        if not found:
+            lost.append(address.geturl())
+    assert lost == []
+
+
+def test_figures_are_described(page: Path) -> None:
+    soup = soup_of(page)
+    mute = [str(image)[:120] for image in soup.find_all("img") if not image.has_attr("alt")]
+    mute += [str(image)[:120] for image in soup.select("article img") if not image["alt"].strip()]
+    mute += [
+        str(plot)[:120] for plot in soup.select(".it-plot") if not (plot.get("aria-label") or "").strip()
+    ]
+    mute += [
+        figure.get("id") for figure in soup.select("figure.it-explorer")
+        if not figure.find("figcaption") or not figure.find("figcaption").get_text(strip=True)
+    ]  # fmt: skip
+    assert mute == []
+
+
+def test_every_control_has_a_label(page: Path) -> None:
+    soup = soup_of(page)
+    for control in soup.select("figure.it-explorer input, figure.it-explorer select"):
+        label = soup.find("label", attrs={"for": control["id"]})
+        assert label is not None, control["id"]
+        assert label.get_text(strip=True), control["id"]
+
+
+def test_ids_are_unique(page: Path) -> None:
+    ids = [element["id"] for element in soup_of(page).select("figure.it-explorer, figure.it-explorer [id]")]
+    assert sorted(ids) == sorted(set(ids))
+
+
+def test_style_sheets_fetch_nothing_foreign(html: Path) -> None:
+    foreign = {
+        f"{sheet.name}: {address}"
+        for sheet in (html / "_static").rglob("*.css")
+        for address in re.findall(
+            r"(?:@import\s+|url\()['\"]?((?:https?:)?//[^'\")\s]+)", sheet.read_text(encoding="utf-8")
+        )
+    }
+    assert foreign == set()
+
+
+def test_plotly_and_mathjax_lie_beside_the_pages(html: Path) -> None:
+    for name in ("plotly.min.js", "explorer.js", "explorer.css", "mathjax/tex-chtml.js"):
+        assert (html / "_static" / name).stat().st_size > 0
+    assert len(list((html / "_static/mathjax").rglob("*.woff"))) > 10
