@@ -1,0 +1,56 @@
+"""What makes the built book stale."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+import build_book
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in (
+        "src/p/a.py", "src/p/static/e.js", "_ext/x.py", "book/intro.md", "notebooks/1.ipynb", "requirements.txt"
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+OUTPUTS = [".jupyter_cache", "jupyter_execute", ".doctrees", "html"]
+PAGES = [".doctrees", "html"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "stale"),
+    [
+        ("src/p/a.py", OUTPUTS),  # jupyter-cache would not notice
+        ("src/p/stored.npz", OUTPUTS),
+        ("requirements.txt", OUTPUTS),
+        ("src/p/static/e.js", PAGES),
+        ("_ext/x.py", PAGES),
+        ("book/intro.md", []),  # Sphinx itself sees this
+    ],
+)
+def test_a_change_clears_what_depends_on_it(tree: Path, changed: str, stale: list[str]) -> None:
+    before = build_book.current_state(tree)
+    assert build_book.current_state(tree) == before
+    (tree / changed).write_text("something else")
+    after = build_book.current_state(tree)
+    assert after != before
+    assert build_book.stale_folders(before, after) == stale
+
+
+def test_compiled_files_do_not_count(tree: Path) -> None:
+    before = build_book.current_state(tree)
+    (tree / "src/p/__pycache__").mkdir()
+    (tree / "src/p/__pycache__/a.pyc").write_text("compiled")
+    assert build_book.current_state(tree) == before
+
+
+def test_a_first_build_starts_from_nothing(tree: Path) -> None:
+    assert build_book.stale_folders({}, build_book.current_state(tree)) == OUTPUTS
