@@ -1,0 +1,69 @@
+"""Executing notebooks for storage: what is stored, and what happens when a cell fails."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "execute_notebooks.py"
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, TOOL, *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, *sources):
+        cells = [new_markdown_cell("# Title"), *map(new_code_cell, sources)]
+        cells[1].metadata = {"tags": ["hide-input"], "execution": {"iopub.status.busy": "2020"}, "vscode": {}}
+        nbformat.write(new_notebook(cells=cells, metadata={"widgets": {}, "title": "T"}), tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+def test_what_is_stored_depends_on_the_code_alone(write, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "a server")
+    source = (
+        "import os\nprint(os.environ['OMP_NUM_THREADS'], os.environ['IMPLICIT_TUTORIAL_LIVE'], os.getcwd())"
+    )
+    path = write("a.ipynb", source, "x = 41", "x + 1")
+    result = run(path)
+    assert result.returncode == 0, result.stderr
+    stored = nbformat.read(path, as_version=4)
+    assert [c.id for c in stored.cells] == ["cell-000", "cell-001", "cell-002", "cell-003"]
+    assert [c.get("execution_count") for c in stored.cells] == [None, 1, 2, 3]
+    assert stored.cells[1].outputs[0].text == f"1 0 {path.parent}\n"
+    assert stored.cells[3].outputs[0].data["text/plain"] == "42"
+    assert stored.cells[1].metadata == {"tags": ["hide-input"]}
+    assert set(stored.metadata) == {"kernelspec", "language_info", "title"}
+    first = path.read_bytes()
+    assert run(path).returncode == 0
+    assert path.read_bytes() == first
+
+
+def test_a_failing_cell_is_named_and_the_file_left_alone(write):
+    path = write("b.ipynb", "x = 1", "y = x / 0  # here", "z = 1")
+    before = path.read_bytes()
+    result = run(path)
+    assert result.returncode == 1
+    assert "b.ipynb, cell 2 (y = x / 0  # here)" in result.stderr
+    assert "ZeroDivisionError" in result.stderr
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_check_runs_nothing_and_finds_what_was_never_run(write):
+    path = write("c.ipynb", "raise SystemExit", "")
+    result = run("--check", path)
+    assert result.returncode == 1
+    assert "c.ipynb: cells [1]" in result.stderr
+    stored = nbformat.read(path, as_version=4)
+    stored.cells[1].execution_count = 1
+    nbformat.write(stored, path)
+    assert run("--check", path).returncode == 0
+    assert run("--check", path.with_name("missing.ipynb")).returncode == 1
