@@ -3,13 +3,16 @@ SHELL  := bash
 PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= cpu
+JOBS   ?= 2
 PY     := $(VENV)/bin/python
+
+# nbval runs every notebook again and compares; the plugin brings the tolerance for floats.
+NOTEBOOKS := -p tests.notebooks.tolerance --nbval --nbval-current-env $(wildcard notebooks)
 
 # One thread gives the same floats everywhere and lets two processes share two cores.
 export OMP_NUM_THREADS ?= 1
 export IMPLICIT_TUTORIAL_LIVE ?= 0
-export PYTHONDONTWRITEBYTECODE ?=
-# Debugger start-up notes of the notebook kernels are not ours to print.
+# The kernels' debugger would print a note of its own.
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
 .DEFAULT_GOAL := help
@@ -27,7 +30,7 @@ book: setup  ## build the book into _build/html (executes the notebooks; warning
 test: setup  ## everything CI runs: lint, unit tests, notebooks against their stored outputs, browser, Lab, Binder
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@$(PY) tools/build_book.py
-	@$(PY) tools/run_tests.py
+	$(PY) -m pytest -q -n $(JOBS) --dist loadfile $(NOTEBOOKS) tests
 
 serve: book  ## build, then serve the book on http://127.0.0.1:8000
 	@$(PY) -m http.server 8000 --bind 127.0.0.1 --directory _build/html

@@ -13,9 +13,8 @@ import build_book
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in (
-        "src/p/a.py", "src/p/static/e.js", "_ext/x.py", "book/intro.md", "notebooks/1.ipynb", "requirements.txt"
-    ):  # fmt: skip
+    files = "src/p/a.py src/p/static/e.js _ext/x.py book/intro.md notebooks/01.ipynb requirements.txt"
+    for name in files.split():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     return tmp_path
