@@ -1,8 +1,8 @@
 """How figures look: palette, line styles, and the template every figure starts from.
 
 Figures have a transparent background, so every colour must read on white and on near-black. The palette is
-Okabe and Ito's (2008), safe for colour-blind readers, with its light hues darkened until each has a contrast
-of at least 3:1 on both backgrounds. Meaning never rests on colour alone: theory is dashed, measurement solid.
+Okabe and Ito's (2008), safe for colour-blind readers; its bright hues are darkened until they too have a contrast
+of at least 3:1 on both. Meaning never rests on colour alone: theory is dashed, measurement solid.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import plotly.graph_objects as go
 
 STATIC = Path(__file__).parent / "static"  # explorer.js and explorer.css, which a page must load
 
-BLUE = "#0f7bbd"
+BLUE = "#006cab"
 ORANGE = "#c67f00"
-GREEN = "#009a70"
-VERMILLION = "#d9600a"
-PURPLE = "#b8629a"
+GREEN = "#009e73"
+VERMILLION = "#d55e00"
+PURPLE = "#cc79a7"
 SKY = "#3c9bd0"
 OCHRE = "#9c8a1d"
 GRAY = "#787878"  # axes, guides, and everything that is context rather than data

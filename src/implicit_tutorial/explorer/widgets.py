@@ -32,8 +32,7 @@ def live_widget(
         return {name: handle.value for name, handle in handles.items()}
 
     def say() -> None:
-        if readout is not None:
-            line.value = escape(str(readout(**values())))
+        line.value = "" if readout is None else escape(str(readout(**values())))
 
     def redraw(_change: Any = None) -> None:
         try:

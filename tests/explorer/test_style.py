@@ -1,0 +1,70 @@
+"""Colours that read on white and on near-black, and figures that start right."""
+
+import itertools
+
+import numpy as np
+import plotly.io as pio
+import pytest
+
+from implicit_tutorial.explorer import style
+
+
+def luminance(color):
+    """Relative luminance of an sRGB colour (WCAG 2)."""
+    channel = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(channel <= 0.04045, channel / 12.92, ((channel + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(a, b):
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("background", ["#ffffff", "#121212", "#14181e"])
+@pytest.mark.parametrize("color", [*style.PALETTE, style.GRAY])
+def test_every_colour_reads_on_light_and_dark(color, background):
+    assert contrast(color, background) >= 3
+
+
+# What protanopes and deuteranopes see (Viénot, Brettel and Mollon 1999), on linear RGB.
+DEFICIENCIES = {
+    "protan": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    "deutan": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+}
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_the_first_four_colours_differ_for_colour_blind_readers(deficiency):
+    def seen(color):
+        channel = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        return np.clip(np.array(DEFICIENCIES[deficiency]) @ channel**2.2, 0, 1) ** (1 / 2.2) * 255
+
+    gaps = [np.linalg.norm(seen(a) - seen(b)) for a, b in itertools.combinations(style.PALETTE[:4], 2)]
+    assert min(gaps) > 40, gaps
+
+
+def test_theory_is_dashed_and_measurement_solid():
+    assert style.theory("t")["line"]["dash"] == "dash"
+    assert "dash" not in style.measured("m")["line"]
+    assert style.theory(color=style.TEST, width=3)["line"] == {
+        "color": style.TEST,
+        "width": 3,
+        "dash": "dash",
+    }
+    assert style.points()["mode"] == "markers"
+    assert style.guide()["line"]["dash"] == "dot"
+
+
+def test_figures_start_in_the_books_style_and_plotlys_default_stays():
+    before = pio.templates.default
+    figure = style.figure(title="T", x_title="x", y_log=True, y_range=(1e-12, 1), equal=True)
+    assert figure.layout.paper_bgcolor is None
+    assert figure.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    assert figure.layout.yaxis.range == (-12, 0)
+    assert figure.layout.yaxis.dtick == 2
+    assert figure.layout.yaxis.scaleanchor == "x"
+    assert pio.templates.default == before
+    assert style.blank().layout.xaxis.visible is False
+    with pytest.raises(ValueError, match="cannot reach 0"):
+        style.figure(y_log=True, y_range=(0, 1))
