@@ -1,8 +1,8 @@
 """How figures look: palette, line styles, and the template every figure starts from.
 
 Figures have a transparent background, so every colour must read on white and on near-black. The palette is
-Okabe and Ito's (2008), safe for colour-blind readers; its bright hues are darkened until they too have a contrast
-of at least 3:1 on both. Meaning never rests on colour alone: theory is dashed, measurement solid.
+Okabe and Ito's (2008), safe for colour-blind readers; its bright hues are darkened until they too have a
+contrast of at least 3:1 on both. Meaning never rests on colour alone: theory is dashed, measurement solid.
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ def live_widget(
     for handle in handles.values():
         handle.observe(redraw, names="value")
     say()
-    row = widgets.Box(figures, layout=widgets.Layout(display="flex", flex_flow="row wrap", width="100%"))
+    # Side by side where there is room, as in the page.
+    columns = "repeat(auto-fit, minmax(min(100%, 19rem), 1fr))"
+    row = widgets.GridBox(figures, layout=widgets.Layout(width="100%", grid_template_columns=columns))
     text = widgets.HTMLMath(f"<small>{inline(caption, math='${}$')}</small>")
     return widgets.VBox([row, *handles.values(), line, text])
 
