@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
@@ -38,6 +40,14 @@ class Problem(NamedTuple):
         """One sweep: the map applied to the given rows."""
         return self.activate(self.preactivation(z, rows), rows)
 
+    def with_zeros_of(self, z: Tensor, image: Tensor) -> Tensor:
+        """z projected on the set the map reaches, and zero wherever ``image`` is.
+
+        An accelerated state would otherwise carry rounding noise on inactive units, and ``z > 0`` be the wrong pattern.
+        """
+        z = torch.relu(z) if self.mask is None else z
+        return torch.where(image != 0, z, 0)
+
     def start(self, z0: Tensor | None) -> Tensor:
         return torch.zeros_like(self.b) if z0 is None else z0.clone()
 
@@ -65,6 +75,13 @@ def relative_tolerance(rtol: float | None, dtype: torch.dtype) -> float:
     return rtol
 
 
+def row_norm(x: Tensor) -> Tensor:
+    """(n,) Euclidean norm of each row, safe from squares that overflow or underflow."""
+    largest = x.abs().amax(dim=1, keepdim=True)
+    scale = torch.where((largest > 0) & torch.isfinite(largest), largest, 1)
+    return torch.linalg.vector_norm(x / scale, dim=1) * scale[:, 0]
+
+
 class Tracker:
     """Book-keeping per sample: freezes each row the moment it converges, so that no row waits for another."""
 
@@ -84,24 +101,33 @@ class Tracker:
     def active(self) -> bool:
         return self.rows.numel() > 0
 
+    @property
+    def latest(self) -> Tensor:
+        """Residuals of the active rows at their last observed states."""
+        return self._last[1]
+
     def observe(self, z: Tensor, fz: Tensor) -> Tensor | None:
         """Record state z and its image for the active rows; return the mask of rows that go on, None if all do."""
         self.step += 1
-        residual = torch.linalg.vector_norm(fz - z, dim=1)
-        size = torch.linalg.vector_norm(fz, dim=1)
         if self.step == 1:
-            self.first = torch.maximum(residual, torch.finfo(z.dtype).tiny * torch.ones_like(residual))
-        converged = residual <= self.atol + self.rtol * size
-        overflow = ~torch.isfinite(residual)
-        diverged = residual > DIVERGENCE_FACTOR * self.first[self.rows]
-        stop = converged | overflow | diverged
-        self._last = (z, residual)
-        if not bool(stop.any()):
+            self.first = row_norm(fz - z).clamp(min=torch.finfo(z.dtype).tiny)
+        status = self._judge(z, fz, partial(torch.linalg.vector_norm, dim=1))
+        if bool((status == Status.STEP_LIMIT).all()):
             return None
-        status = torch.full_like(self.rows, Status.DIVERGED, dtype=torch.int8)
-        status[overflow] = Status.NON_FINITE
-        status[converged] = Status.CONVERGED
-        return self.retire(stop, status)
+        # Squares that over- or underflow can only stop a row too early: look again before believing it.
+        status = self._judge(z, fz, row_norm)
+        stop = status != Status.STEP_LIMIT
+        return self.retire(stop, status) if bool(stop.any()) else None
+
+    def _judge(self, z: Tensor, fz: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
+        """Status of each active row as it stands; STEP_LIMIT for one that may go on."""
+        residual, size = norm(fz - z), norm(fz)
+        self._last = (z, residual)
+        status = torch.full_like(self.rows, Status.STEP_LIMIT, dtype=torch.int8)
+        status[residual > DIVERGENCE_FACTOR * self.first[self.rows]] = Status.DIVERGED
+        status[residual <= self.atol + self.rtol * size] = Status.CONVERGED
+        status[~torch.isfinite(residual)] = Status.NON_FINITE
+        return status
 
     def retire(self, stop: Tensor, status: Tensor) -> Tensor:
         """Take the rows in ``stop`` out of the iteration with the given status; return the mask that goes on."""
