@@ -28,10 +28,11 @@ class Newton(Tolerances):
     def run(self, problem: Problem, z0: Tensor | None) -> SolverResult:
         z = problem.start(z0)
         tracker = Tracker(problem, z, self)
-        # A random projection of the pattern recognises one that comes back, for all samples at once.
+        # A pattern is recognised by the sum of its units' random codes, in integers that wrap around: exact, and the
+        # same whatever the batch.
         generator = torch.Generator().manual_seed(0)
-        code = torch.randn(z.shape[1], generator=generator, dtype=torch.float64).to(z.device)
-        seen = torch.empty((0, z.shape[0]), dtype=torch.float64, device=z.device)
+        code = torch.randint(-(2**62), 2**62, (z.shape[1],), generator=generator).to(z.device)
+        seen = torch.empty((0, z.shape[0]), dtype=torch.int64, device=z.device)
         rows = None
         while tracker.active and tracker.step < self.max_steps:
             h = problem.preactivation(z, rows)
@@ -41,7 +42,7 @@ class Newton(Tolerances):
                 if not tracker.active:
                     break
             D = h > 0 if problem.mask is None else (problem.mask if rows is None else problem.mask[rows]) > 0
-            pattern = D.to(torch.float64) @ code
+            pattern = (D * code).sum(dim=1)
             z, regular = _solve_pattern(problem, D, rows)
             failed = (seen == pattern).any(dim=0) | ~regular
             if bool(failed.any()):
@@ -64,7 +65,8 @@ def _solve_pattern(problem: Problem, D: Tensor, rows: Tensor | None) -> tuple[Te
         for i in range(0, n, chunk):
             d = D[i : i + chunk].to(M.dtype)
             solved, info = torch.linalg.solve_ex(eye - d[:, :, None] * M, d * b[i : i + chunk])
-            z[i : i + chunk] = solved
+            # Elimination leaves rounding noise on inactive units, and z > 0 would be the wrong pattern.
+            z[i : i + chunk] = torch.where(D[i : i + chunk], solved, 0)
             regular[i : i + chunk] = (info == 0) & torch.isfinite(solved).all(dim=1)
         return z, regular
     for i in range(n):
