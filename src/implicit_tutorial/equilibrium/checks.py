@@ -16,6 +16,8 @@ def check_matrix(A: Tensor, name: str = "A") -> None:
         raise ValueError(
             f"{name} has shape {tuple(A.shape)}; the implicit layer needs a square (m, m) matrix."
         )
+    if A.shape[0] == 0:
+        raise ValueError(f"{name} has shape (0, 0); the implicit layer needs at least one unit.")
 
 
 def check_rows(x: Tensor, columns: int, name: str, like: Tensor, *, row: str, column: str) -> None:
@@ -41,9 +43,12 @@ def check_rows(x: Tensor, columns: int, name: str, like: Tensor, *, row: str, co
 
 
 def check_finite(**tensors: Tensor | None) -> None:
-    """Raise naming the first tensor that holds an infinity or a NaN, and the row where it is."""
+    """Raise naming the first tensor that holds an infinity or a NaN, and the row where it is.
+
+    Inside a ``torch.func`` transform values cannot be looked at; there the solvers check what reaches them.
+    """
     for name, x in tensors.items():
-        if x is None or bool(torch.isfinite(x).all()):
+        if x is None or torch._C._functorch.is_functorch_wrapped_tensor(x) or bool(torch.isfinite(x).all()):
             continue
         row = int(torch.nonzero(~torch.isfinite(x))[0, 0])
         raise ValueError(

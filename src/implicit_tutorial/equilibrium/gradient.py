@@ -3,99 +3,116 @@
 Both the equilibrium and its adjoint are differentiated implicitly. The adjoint's own derivative is again an adjoint
 with A transposed, so one function, :class:`MaskedSolve`, serves every order of differentiation, forward mode, and
 ``torch.func``. Only A and the state are kept for the backward pass, whatever the number of sweeps.
+
+Both functions return (state, steps, residual, status). The last three are outputs like the first, so that they stay
+with their samples under ``torch.func.vmap``; they have no derivative.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.checks import check_finite
 from implicit_tutorial.equilibrium.problem import Problem, Solver
-from implicit_tutorial.equilibrium.solution import EquilibriumError, SolverResult
+from implicit_tutorial.equilibrium.solution import EquilibriumError, SolverResult, Status
 
 
-@dataclass
-class Call:
-    """How to solve, and where the solver leaves its result: a call's arguments that are not differentiated."""
+class Call(NamedTuple):
+    """How to solve: the arguments of a call that are not differentiated."""
 
     solver: Solver
     adjoint_solver: Solver
     z0: Tensor | None = None
     u0: Tensor | None = None
     throw: bool = True
-    result: SolverResult | None = None
 
 
 class Equilibrium(torch.autograd.Function):
     """(A, b) ↦ z with z = relu(Az + b); the derivative is dz = D(A dz + dA z + db)."""
 
     @staticmethod
-    def forward(A: Tensor, b: Tensor, call: Call) -> Tensor:
-        check_finite(A=A, b=b, z0=call.z0)
-        call.result = call.solver.run(Problem(A, b), call.z0)
-        if call.throw and not bool(call.result.converged.all()):
-            raise EquilibriumError(call.result.explain("equilibrium"), call.result)
-        return call.result.z
+    def forward(A: Tensor, b: Tensor, call: Call) -> tuple[Tensor, ...]:
+        check_finite(A=A, b=b, z0=call.z0, u0=call.u0)
+        return _outputs(call.solver.run(Problem(A, b), call.z0), "equilibrium", call.throw)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:  # noqa: ANN001
         A, _, call = inputs
-        ctx.call = call
-        ctx.save_for_backward(A, output)
-        ctx.save_for_forward(A, output)
+        z, steps, residual, status = output
+        ctx.mark_non_differentiable(steps, residual, status)
+        ctx.adjoint = Call(call.adjoint_solver, call.adjoint_solver, z0=call.u0)
+        ctx.save_for_backward(A, z, status)
+        ctx.save_for_forward(A, z, status)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):  # noqa: ANN001, ANN205
-        A, z = ctx.saved_tensors
-        call = Call(ctx.call.adjoint_solver, ctx.call.adjoint_solver, z0=ctx.call.u0)
-        u = MaskedSolve.apply(A.T, (z > 0).to(A.dtype), grad, call)
+    def backward(ctx, grad: Tensor, *_):  # noqa: ANN001, ANN205
+        A, z, status = ctx.saved_tensors
+        u = MaskedSolve.apply(A.T, pattern(z, status), grad, ctx.adjoint)[0]
         return (u.T @ z if ctx.needs_input_grad[0] else None), u, None
 
     @staticmethod
     def jvp(ctx, dA: Tensor | None, db: Tensor | None, _):  # noqa: ANN001, ANN205
-        A, z = ctx.saved_tensors
-        return _tangent(A, (z > 0).to(A.dtype), z, dA, db, ctx.call.adjoint_solver)
+        A, z, status = ctx.saved_tensors
+        return _tangent(A, pattern(z, status), z, dA, db, ctx.adjoint.solver), None, None, None
 
     @staticmethod
     def vmap(info, in_dims, A: Tensor, b: Tensor, call: Call):  # noqa: ANN001, ANN205
-        return _vmap(Equilibrium, info, in_dims, (A,), (b,), call)
+        return _vmap(Equilibrium, info, in_dims, A, (b,), call)
 
 
 class MaskedSolve(torch.autograd.Function):
     """(M, D, g) ↦ u with u = D(Mu + g) by rows; with M = Aᵀ this is the adjoint of C1."""
 
     @staticmethod
-    def forward(M: Tensor, D: Tensor, g: Tensor, call: Call) -> Tensor:
-        check_finite(gradient=g)
-        call.result = call.solver.run(Problem(M, g, D), call.z0)
-        if call.throw and not bool(call.result.converged.all()):
-            raise EquilibriumError(call.result.explain("adjoint"), call.result)
-        return call.result.z
+    def forward(M: Tensor, D: Tensor, g: Tensor, call: Call) -> tuple[Tensor, ...]:
+        check_finite(A=M, gradient=g, u0=call.z0)
+        unknown = torch.isnan(D).any(dim=1)
+        if bool((unknown & (g != 0).any(dim=1)).any()):
+            i = int(torch.nonzero(unknown & (g != 0).any(dim=1))[0])
+            raise ValueError(
+                f"sample {i} has no implicit gradient, because its solve did not converge. Leave it out of the loss "
+                "(sol.z[sol.converged]), or solve it to convergence."
+            )
+        return _outputs(call.solver.run(Problem(M, g, torch.nan_to_num(D)), call.z0), "adjoint", call.throw)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:  # noqa: ANN001
         M, D, _, call = inputs
-        ctx.solver = call.solver
-        ctx.save_for_backward(M, D, output)
-        ctx.save_for_forward(M, D, output)
+        u, steps, residual, status = output
+        ctx.mark_non_differentiable(steps, residual, status)
+        ctx.call = Call(call.solver, call.solver)
+        ctx.save_for_backward(M, D, u)
+        ctx.save_for_forward(M, D, u)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):  # noqa: ANN001, ANN205
+    def backward(ctx, grad: Tensor, *_):  # noqa: ANN001, ANN205
         M, D, u = ctx.saved_tensors
-        w = MaskedSolve.apply(M.T, D, grad, Call(ctx.solver, ctx.solver))
+        w = MaskedSolve.apply(M.T, D, grad, ctx.call)[0]
         return (w.T @ u if ctx.needs_input_grad[0] else None), None, w, None
 
     @staticmethod
     def jvp(ctx, dM: Tensor | None, _dD, dg: Tensor | None, _):  # noqa: ANN001, ANN205
         M, D, u = ctx.saved_tensors
-        return _tangent(M, D, u, dM, dg, ctx.solver)
+        return _tangent(M, D, u, dM, dg, ctx.call.solver), None, None, None
 
     @staticmethod
     def vmap(info, in_dims, M: Tensor, D: Tensor, g: Tensor, call: Call):  # noqa: ANN001, ANN205
-        return _vmap(MaskedSolve, info, in_dims, (M,), (D, g), call)
+        return _vmap(MaskedSolve, info, in_dims, M, (D, g), call)
+
+
+def pattern(z: Tensor, status: Tensor) -> Tensor:
+    """D by rows: 1 on active units, 0 elsewhere, NaN on a sample that did not converge and so has no derivative."""
+    D = (z > 0).to(z.dtype)
+    return torch.where((status == Status.CONVERGED)[:, None], D, torch.nan)
+
+
+def _outputs(result: SolverResult, what: str, throw: bool) -> tuple[Tensor, ...]:
+    if throw and not bool(result.converged.all()):
+        raise EquilibriumError(result.explain(what), result)
+    return result.z, result.steps, result.residual, result.status
 
 
 def _tangent(M: Tensor, D: Tensor, z: Tensor, dM: Tensor | None, db: Tensor | None, solver: Solver) -> Tensor:
@@ -104,31 +121,31 @@ def _tangent(M: Tensor, D: Tensor, z: Tensor, dM: Tensor | None, db: Tensor | No
         source = source + z @ dM.T
     if db is not None:
         source = source + db
-    return MaskedSolve.apply(M, D, source, Call(solver, solver))
+    return MaskedSolve.apply(M, D, source, Call(solver, solver))[0]
 
 
-def _vmap(function, info, in_dims, matrices, rows, call: Call):  # noqa: ANN001, ANN202
+def _vmap(function, info, in_dims, M: Tensor, rows: tuple[Tensor, ...], call: Call):  # noqa: ANN001, ANN202
     """Fold a batch of right-hand sides into the rows; a batch of matrices is a loop, one matrix at a time."""
-    matrix_dims, row_dims = in_dims[: len(matrices)], in_dims[len(matrices) : len(matrices) + len(rows)]
     size = info.batch_size
-    rows = [
+    rows = tuple(
         x.movedim(dim, 0) if dim is not None else x.expand(size, *x.shape)
-        for x, dim in zip(rows, row_dims, strict=True)
-    ]
-    if all(dim is None for dim in matrix_dims):
-        shape = rows[0].shape
-        z0 = None if call.z0 is None else call.z0.expand(shape).reshape(-1, shape[-1])
-        u0 = None if call.u0 is None else call.u0.expand(shape).reshape(-1, shape[-1])
-        folded = Call(call.solver, call.adjoint_solver, z0, u0, call.throw)
-        out = function.apply(*matrices, *(x.reshape(-1, x.shape[-1]) for x in rows), folded)
-        call.result = folded.result
-        return out.reshape(shape), 0
-    outs = []
-    for i in range(size):
-        chosen = [
-            x.select(dim, i) if dim is not None else x for x, dim in zip(matrices, matrix_dims, strict=True)
-        ]
-        single = Call(call.solver, call.adjoint_solver, call.z0, call.u0, call.throw)
-        outs.append(function.apply(*chosen, *(x[i] for x in rows), single))
-        call.result = single.result
-    return torch.stack(outs), 0
+        for x, dim in zip(rows, in_dims[1 : 1 + len(rows)], strict=True)
+    )
+    # A Call is a tuple of its own, so torch.func hands over its tensors' dimensions likewise.
+    z0, u0 = (
+        x if x is None else x.movedim(dim, 0) if dim is not None else x.expand(size, *x.shape)
+        for x, dim in ((call.z0, in_dims[-1].z0), (call.u0, in_dims[-1].u0))
+    )
+    if in_dims[0] is None:
+        n, m = rows[0].shape[1:]
+        z0, u0 = (x if x is None else x.reshape(-1, m) for x in (z0, u0))
+        outputs = function.apply(M, *(x.reshape(-1, m) for x in rows), call._replace(z0=z0, u0=u0))
+        outputs = tuple(x.unflatten(0, (size, n)) for x in outputs)
+    else:
+        singles = []
+        for i in range(size):
+            starts = {name: x if x is None else x[i] for name, x in (("z0", z0), ("u0", u0))}
+            rows_i = (x[i] for x in rows)
+            singles.append(function.apply(M.select(in_dims[0], i), *rows_i, call._replace(**starts)))
+        outputs = tuple(torch.stack(x) for x in zip(*singles, strict=True))
+    return outputs, (0,) * len(outputs)

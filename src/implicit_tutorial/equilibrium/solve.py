@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_matrix, check_rows
+from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, check_rows
 from implicit_tutorial.equilibrium.gradient import Call, Equilibrium, MaskedSolve
 from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.problem import Solver
@@ -42,17 +42,13 @@ def solve(
     check_matrix(A)
     m = A.shape[0]
     check_rows(b, m, "b", A, row="injection", column="unit")
-    for name, start in (("z0", z0), ("u0", u0)):
-        if start is not None:
-            check_rows(start, m, name, A, row="state", column="unit")
-            if start.shape != b.shape:
-                raise ValueError(
-                    f"{name} has shape {tuple(start.shape)}, but b has {tuple(b.shape)}; give one row a sample."
-                )
+    _check_samples(A, "b", b, z0=z0, u0=u0)
     solver = Picard() if solver is None else solver
     call = Call(solver, adjoint_solver or solver, _detached(z0), _detached(u0), throw)
-    z = Equilibrium.apply(A, b, call)
-    return Solution(z=z, A=A.detach(), b=b.detach(), solver=solver, **_outcome(call))
+    z, steps, residual, status = Equilibrium.apply(A, b, call)
+    return Solution(
+        z=z, steps=steps, residual=residual, status=status, A=A.detach(), b=b.detach(), solver=solver
+    )
 
 
 def adjoint(
@@ -81,16 +77,26 @@ def adjoint(
     check_matrix(A)
     m = A.shape[0]
     check_rows(z, m, "z", A, row="state", column="unit")
-    g = g.expand(z.shape) if g.ndim == 1 and g.shape[0] == m else g
-    check_rows(g, m, "g", A, row="sample", column="unit")
+    if isinstance(g, Tensor) and g.shape == (m,):
+        g = g.expand(z.shape)
+    _check_samples(A, "z", z, g=g, u0=u0)
+    check_finite(z=z)
     solver = Picard() if solver is None else solver
     call = Call(solver, solver, _detached(u0), throw=throw)
-    u = MaskedSolve.apply(A.T, (z > 0).to(A.dtype), g, call)
-    return AdjointSolution(u=u, **_outcome(call))
+    u, steps, residual, status = MaskedSolve.apply(A.T, (z > 0).to(A.dtype), g, call)
+    return AdjointSolution(u=u, steps=steps, residual=residual, status=status)
 
 
-def _outcome(call: Call) -> dict[str, Tensor]:
-    return {name: getattr(call.result, name) for name in ("steps", "residual", "status")}
+def _check_samples(A: Tensor, main: str, reference: Tensor, **others: Tensor | None) -> None:
+    """Raise unless each of the others holds one row a sample of ``reference``."""
+    for name, x in others.items():
+        if x is None:
+            continue
+        check_rows(x, A.shape[0], name, A, row="sample", column="unit")
+        if x.shape != reference.shape:
+            raise ValueError(
+                f"{name} has shape {tuple(x.shape)}, but {main} has {tuple(reference.shape)}; give one row a sample."
+            )
 
 
 def _detached(start: Tensor | None) -> Tensor | None:
