@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs, eigsh
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.checks import check_finite, check_matrix
 from implicit_tutorial.equilibrium.counting import is_p_matrix
+from implicit_tutorial.equilibrium.problem import row_norm
 
 #: Widths up to here take dense eigenvalues (exact and quick); above, Lanczos, Arnoldi and power iterations.
 _DENSE_WIDTH = 256
@@ -81,10 +84,11 @@ class Certificate:
                 factors.append((2 + norm) / c.margin)
         if not factors:
             return None
-        residual = torch.linalg.vector_norm(torch.relu(torch.addmm(b, z, A.T)) - z, dim=1)
-        # Rounding of Az + b: at most γ (|A||z| + |b|) entrywise, γ = (m + 2)·unit roundoff.
-        unit = torch.finfo(A.dtype).eps / 2
-        rounding = torch.linalg.vector_norm(z.abs() @ A.T.abs() + b.abs(), dim=1) * (A.shape[0] + 2) * unit
+        residual = row_norm(torch.relu(torch.addmm(b, z, A.T)) - z)
+        # Rounding of Az + b: at most γ (|A||z| + |b|) entrywise, γ = (m + 2)·unit roundoff, and underflow.
+        finfo = torch.finfo(A.dtype)
+        gamma = (A.shape[0] + 2) * finfo.eps / 2
+        rounding = row_norm(z.abs() @ A.T.abs() + b.abs()) * gamma + A.shape[0] * finfo.tiny
         return min(factors) * (residual + rounding)
 
     def __str__(self) -> str:
@@ -130,23 +134,26 @@ def certify(A: Tensor, *, conditions: Iterable[str] | None = None) -> Certificat
 
 def spectral_norm(A: Tensor) -> float:
     """‖A‖₂ from above: a Lanczos estimate, raised until c²I − AᵀA has a Cholesky factor."""
-    A = A.detach().to(torch.float64)
-    gram = A.T @ A
-    return math.sqrt(_verified_top_eigenvalue(gram))
+    size, A = _normalised(A)
+    return size * math.sqrt(_verified_top_eigenvalue(A.T @ A))
 
 
 def monotone_constant(A: Tensor) -> float:
     """λ_max((A + Aᵀ)/2) from above; the network is strongly monotone with μ = 1 − this value."""
-    A = A.detach().to(torch.float64)
-    return _verified_top_eigenvalue((A + A.T) / 2)
+    size, A = _normalised(A)
+    return size * _verified_top_eigenvalue((A + A.T) / 2)
 
 
 def spectral_radius(A: Tensor) -> float:
     """ρ(A), the largest eigenvalue in modulus (an estimate: Arnoldi above m = 256)."""
-    A = A.detach().to(torch.float64)
+    size, A = _normalised(A)
+    return size * _over_blocks(A, _spectral_radius_of_block)
+
+
+def _spectral_radius_of_block(A: Tensor) -> float:
     m = A.shape[0]
     if m <= _DENSE_WIDTH:
-        return float(torch.linalg.eigvals(A).abs().max()) if m else 0.0
+        return float(torch.linalg.eigvals(A).abs().max())
     start = np.random.default_rng(0).standard_normal(m)
     try:
         values = eigs(
@@ -159,9 +166,13 @@ def spectral_radius(A: Tensor) -> float:
 
 def perron_root(A: Tensor, *, rtol: float = 1e-10, max_steps: int = 2000) -> float:
     """ρ(|A|) from above: max_i (|A|x)_i / x_i over a positive x that power iteration improves (Collatz–Wielandt)."""
-    P = A.detach().to(torch.float64).abs()
+    size, A = _normalised(A)
+    return size * _over_blocks(A.abs(), lambda P: _collatz_wielandt(P, rtol, max_steps))
+
+
+def _collatz_wielandt(P: Tensor, rtol: float, max_steps: int) -> float:
     x = torch.ones(P.shape[0], dtype=P.dtype, device=P.device)
-    best = float(P.sum(dim=1).max()) if P.numel() else 0.0
+    best = float(P.sum(dim=1).max())
     for _ in range(max_steps):
         y = P @ x
         positive = y > 0
@@ -178,7 +189,9 @@ def perron_root(A: Tensor, *, rtol: float = 1e-10, max_steps: int = 2000) -> flo
 def _verified_top_eigenvalue(S: Tensor) -> float:
     """An upper bound on λ_max of a symmetric S, tight to 1e-9 of its scale when Lanczos has converged."""
     m = S.shape[0]
-    scale = max(float(S.abs().sum(dim=1).max()), torch.finfo(S.dtype).tiny)
+    scale = float(S.abs().sum(dim=1).max())
+    if scale == 0:
+        return 0.0
     if m <= _DENSE_WIDTH:
         return float(torch.linalg.eigvalsh(S)[-1]) + m * torch.finfo(S.dtype).eps * scale
     start = np.random.default_rng(0).standard_normal(m)
@@ -196,6 +209,34 @@ def _verified_top_eigenvalue(S: Tensor) -> float:
             # The factorisation itself is exact up to m·eps·scale, which is added to stay an upper bound.
             return estimate + slack + m * torch.finfo(S.dtype).eps * scale
         slack *= 10
+
+
+def _normalised(A: Tensor) -> tuple[float, Tensor]:
+    """(s, A/s) with s = max |A|, so that no square overflows or underflows."""
+    A = A.detach().to(torch.float64)
+    size = float(A.abs().max())
+    return (size, A / size) if size > 0 else (0.0, A)
+
+
+def _over_blocks(A: Tensor, value: Callable[[Tensor], float]) -> float:
+    """The largest value over the diagonal blocks of A's block triangular form, whose eigenvalues are those of A.
+
+    The blocks are the strongly connected sets of units: a feed-forward network has only blocks of one unit, with
+    eigenvalue zero, where an iteration on the whole nilpotent matrix would see its norm instead.
+    """
+    m = A.shape[0]
+    if int((A == 0).sum()) < m - 1:  # every reducible matrix has that many zeros
+        return value(A)
+    count, block = connected_components(csr_matrix((A != 0).cpu().numpy()), connection="strong")
+    if count == 1:
+        return value(A)
+    sizes = np.bincount(block)
+    single = torch.as_tensor(sizes[block] == 1, device=A.device)
+    best = float((A.diagonal().abs() * single).max())
+    for k in np.flatnonzero(sizes > 1):
+        units = torch.as_tensor(np.flatnonzero(block == k), device=A.device)
+        best = max(best, value(A[units][:, units]))
+    return best
 
 
 def _operator(A: Tensor) -> LinearOperator:

@@ -31,7 +31,7 @@ def is_p_matrix(M: Tensor) -> PMatrix:
     """Decide whether every principal minor of M is positive, by Schur complements in O(2^m) (Tsatsomeros & Li 2000).
 
     M is a P-matrix iff M₁₁ > 0 and both M without its first unit and the Schur complement M / M₁₁ are. Level k of that
-    recursion is one batch of 2^k matrices of width m − k.
+    recursion is one batch of 2^k matrices of width m − k. A pivot that rounding cannot tell from zero counts as zero.
 
     Raises:
         ValueError: M is wider than 20, not square, or not finite.
@@ -40,14 +40,19 @@ def is_p_matrix(M: Tensor) -> PMatrix:
     check_finite(M=M)
     _check_width(M.shape[0])
     level = M.detach().to(torch.float64)[None]
+    size = level.abs()  # what the entries were summed from: the scale of their rounding
+    unit = 4 * M.shape[0] * torch.finfo(level.dtype).eps
     smallest = math.inf
     while level.shape[-1] > 0:
         pivot = level[:, 0, 0]
+        pivot = torch.where(pivot.abs() > unit * size[:, 0, 0], pivot, 0)
         smallest = min(smallest, float(pivot.min()))
         if smallest <= 0:
             break
         rest = level[:, 1:, 1:]
-        level = torch.cat([rest, rest - level[:, 1:, :1] * level[:, :1, 1:] / pivot[:, None, None]])
+        step = level[:, 1:, :1] * level[:, :1, 1:] / pivot[:, None, None]
+        size = torch.cat([size[:, 1:, 1:], size[:, 1:, 1:] + step.abs()])
+        level = torch.cat([rest, rest - step])
     return PMatrix(smallest)
 
 
@@ -102,7 +107,7 @@ def count_equilibria(A: Tensor, b: Tensor) -> EquilibriumCount:
         scale = system.abs().sum(dim=2).amax(dim=1)
         singular = (info != 0) | (diagonal <= m * torch.finfo(A.dtype).eps * scale)
         regular = torch.nonzero(~singular).flatten()
-        z = torch.linalg.lu_solve(lu[regular], pivots[regular], rhs[regular]).mT
+        z = torch.linalg.lu_solve(lu[regular], pivots[regular], rhs[regular]).mT * D[regular][:, None, :]
         h = z @ A.T + b
         on = D[regular].bool()[:, None, :]
         fits = torch.where(on, z > 0, h <= 0).all(dim=2)
