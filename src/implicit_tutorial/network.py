@@ -105,10 +105,11 @@ class EquilibriumNetwork(nn.Module):
         """f₀(x), the output at initialization that a centered network subtracts."""
         if not self.centered:
             raise ValueError("this network is not centered, so it keeps no copy of its initialization.")
-        scale = 1 / math.sqrt(self.width)
-        A = self.initial_Theta * (self.implicit_scale * scale)
+        self._check_inputs(X)
+        # The same operations as in A, injection and output, so that f − f₀ starts at exactly zero.
+        A = self.initial_Theta * (self.implicit_scale / math.sqrt(self.width))
         z = solve(A, self.input_scale * (X @ self.initial_W.T), solver=self.solver).z
-        return z @ self.initial_v * (self.output_scale * scale)
+        return z @ self.initial_v * (self.output_scale / math.sqrt(self.width))
 
     def extra_repr(self) -> str:
         return (
@@ -118,6 +119,4 @@ class EquilibriumNetwork(nn.Module):
 
     def _check_inputs(self, X: Tensor) -> None:
         check_rows(X, self.n_inputs, "X", self.W, row="input", column="input dimension")
-        # Inside torch.func transforms values cannot be looked at; there the solver refuses the injection instead.
-        if not torch._C._functorch.is_functorch_wrapped_tensor(X):
-            check_finite(X=X)
+        check_finite(X=X)
