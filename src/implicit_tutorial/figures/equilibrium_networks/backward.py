@@ -1,0 +1,115 @@
+"""What a gradient costs: through an unrolled network, and through the equilibrium alone (C1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from torch import Tensor
+
+import implicit_tutorial as it
+from implicit_tutorial import results
+from implicit_tutorial.explorer import Control, Explorer, style
+from implicit_tutorial.results.backward_cost import unrolled
+
+
+def kept_for_backward(run: Callable[[], Tensor]) -> int:
+    """Bytes that autograd keeps between ``run()`` and its backward pass; a tensor kept twice counts once."""
+    kept: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        # Holding the storage keeps its address from being used again, so the address identifies it.
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = run()
+        total = sum(storage.nbytes() for storage in kept.values())
+    del output
+    return total
+
+
+@lru_cache
+def _bytes(width: int) -> tuple[np.ndarray, int]:
+    """Megabytes kept by the unrolled network at each stored depth, and by the equilibrium."""
+    setting = results.load("backward_cost")["setting"]
+    X = it.data.sphere(setting["n_samples"], setting["n_inputs"], seed=setting["seed"])
+    net = it.EquilibriumNetwork(
+        setting["n_inputs"], width, implicit_scale=setting["implicit_scale"], seed=setting["seed"]
+    )
+    explicit = [kept_for_backward(lambda L=L: unrolled(net.A, net.injection(X), L)) for L in stored_depths()]
+    return np.array(explicit) / 1e6, kept_for_backward(lambda: net.equilibrium(X).z) / 1e6
+
+
+def stored_depths() -> list[int]:
+    """Depths at which the time was measured."""
+    return sorted({row["depth"] for row in results.load("backward_cost")["rows"] if row["depth"]})
+
+
+def stored_times(width: int) -> tuple[np.ndarray, float]:
+    """Milliseconds of a gradient at each stored depth, and through the equilibrium."""
+    rows = [row for row in results.load("backward_cost")["rows"] if row["width"] == width]
+    explicit = {row["depth"]: 1e3 * row["seconds"] for row in rows}
+    implicit = explicit.pop(None)
+    return np.array([explicit[L] for L in stored_depths()]), implicit
+
+
+def break_even(width: int) -> float:
+    """Depth at which the unrolled network takes as long as the equilibrium, by the stored times."""
+    times, implicit = stored_times(width)
+    return float(np.exp(np.interp(np.log(implicit), np.log(times), np.log(stored_depths()))))
+
+
+def backward_cost() -> Explorer:
+    """Memory (measured here) and time (stored) of one gradient against the depth of the unrolled network."""
+    depths = stored_depths()
+
+    def draw(width: int) -> list[go.Figure]:
+        memory, constant = _bytes(width)
+        times, implicit = stored_times(width)
+        panels = []
+        for title, explicit, flat, limits in (
+            ("kept for the backward pass, in MB", memory, constant, (0.03, 100)),
+            ("processor time, in ms", times, implicit, (0.3, 3000)),
+        ):
+            fig = style.figure(
+                title=title, x_title="depth of the unrolled network", x_log=True, y_log=True,
+                x_range=(8, 1250), y_range=limits, height=330,
+            )  # fmt: skip
+            fig.add_scatter(
+                x=depths, y=explicit, mode="lines+markers", name="unrolled",
+                line={"color": style.BAD, "width": 2}, marker={"size": 7, "color": style.BAD},
+            )  # fmt: skip
+            fig.add_scatter(x=[8, 1250], y=[flat, flat], **style.measured("equilibrium", color=style.GOOD))
+            panels.append(fig)
+        return panels
+
+    def readout(width: int) -> str:
+        memory, constant = _bytes(width)
+        times, implicit = stored_times(width)
+        return (
+            f"Width {width}, {depths[-1]} layers: {memory[-1]:.3g} MB and {times[-1]:.3g} ms unrolled; "
+            f"{constant:.2g} MB and {implicit:.2g} ms through the equilibrium."
+        )
+
+    widths = sorted({row["width"] for row in results.load("backward_cost")["rows"]})
+    return Explorer(
+        draw,
+        [Control("width", widths, start=widths[-1], label="width $m$")],
+        name="backward-cost",
+        caption=(
+            "Memory and time of one gradient. The unrolled network pays for every layer; the equilibrium, "
+            "whatever the number of sweeps that found it, pays once. Move `width`: both lines move, the "
+            "shapes stay."
+        ),
+        alt=(
+            "Two plots against depth from ten to one thousand, both axes logarithmic. The unrolled "
+            "network's memory and time rise with depth along straight lines; the equilibrium's are "
+            "horizontal."
+        ),
+        readout=readout,
+    )
