@@ -199,8 +199,8 @@ def test_redraw_takes_at_most_50_ms(open_page, waves):
     """From the slider's event to the end of the redraw of both panels.
 
     On an idle machine that is the wait for the next frame and the page's own work. The work is measured in
-    processor time, and the best of a few batches of twenty moves counts: what else the machine does is not the
-    page's fault.
+    processor time, and the best of a few batches of twenty moves counts: what else the machine does is not
+    the page's fault.
     """
     page = open_page()
     wait_shown(page, waves, (0.5, 10))
