@@ -19,6 +19,7 @@ from implicit_tutorial.equilibrium import (
     solve,
 )
 from implicit_tutorial.generalization import sweep
+from implicit_tutorial.kernels import Kernels, limit_kernels, network_kernels
 from implicit_tutorial.network import EquilibriumNetwork
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "EquilibriumError",
     "EquilibriumNetwork",
+    "Kernels",
     "Newton",
     "Picard",
     "Solution",
@@ -35,6 +37,8 @@ __all__ = [
     "count_equilibria",
     "data",
     "is_p_matrix",
+    "limit_kernels",
+    "network_kernels",
     "solve",
     "sweep",
     "verify",

@@ -1,0 +1,72 @@
+"""The kernels of one network, from its states and adjoint states; no Jacobian is ever formed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from implicit_tutorial.equilibrium.solve import adjoint
+from implicit_tutorial.kernels.result import Kernels
+from implicit_tutorial.network import EquilibriumNetwork
+
+
+def network_kernels(net: EquilibriumNetwork, X: Tensor, X2: Tensor | None = None) -> Kernels:
+    """K(x, x') = ⟨∂f(x), ∂f(x')⟩ for each layer: κ²σ_A² (z·z'/m)(u·u'/m) for Θ, and its siblings (C9).
+
+    Two solves and two n × n' Gram matrices: O(nm² + nn'm) time, O(nm + nn') memory.
+
+    Args:
+        net: the network; with k outputs see :class:`Kernels` for the shapes.
+        X: (n, d) inputs.
+        X2: (n', d) other inputs; X itself by default.
+
+    Raises:
+        ValueError, TypeError: inputs of the wrong shape, dtype or device, or not finite.
+        EquilibriumError: an equilibrium or an adjoint did not converge.
+    """
+    with torch.no_grad():
+        z, u = states(net, X)
+        z2, u2, X2 = (z, u, X) if X2 is None else (*states(net, X2), X2)
+        return assemble(net, (X, z, u), (X2, z2, u2))
+
+
+def states(net: EquilibriumNetwork, X: Tensor) -> tuple[Tensor, Tensor]:
+    """The equilibria (n, m) of X, and their outputs' adjoints: (n, m) for g = v, (n, k, m) for k outputs."""
+    A = net.A
+    z = net.equilibrium(X).z
+    return z, output_adjoints(net, A, z)
+
+
+def output_adjoints(net: EquilibriumNetwork, A: Tensor, z: Tensor, u0: Tensor | None = None) -> Tensor:
+    """The adjoint of every output at every sample; k outputs are solved as n·k rows."""
+    if net.n_outputs is None:
+        return adjoint(A, z, net.v, solver=net.solver, u0=u0).u
+    n, m = z.shape
+    k = net.n_outputs
+    g = net.v.T.expand(n, k, m).reshape(n * k, m)
+    start = None if u0 is None else u0.reshape(n * k, m)
+    return adjoint(A, z.repeat_interleave(k, dim=0), g, solver=net.solver, u0=start).u.reshape(n, k, m)
+
+
+def assemble(
+    net: EquilibriumNetwork, left: tuple[Tensor, Tensor, Tensor], right: tuple[Tensor, Tensor, Tensor]
+) -> Kernels:
+    """The kernels between two sets of (inputs, equilibria, adjoints)."""
+    (X, z, u), (X2, z2, u2) = left, right
+    m, kappa = net.width, net.output_scale
+    forward, inner = z @ z2.T / m, X @ X2.T
+    output = kappa**2 * forward
+    if u.ndim == 2:
+        backward, Q = u @ u2.T / m, forward
+    else:
+        backward = torch.einsum("iam,jbm->iajb", u, u2) / m
+        Q, inner = forward[:, None, :, None], inner[:, None, :, None]
+        eye = torch.eye(u.shape[1], dtype=z.dtype, device=z.device)
+        output = output[:, None, :, None] * eye[None, :, None, :]
+    return Kernels(
+        forward=forward,
+        backward=backward,
+        implicit=(kappa * net.implicit_scale) ** 2 * Q * backward,
+        output=output,
+        input=(kappa * net.input_scale) ** 2 * inner * backward,
+    )

@@ -1,0 +1,33 @@
+"""What both kernel functions return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The tangent kernel of each layer between two sets of inputs, and its two factors (C9, C10).
+
+    Every field is an (n, n') matrix. For a network with k outputs all fields but ``forward`` are
+    (n, k, n', k); ``implicit.reshape(n * k, -1)`` is then the kernel matrix.
+    """
+
+    forward: Tensor
+    """Q = z·z'/m, what two inputs share on the way in."""
+    backward: Tensor
+    """Π = u·u'/m, what two outputs share on the way back."""
+    implicit: Tensor
+    """κ²σ_A² Q ∘ Π: only Θ is trained."""
+    output: Tensor
+    """κ² Q: only v is trained."""
+    input: Tensor
+    """κ²σ_U² (x·x') ∘ Π: only W is trained."""
+
+    @cached_property
+    def full(self) -> Tensor:
+        """implicit + output + input: all three layers are trained."""
+        return self.implicit + self.output + self.input

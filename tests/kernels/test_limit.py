@@ -1,0 +1,145 @@
+"""C10: the infinitely wide network's kernels against reference numbers, Monte Carlo, and calculus."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+import torch
+
+import implicit_tutorial as it
+from implicit_tutorial.kernels import LargestScaleError
+from implicit_tutorial.kernels import limit as limit_module
+
+
+def three_points():
+    X = np.random.RandomState(0).randn(3, 5)
+    return torch.tensor(X / np.linalg.norm(X, axis=1, keepdims=True))
+
+
+def entries(K):
+    return [K[0, 0].item(), K[0, 1].item(), K[0, 2].item(), K[1, 2].item()]
+
+
+def test_reference_numbers():
+    kernels = it.limit_kernels(three_points(), implicit_scale=0.8)
+    assert entries(kernels.forward) == pytest.approx(
+        [0.73529412, 0.22319053, 0.44382590, 0.48204073], abs=1e-8
+    )
+    assert entries(kernels.implicit) == pytest.approx(
+        [0.34602076, 0.04155487, 0.11967812, 0.13722933], abs=1e-8
+    )
+    assert entries(kernels.full) == pytest.approx([1.81660900, 0.21043103, 0.74860228, 0.85395503], abs=1e-8)
+
+
+def test_solves_the_fixed_point_it_is_defined_by_for_inputs_of_any_norm():
+    generator = torch.Generator().manual_seed(0)
+    X = torch.randn(40, 4, generator=generator, dtype=torch.float64) * torch.linspace(0.1, 3, 40)[:, None]
+    sigma_A, sigma_U = 1.1, 0.7
+    kernels = it.limit_kernels(X, implicit_scale=sigma_A, input_scale=sigma_U)
+    k = sigma_A**2 * kernels.forward + sigma_U**2 * X @ X.T
+    scale = torch.sqrt(k.diag()[:, None] * k.diag())
+    theta = torch.arccos((k / scale).clamp(-1, 1)).fill_diagonal_(0)
+    Q = scale / (2 * math.pi) * (torch.sin(theta) + (math.pi - theta) * torch.cos(theta))
+    slope = (math.pi - theta) / (2 * math.pi)
+    torch.testing.assert_close(kernels.forward, Q, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(kernels.backward, slope / (1 - sigma_A**2 * slope), rtol=1e-12, atol=1e-14)
+
+
+def test_gaussian_integrals_by_monte_carlo():
+    """Q and Σ̇ are expectations of relu·relu and of 1·1 over Gaussian pre-activations with covariance k."""
+    X = three_points()
+    sigma_A = 0.8
+    kernels = it.limit_kernels(X, implicit_scale=sigma_A)
+    k = sigma_A**2 * kernels.forward + X @ X.T
+    generator = torch.Generator().manual_seed(0)
+    h = torch.randn(400_000, 3, generator=generator, dtype=torch.float64) @ torch.linalg.cholesky(k).T
+    z, D = torch.relu(h), (h > 0).double()
+    slope = D.T @ D / len(h)
+    torch.testing.assert_close(kernels.forward, z.T @ z / len(h), rtol=0.01, atol=0)
+    torch.testing.assert_close(kernels.backward, slope / (1 - sigma_A**2 * slope), rtol=0.01, atol=0)
+
+
+def test_diagonal_is_exact_and_matrix_symmetric():
+    X = it.data.sphere(300, 6, seed=0)
+    sigma_A, sigma_U, kappa = 0.9, 1.3, 2.0
+    kernels = it.limit_kernels(X, implicit_scale=sigma_A, input_scale=sigma_U, output_scale=kappa)
+    one = torch.ones(300, dtype=torch.float64)
+    free = 2 - sigma_A**2
+    torch.testing.assert_close(kernels.forward.diag(), one * sigma_U**2 / free, rtol=1e-15, atol=0)
+    torch.testing.assert_close(kernels.backward.diag(), one / free, rtol=1e-15, atol=0)
+    expected = one * (kappa * sigma_A * sigma_U / free) ** 2
+    torch.testing.assert_close(kernels.implicit.diag(), expected, rtol=1e-14, atol=0)
+    for K in (kernels.forward, kernels.backward, kernels.implicit, kernels.output, kernels.input):
+        assert torch.equal(K, K.T)
+    rectangle = it.limit_kernels(
+        X[:80], X[70:], implicit_scale=sigma_A, input_scale=sigma_U, output_scale=kappa
+    )
+    torch.testing.assert_close(rectangle.full, kernels.full[:80, 70:], rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("angle", [1e-12, 1e-9, 1e-6, 1e-3])
+def test_no_digits_are_lost_at_small_angles(angle):
+    """Π falls linearly in θ, and θ → φ as both vanish: an arccos would return noise of size 1e-8."""
+    sigma_A = 0.8
+    Y = torch.tensor([[1.0, 0.0], [math.cos(angle), math.sin(angle)]], dtype=torch.float64)
+    Pi = it.limit_kernels(Y, implicit_scale=sigma_A).backward
+    drop = (Pi[0, 0] - Pi[0, 1]).item()
+    # dΠ/dΣ̇ = 1/(1 − σ²/2)², dΣ̇/dθ = −1/2π, θ = φ(1 − O(φ)).
+    expected = angle / (2 * math.pi) / (1 - sigma_A**2 / 2) ** 2
+    assert drop == pytest.approx(expected, rel=2 * angle, abs=4e-16)
+
+
+def test_opposite_inputs_share_nothing_when_the_layer_is_off():
+    X = it.data.sphere(20, 3, seed=1)
+    off = it.limit_kernels(X, -X, implicit_scale=0.0)
+    assert off.forward.diag().abs().max() < 1e-16
+    assert off.backward.diag().abs().max() == 0
+    on = it.limit_kernels(X, -X, implicit_scale=0.5)
+    assert on.forward.diag().min() > 0
+
+
+def test_gradients_in_the_scales_to_second_order():
+    X = three_points()
+    scales = torch.tensor([0.8, 1.0, 1.3], dtype=torch.float64, requires_grad=True)
+
+    def full(s):
+        return it.limit_kernels(X, implicit_scale=s[0], input_scale=s[1], output_scale=s[2]).full
+
+    assert torch.autograd.gradcheck(full, scales)
+    assert torch.autograd.gradgradcheck(full, scales)
+
+
+def test_large_matrices_take_seconds():
+    X = it.data.sphere(2000, 10, seed=0)
+    start = time.process_time()
+    kernels = it.limit_kernels(X, implicit_scale=0.9)
+    assert time.process_time() - start < 10
+    block = it.limit_kernels(X[:7], X[1990:], implicit_scale=0.9)
+    torch.testing.assert_close(kernels.implicit[:7, 1990:], block.implicit, rtol=1e-13, atol=1e-15)
+
+
+def test_refuses_by_name():
+    X = three_points()
+    with pytest.raises(LargestScaleError, match="below √2"):
+        it.limit_kernels(X, implicit_scale=math.sqrt(2))
+    with pytest.raises(ValueError, match="input_scale=-1"):
+        it.limit_kernels(X, implicit_scale=0.5, input_scale=-1.0)
+    with pytest.raises(ValueError, match="output_scale=nan"):
+        it.limit_kernels(X, implicit_scale=0.5, output_scale=math.nan)
+    with pytest.raises(ValueError, match="zero in row 1"):
+        it.limit_kernels(X * torch.tensor([[1.0], [0.0], [1.0]], dtype=X.dtype), implicit_scale=0.5)
+    with pytest.raises(ValueError, match="X2 has shape"):
+        it.limit_kernels(X, X[:, :4], implicit_scale=0.5)
+    with pytest.raises(ValueError, match="requires a gradient"):
+        it.limit_kernels(X.clone().requires_grad_(), implicit_scale=0.5)
+    with pytest.raises(ValueError, match="2-D"):
+        it.limit_kernels(X[0], implicit_scale=0.5)
+    with pytest.raises(TypeError, match="floating-point"):
+        it.limit_kernels(torch.ones(3, 2, dtype=torch.int64), implicit_scale=0.5)
+
+
+def test_a_fixed_point_that_does_not_settle_is_not_returned(monkeypatch):
+    monkeypatch.setattr(limit_module, "_MAX_STEPS", 1)
+    with pytest.raises(RuntimeError, match="still moved"):
+        it.limit_kernels(three_points(), implicit_scale=0.8)
