@@ -14,6 +14,10 @@ from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, che
 
 _LARGEST_WIDTH = 20
 _BATCH_ENTRIES = 1 << 22
+#: With b of size one: a miss of zero by this much is a tie, and states this near each other are the same.
+_TIE, _DISTINCT = 1e-12, 1e-9
+#: Where a ray of equilibria is cut off.
+_FAR = 1e6
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class EquilibriumCount:
     counts: Tensor
     """(n,) how many, float64; infinity for a continuum."""
     solutions: list[Tensor]
-    """For each sample a (count, m) tensor of its isolated equilibria."""
+    """For each sample a (count, m) tensor of its equilibria; of a continuum only some of its points."""
 
     def tally(self) -> dict[float, int]:
         """How many samples have 0, 1, 2, … solutions."""
@@ -74,8 +78,9 @@ class EquilibriumCount:
 def count_equilibria(A: Tensor, b: Tensor) -> EquilibriumCount:
     """Find every equilibrium of z = relu(Az + b) by trying all 2^m activation patterns (C4).
 
-    For each pattern S it solves (I − A_SS) z_S = b_S and keeps z when z_S > 0 and Az + b ≤ 0 off S. A pattern with a
-    singular I − A_SS may carry a continuum; linear programs over its closed cell decide that.
+    For each pattern S it solves (I − A_SS) z_S = b_S and keeps z when z_S ≥ 0 and Az + b ≤ 0 off S. A tie h = 0 belongs
+    to two patterns and is counted once. A pattern with a singular I − A_SS may carry a continuum; linear programs over
+    its cell decide that. Equalities are decided up to rounding, relative to the size of b.
 
     Args:
         A: (m, m) implicit-layer matrix, m ≤ 20.
@@ -91,6 +96,9 @@ def count_equilibria(A: Tensor, b: Tensor) -> EquilibriumCount:
     check_finite(A=A, b=b)
     A, b = A.detach().to(torch.float64), b.detach().to(torch.float64)
     n = b.shape[0]
+    # Equilibria scale with b, so each sample is solved at size one.
+    size = b.abs().amax(dim=1, keepdim=True)
+    b = b / torch.where(size > 0, size, 1)
     found: list[list[Tensor]] = [[] for _ in range(n)]
     continuum = torch.zeros(n, dtype=torch.bool)
     bits = 2 ** torch.arange(m, device=A.device)
@@ -100,55 +108,71 @@ def count_equilibria(A: Tensor, b: Tensor) -> EquilibriumCount:
         codes = torch.arange(first, min(first + chunk, 2**m), device=A.device)
         D = ((codes[:, None] & bits) > 0).to(A.dtype)
         system = eye - D[:, :, None] * A
-        rhs = D[:, :, None] * b.T
         lu, pivots, info = torch.linalg.lu_factor_ex(system)
         # A pivot at rounding level is a singular block met in floating point.
         diagonal = lu.diagonal(dim1=-2, dim2=-1).abs().amin(dim=1)
         scale = system.abs().sum(dim=2).amax(dim=1)
         singular = (info != 0) | (diagonal <= m * torch.finfo(A.dtype).eps * scale)
         regular = torch.nonzero(~singular).flatten()
-        z = torch.linalg.lu_solve(lu[regular], pivots[regular], rhs[regular]).mT * D[regular][:, None, :]
-        h = z @ A.T + b
-        on = D[regular].bool()[:, None, :]
-        fits = torch.where(on, z > 0, h <= 0).all(dim=2)
-        for pattern, sample in torch.nonzero(fits).tolist():
-            found[sample].append(z[pattern, sample])
+        on = D[regular][:, None, :]
+        z = torch.linalg.lu_solve(lu[regular], pivots[regular], on.mT * b.T).mT * on
+        # On S the preactivation is z, off S it is Az + b: both may miss zero by rounding.
+        rounding = _TIE * (z.abs().amax(dim=2, keepdim=True) + 1)
+        fits = torch.where(on > 0, z >= -rounding, z @ A.T + b <= rounding).all(dim=2)
+        for sample in torch.nonzero(fits.any(dim=0)).flatten().tolist():
+            _merge(found[sample], torch.relu(z[fits[:, sample], sample]))
         for pattern in torch.nonzero(singular).flatten().tolist():
-            for sample in range(n):
-                segment = _singular_cell(A, b[sample], D[pattern].bool())
-                if segment is None:
-                    continue
-                low, high = segment
-                if np.abs(high - low).max() > 1e-9 * (1 + np.abs(low).max()):
-                    continuum[sample] = True
-                elif (low[D[pattern].bool().cpu().numpy()] > 0).all():
-                    found[sample].append(torch.as_tensor(low, dtype=A.dtype, device=A.device))
-    solutions = [torch.stack(zs) if zs else A.new_empty((0, m)) for zs in found]
+            for sample in torch.nonzero(~continuum).flatten().tolist():
+                ends = _singular_cell(A, b[sample], D[pattern].bool())
+                if ends is not None:
+                    _merge(found[sample], ends)
+                    continuum[sample] = not bool(_same(ends[0], ends[1]))
+    solutions = [
+        torch.stack(zs) * s if zs else A.new_empty((0, m)) for zs, s in zip(found, size, strict=True)
+    ]
     counts = torch.tensor([math.inf if c else len(s) for c, s in zip(continuum, solutions, strict=True)])
     return EquilibriumCount(counts.to(torch.float64), solutions)
 
 
-def _singular_cell(A: Tensor, b: Tensor, on: Tensor) -> tuple[np.ndarray, np.ndarray] | None:
-    """Two extreme points of the closed cell {(I − A_SS) z_S = b_S, z_S ≥ 0, Az + b ≤ 0 off S}, None if it is empty."""
+def _same(z: Tensor, others: Tensor) -> Tensor:
+    """Which of the others, by rows, are z up to rounding."""
+    return (others - z).abs().amax(dim=-1) <= _DISTINCT * (1 + z.abs().max())
+
+
+def _merge(found: list[Tensor], candidates: Tensor) -> None:
+    """Append those candidates, by rows, that are not in the list yet."""
+    for z in found:
+        candidates = candidates[~_same(z, candidates)]
+    while len(candidates):
+        found.append(candidates[0])
+        candidates = candidates[~_same(candidates[0], candidates)]
+
+
+def _singular_cell(A: Tensor, b: Tensor, on: Tensor) -> Tensor | None:
+    """Two extreme points of the cell {(I − A_SS) z_S = b_S, z_S ≥ 0, Az + b ≤ 0 off S}, None if it is empty."""
     A_, b_, S = A.cpu().numpy(), b.cpu().numpy(), on.cpu().numpy()
     k = int(S.sum())
+    block = np.eye(k) - A_[np.ix_(S, S)]
+    nearest = np.linalg.lstsq(block, b_[S])[0]
+    if np.abs(block @ nearest - b_[S]).max() > _DISTINCT * (1 + np.abs(nearest).max()):
+        return None
     direction = np.random.default_rng(0).standard_normal(k)
     constraints = {
-        "A_eq": np.eye(k) - A_[np.ix_(S, S)],
+        "A_eq": block,
         "b_eq": b_[S],
         "A_ub": A_[np.ix_(~S, S)] if (~S).any() else None,
         "b_ub": -b_[~S] if (~S).any() else None,
-        "bounds": (0, 1e6 * (1 + np.abs(b_).max())),
+        "bounds": (0, _FAR),
     }
-    ends = []
-    for sign in (1, -1):
+    ends = np.zeros((2, len(S)))
+    for end, sign in zip(ends, (1, -1), strict=True):
         program = linprog(sign * direction, **constraints)
-        if program.status != 0:
+        if program.status == 2:  # infeasible
             return None
-        z = np.zeros(len(S))
-        z[S] = program.x
-        ends.append(z)
-    return ends[0], ends[1]
+        if program.status != 0:
+            raise RuntimeError(f"the linear program of pattern {np.flatnonzero(S)} failed: {program.message}")
+        end[S] = program.x
+    return torch.as_tensor(ends, dtype=A.dtype, device=A.device)
 
 
 def _check_width(m: int) -> None:
