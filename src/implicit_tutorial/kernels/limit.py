@@ -30,8 +30,8 @@ def limit_kernels(
     """The kernels as m → ∞: k = σ_A² Q(k) + σ_U² x·x', Π = Σ̇/(1 − σ_A² Σ̇), K = κ²σ_A² Q ∘ Π (C10).
 
     In the angle θ between two hidden states the fixed point is, whatever the inputs' norms,
-    (1 − a)(1 − cos θ) + a (sin θ − θ cos θ)/π = (1 − a)(1 − cos φ), with a = σ_A²/2 and φ the angle between the
-    inputs. Newton's method decreases to its root from 1 − cos φ, and angles of any size keep full accuracy.
+    (1 − a)(1 − cos θ) + a (sin θ − θ cos θ)/π = (1 − a)(1 − cos φ), a = σ_A²/2, φ between the inputs.
+    Newton's method decreases to its root from 1 − cos φ, and angles of any size keep full accuracy.
 
     Args:
         X: (n, d) inputs of any norm but zero, in the dtype of the result.
