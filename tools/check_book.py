@@ -68,7 +68,7 @@ def expected_figures(notebook: dict) -> Iterator[tuple[int, str | None, str]]:
 
 
 def holds_data(spec: dict) -> list[int]:
-    """Numbers of the panels of a stored explorer in which nothing is ever drawn."""
+    """Numbers of the panels of a stored explorer in which nothing is ever drawn: no data, no shapes."""
     sizes = {
         kind: [size if isinstance(size, int) else min(size) for size in entry["shapes"]]
         for kind, entry in spec["arrays"].items()
@@ -87,6 +87,8 @@ def holds_data(spec: dict) -> list[int]:
 
     empty = []
     for number, panel in enumerate(spec["panels"]):
+        if any(panel["layout"].get(kind) for kind in ("shapes", "annotations", "images")):
+            continue  # a diagram
         moving = [v["values"] for v in spec["varying"] if v["at"][:2] == [number, "data"]]
         if not any(filled(trace) for trace in panel["data"]) and not any(filled(values) for values in moving):
             empty.append(number)

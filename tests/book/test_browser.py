@@ -8,11 +8,14 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-WIDTHS = (1280, 375)
-THEMES = ("light", "dark")
+# Width and theme. The pages from the disk are the same files, so two appearances are enough there.
+APPEARANCES = {
+    "server": [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")],
+    "disk": [(1280, "light"), (375, "dark")],
+}
 
 
-@pytest.mark.parametrize("origin", ["server", "disk"])
+@pytest.mark.parametrize("origin", APPEARANCES)
 def test_page_is_whole_in_every_appearance(
     open_tab, html: Path, served: str, document: str, origin: str
 ) -> None:
@@ -20,31 +23,26 @@ def test_page_is_whole_in_every_appearance(
     base = served if origin == "server" else html.as_uri()
     shots = html.parent / "screenshots"
     shots.mkdir(exist_ok=True)
-    for width in WIDTHS:
-        for theme in THEMES:
-            at = f"at {width} px, {theme}"
-            tab = open_tab(width=width, theme=theme)
-            errors, elsewhere = [], []
-            tab.on("console", lambda m, to=errors: to.append(m.text) if m.type == "error" else None)
-            tab.on("pageerror", lambda error, to=errors: to.append(str(error)))
-            tab.on("request", lambda r, to=elsewhere: to.append(r.url))
-            tab.goto(f"{base}/{document}.html")
-            tab.evaluate("inspect.drawAll()")
+    for width, theme in APPEARANCES[origin]:
+        at = f"at {width} px, {theme}"
+        tab = open_tab(width=width, theme=theme)
+        errors, requests = [], []
+        tab.on("console", lambda m, to=errors: to.append(m.text) if m.type == "error" else None)
+        tab.on("pageerror", lambda error, to=errors: to.append(str(error)))
+        tab.on("request", lambda r, to=requests: to.append(r.url))
+        tab.goto(f"{base}/{document}.html")
+        tab.evaluate("inspect.drawAll()")
 
-            assert errors == [], at
-            foreign = [url for url in elsewhere if not url.startswith((base, "data:", "blob:"))]
-            assert foreign == [], at
-            assert tab.evaluate("document.documentElement.dataset.theme") == theme
-            assert tab.evaluate("document.documentElement.scrollWidth") <= width, at
-            assert tab.evaluate("inspect.cutOff()") == [], at
-            plots = tab.locator(".it-plot")
-            drawn = tab.locator(".it-plot:has(.main-svg)")
-            assert drawn.count() == plots.count(), at
-            assert min(tab.evaluate("inspect.plotContrasts()"), default=21) >= 4.5, at
-            if origin == "server":
-                tab.screenshot(
-                    path=shots / f"{document.replace('/', '-')}-{width}-{theme}.png", full_page=True
-                )
+        assert errors == [], at
+        assert [url for url in requests if not url.startswith((base, "data:", "blob:"))] == [], at
+        assert tab.evaluate("document.documentElement.dataset.theme") == theme
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, at
+        assert tab.evaluate("inspect.cutOff()") == [], at
+        assert tab.locator(".it-plot:has(.main-svg)").count() == tab.locator(".it-plot").count(), at
+        assert min(tab.evaluate("inspect.plotContrasts()"), default=21) >= 4.5, at
+        if origin == "server":
+            name = f"{document.replace('/', '-')}-{width}-{theme}.png"
+            tab.screenshot(path=shots / name, full_page=True)
 
 
 def test_mathematics_is_typeset(open_tab, served: str) -> None:

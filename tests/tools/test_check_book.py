@@ -60,6 +60,12 @@ def test_an_empty_panel_is_named(tmp_path: Path, empty: go.Figure) -> None:
     assert complaint == "figure fig-two-panels: panel 2 is empty; its function draws no data"
 
 
+def test_a_diagram_of_shapes_is_not_empty(tmp_path: Path) -> None:
+    diagram = go.Figure().add_shape(type="rect", x0=0, x1=1, y0=0, y1=1)
+    page = Figure(diagram, name="diagram", caption="A box.", alt="A box.").html()
+    assert complaints(tmp_path, page) == []
+
+
 @pytest.mark.parametrize(
     "body",
     [
