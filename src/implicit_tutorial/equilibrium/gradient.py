@@ -68,6 +68,11 @@ class MaskedSolve(torch.autograd.Function):
 
     @staticmethod
     def forward(M: Tensor, D: Tensor, g: Tensor, call: Call) -> tuple[Tensor, ...]:
+        if torch._C._functorch.is_legacy_batchedtensor(g):
+            raise NotImplementedError(
+                "is_grads_batched=True and vectorize=True are not supported by this solve; use torch.func.jacrev "
+                "or torch.func.vmap, which are."
+            )
         check_finite(A=M, gradient=g, u0=call.z0)
         unknown = torch.isnan(D).any(dim=1)
         if bool((unknown & (g != 0).any(dim=1)).any()):
