@@ -200,8 +200,8 @@ def typical_rate(network: Callable) -> Iterator[Measurement]:
         sol = network(d, m, implicit_scale=scale, seed=10).equilibrium(X, solver=Picard(rtol=eps))
         predicted = math.log(eps) / math.log(scale / math.sqrt(2))
         # The first sweep from zero makes the state, the last one only measures its residual.
-        yield close(f"steps at σ_A = {scale:g}", sol.steps.double().mean() - 1, predicted, rtol=0.06)
-        yield close(f"share of active units at σ_A = {scale:g}", (sol.z > 0).double().mean(), 0.5, rtol=0.05)
+        yield close(f"steps at σ_A = {scale:g}", sol.steps.double().mean() - 1, predicted, rtol=0.04)
+        yield close(f"share of active units at σ_A = {scale:g}", (sol.z > 0).double().mean(), 0.5, rtol=0.02)
 
 
 @claim(

@@ -1,0 +1,56 @@
+"""The ledger lists every claim, with the figure nearest to refuting it, and links to its statement."""
+
+from __future__ import annotations
+
+import dataclasses
+from html.parser import HTMLParser
+
+import pytest
+
+import implicit_tutorial as it
+from implicit_tutorial.claims import CLAIMS
+from implicit_tutorial.figures.ledger import Ledger, ledger
+
+
+@pytest.fixture(scope="module")
+def book() -> Ledger:
+    return ledger()
+
+
+def test_the_frame_has_a_row_for_each_measurement(book):
+    frame = book.frame
+    assert list(dict.fromkeys(frame.label)) == list(CLAIMS)
+    assert frame.holds.all()
+    assert book.holds
+    tightest = frame.loc[frame.groupby("label").margin.idxmin()].set_index("label")
+    for verdict in book.verdicts:
+        assert tightest.measured[verdict.label] == verdict.measured
+        assert tightest.chapter[verdict.label] == CLAIMS[verdict.label].chapter
+
+
+def test_the_table_links_each_claim_to_its_statement(book):
+    links, rows = [], []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            attributes = dict(attributes)
+            if tag == "a":
+                links.append(attributes["href"])
+            if tag == "tr" and "id" in attributes:
+                rows.append(attributes["id"])
+
+    html = book._repr_html_()
+    Reader().feed(html)
+    assert rows == [f"ledger-{label}" for label in CLAIMS]
+    assert links == [f"../notebooks/{entry.chapter}.html#{label}" for label, entry in CLAIMS.items()]
+    assert html.count('aria-label="holds"') == len(CLAIMS)
+    assert "ρ(A) &lt; 1" in html, "a statement must be escaped"
+
+
+def test_a_refuted_claim_is_shown_as_refuted(monkeypatch):
+    broken = dataclasses.replace(CLAIMS["C2"], subject=lambda A, b, **k: it.solve(1.05 * A, b, **k))
+    monkeypatch.setitem(CLAIMS, "C2", broken)
+    some = ledger(["C1", "C2"])
+    assert not some.holds
+    assert 'aria-label="refuted">✗' in some._repr_html_()
+    assert repr(some).splitlines()[1].startswith("✗ C2: ")
