@@ -1,5 +1,7 @@
 """One fixed point: solvers, their result, exact gradients, certificates, counting."""
 
+from implicit_tutorial.equilibrium.anderson import Anderson
+from implicit_tutorial.equilibrium.broyden import Broyden
 from implicit_tutorial.equilibrium.certificates import (
     CONDITIONS,
     Certificate,
@@ -15,19 +17,26 @@ from implicit_tutorial.equilibrium.newton import Newton
 from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.solution import AdjointSolution, EquilibriumError, Solution, Status
 from implicit_tutorial.equilibrium.solve import adjoint, solve
+from implicit_tutorial.equilibrium.splitting import ForwardBackward, PeacemanRachford
+from implicit_tutorial.equilibrium.steps import UnsafeStepError
 
 __all__ = [
     "CONDITIONS",
     "AdjointSolution",
+    "Anderson",
+    "Broyden",
     "Certificate",
     "Condition",
     "EquilibriumCount",
     "EquilibriumError",
+    "ForwardBackward",
     "Newton",
     "PMatrix",
+    "PeacemanRachford",
     "Picard",
     "Solution",
     "Status",
+    "UnsafeStepError",
     "adjoint",
     "certify",
     "count_equilibria",

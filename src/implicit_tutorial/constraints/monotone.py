@@ -1,0 +1,110 @@
+"""Monotone and symmetric parametrizations: one equilibrium, and an energy when A = Aᵀ (C8)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from implicit_tutorial.constraints.base import Constraint, check_limit
+from implicit_tutorial.equilibrium.checks import check_matrix, check_rows
+
+#: Directions of P shorter than this get this length at the start: at P v = 0 the gradient of vᵀPᵀPv vanishes.
+_SHORTEST = 0.03
+
+
+class Monotone(Constraint):
+    """A = (1 − μ) I − PᵀP + S − Sᵀ, every matrix with λ_max((A + Aᵀ)/2) ≤ 1 − μ (Winston & Kolter 2020;
+    C8).
+
+    Started from a given A it takes P and S of the nearest such matrix: the antisymmetric part stays, the
+        symmetric
+    part's eigenvalues are cut at 1 − μ (a hair below, so that no direction of P starts with zero
+    gradient).
+
+    Args:
+        margin: μ in (0, 1), the monotonicity constant that all parameters guarantee.
+    """
+
+    guarantees = "monotone"
+
+    def __init__(self, margin: float = 0.1) -> None:
+        super().__init__()
+        self.margin = check_limit("margin", margin)
+
+    def forward(self, P: Tensor, S: Tensor) -> Tensor:
+        return _below(P, self.margin) + (S - S.T)
+
+    def right_inverse(self, A: Tensor) -> tuple[Tensor, Tensor]:
+        return _root_below(A, self.margin), A / 2
+
+    def extra_repr(self) -> str:
+        return f"margin={self.margin:g}"
+
+
+class Symmetric(Constraint):
+    """A = (1 − μ) I − PᵀP: the equilibrium minimises the convex :func:`energy` over z ≥ 0 (Xie et al.
+    2022; C8).
+
+    Args:
+        margin: μ in (0, 1), the energy's constant of strong convexity.
+    """
+
+    guarantees = "symmetric"
+
+    def __init__(self, margin: float = 0.1) -> None:
+        super().__init__()
+        self.margin = check_limit("margin", margin)
+
+    def forward(self, P: Tensor) -> Tensor:
+        return _below(P, self.margin)
+
+    def right_inverse(self, A: Tensor) -> Tensor:
+        return _root_below(A, self.margin)
+
+    def extra_repr(self) -> str:
+        return f"margin={self.margin:g}"
+
+
+def energy(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
+    """½ zᵀ(I − A)z − bᵀz, which the equilibrium of a symmetric A minimises over z ≥ 0 (Xie et al. 2022;
+    C5).
+
+    Args:
+        A: (m, m) symmetric matrix; λ_max(A) < 1 makes the energy strictly convex.
+        b: (n, m) injections.
+        z: (n, m) states. At z ≥ 0 the energy falls along z → relu(Az + b), not necessarily with a full
+            step.
+
+    Returns:
+        (n,) energies; infinite for a state with a negative entry, which the minimisation excludes.
+
+    Raises:
+        ValueError, TypeError: A is not symmetric, so that no energy exists, or a shape, dtype or device
+            is wrong.
+    """
+    check_matrix(A)
+    check_rows(b, A.shape[0], "b", A, row="injection", column="unit")
+    check_rows(z, A.shape[0], "z", A, row="state", column="unit")
+    scale = float(A.detach().abs().max()) if A.numel() else 0.0
+    gap = float((A - A.T).detach().abs().max()) if A.numel() else 0.0
+    if gap > 100 * torch.finfo(A.dtype).eps * scale:
+        raise ValueError(
+            f"A is not symmetric (|A − Aᵀ| reaches {gap:.3g}): z − Az − b is not the gradient of any energy. "
+            "Constrain A with Symmetric()."
+        )
+    value = (z * (z / 2 - z @ A.T / 2 - b)).sum(dim=1)
+    return torch.where((z < 0).any(dim=1), torch.inf, value)
+
+
+def _below(P: Tensor, margin: float) -> Tensor:
+    eye = torch.eye(P.shape[0], dtype=P.dtype, device=P.device)
+    gram = P.T @ P
+    # A product of rounded sums need not be symmetric to the last bit; its mean with its transpose is.
+    return (1 - margin) * eye - (gram + gram.T) / 2
+
+
+def _root_below(A: Tensor, margin: float) -> Tensor:
+    """Symmetric P with (1 − μ)I − PᵀP nearest to the symmetric part of A."""
+    values, vectors = torch.linalg.eigh((A + A.T).detach().to(torch.float64) / 2)
+    lengths = (1 - margin - values).clamp(min=0).sqrt().clamp(min=_SHORTEST)
+    return (vectors * lengths @ vectors.T).to(A.dtype)
