@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import numpy as np
@@ -154,8 +153,8 @@ def irregular_times() -> Explorer:
     def readout(time_constant: float) -> str:
         _, f = output(time_constant)
         at_end = np.array([f[24 * k + 23] for k in range(len(times))])
-        miss = math.sqrt(np.mean((at_end - levels) ** 2) / np.mean((levels - levels.mean()) ** 2))
-        return f"τ = {time_constant:g}: when the next input arrives, {100 * miss:.1f} % of the swing is left."
+        miss = np.sqrt(np.mean((at_end - levels) ** 2))
+        return f"τ = {time_constant:g}: when the next input arrives, the output is {miss:.2g} away (rms)."
 
     return Explorer(
         draw,
