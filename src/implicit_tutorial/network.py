@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from implicit_tutorial.equilibrium.approximate import Gradient
 from implicit_tutorial.equilibrium.checks import check_finite, check_rows
 from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.problem import Solver
@@ -29,6 +30,7 @@ class EquilibriumNetwork(nn.Module):
         seed: of the generator that draws Θ, W, v, always in float64 on the CPU, so that dtype and device do not
             change the draw.
         solver: used by ``net(X)``; ``Picard()`` by default.
+        gradient: of ``net(X)``; ``Exact()`` by default.
         dtype, device: of the parameters and of everything computed from them.
 
     Raises:
@@ -47,6 +49,7 @@ class EquilibriumNetwork(nn.Module):
         n_outputs: int | None = None,
         seed: int = 0,
         solver: Solver | None = None,
+        gradient: Gradient | None = None,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -62,6 +65,7 @@ class EquilibriumNetwork(nn.Module):
         self.implicit_scale, self.input_scale, self.output_scale = implicit_scale, input_scale, output_scale
         self.centered = centered
         self.solver: Solver = Picard() if solver is None else solver
+        self.gradient = gradient
 
         generator = torch.Generator().manual_seed(seed)
 
@@ -87,10 +91,18 @@ class EquilibriumNetwork(nn.Module):
         return self.input_scale * (X @ self.W.T)
 
     def equilibrium(
-        self, X: Tensor, *, solver: Solver | None = None, z0: Tensor | None = None, throw: bool = True
+        self,
+        X: Tensor,
+        *,
+        solver: Solver | None = None,
+        z0: Tensor | None = None,
+        u0: Tensor | None = None,
+        gradient: Gradient | None = None,
+        throw: bool = True,
     ) -> Solution:
         """The equilibria z(x) of inputs X (n, d), with their residuals and certificates; see :func:`solve`."""
-        return solve(self.A, self.injection(X), solver=solver or self.solver, z0=z0, throw=throw)
+        solver, gradient = solver or self.solver, gradient or self.gradient
+        return solve(self.A, self.injection(X), solver=solver, z0=z0, u0=u0, gradient=gradient, throw=throw)
 
     def output(self, z: Tensor) -> Tensor:
         """κ v·z/√m, of shape (n,) or (n, k), for states z (n, m); without centering."""

@@ -1,6 +1,7 @@
 """One fixed point: solvers, their result, exact gradients, certificates, counting."""
 
 from implicit_tutorial.equilibrium.anderson import Anderson
+from implicit_tutorial.equilibrium.approximate import Exact, Phantom, Shine
 from implicit_tutorial.equilibrium.broyden import Broyden
 from implicit_tutorial.equilibrium.certificates import (
     CONDITIONS,
@@ -29,11 +30,14 @@ __all__ = [
     "Condition",
     "EquilibriumCount",
     "EquilibriumError",
+    "Exact",
     "ForwardBackward",
     "Newton",
     "PMatrix",
     "PeacemanRachford",
+    "Phantom",
     "Picard",
+    "Shine",
     "Solution",
     "Status",
     "UnsafeStepError",

@@ -28,7 +28,7 @@ class Broyden(Tolerances):
         memory: how many corrections to keep; 2·memory states a sample.
     """
 
-    memory: int = 40
+    memory: int = 20
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,11 +95,11 @@ class LowRankInverse:
 
     def __call__(self, g: Tensor) -> Tensor:
         """H g, row by row."""
-        return _apply(self.a, self.c, g)
+        return low_rank(self.a, self.c, g)
 
     def transposed(self, g: Tensor) -> Tensor:
         """Hᵀ g, row by row."""
-        return _apply(self.c, self.a, g)
+        return low_rank(self.c, self.a, g)
 
     def select(self, rows: Tensor) -> LowRankInverse:
         return LowRankInverse(self.a[rows], self.c[rows], self.rank[rows], self.memory)
@@ -144,7 +144,7 @@ class LowRankInverse:
             self.a, self.c = torch.cat([self.a, more], dim=1), torch.cat([self.c, more], dim=1)
 
 
-def _apply(left: Tensor, right: Tensor, g: Tensor) -> Tensor:
+def low_rank(left: Tensor, right: Tensor, g: Tensor) -> Tensor:
     """g + Σ leftᵢ (rightᵢ · g)."""
     if left.shape[1] == 0:
         return g.clone()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.approximate import Exact, Gradient
 from implicit_tutorial.equilibrium.checks import check_finite
 from implicit_tutorial.equilibrium.problem import Problem, Solver
 from implicit_tutorial.equilibrium.solution import EquilibriumError, SolverResult, Status
@@ -28,6 +29,7 @@ class Call(NamedTuple):
     z0: Tensor | None = None
     u0: Tensor | None = None
     throw: bool = True
+    gradient: Gradient = Exact()
 
 
 class Equilibrium(torch.autograd.Function):
@@ -36,30 +38,46 @@ class Equilibrium(torch.autograd.Function):
     @staticmethod
     def forward(A: Tensor, b: Tensor, call: Call) -> tuple[Tensor, ...]:
         check_finite(A=A, b=b, z0=call.z0, u0=call.u0)
-        return _outputs(call.solver.run(Problem(A, b), call.z0), "equilibrium", call.throw)
+        left = right = b.new_empty(b.shape[0], 0, b.shape[1])
+        if call.gradient.reuses_inverse:
+            result, H = call.solver.factor(Problem(A, b), call.z0)
+            left, right = H.a, H.c
+        else:
+            result = call.solver.run(Problem(A, b), call.z0)
+        return *_outputs(result, "equilibrium", call.throw), left, right
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:  # noqa: ANN001
+    def setup_context(ctx, inputs, output) -> None:
         A, _, call = inputs
-        z, steps, residual, status = output
-        ctx.mark_non_differentiable(steps, residual, status)
-        ctx.adjoint = Call(call.adjoint_solver, call.adjoint_solver, z0=call.u0)
-        ctx.save_for_backward(A, z, status)
+        z, steps, residual, status, left, right = output
+        ctx.mark_non_differentiable(steps, residual, status, left, right)
+        ctx.adjoint = Call(call.adjoint_solver, call.adjoint_solver, z0=call.u0, gradient=call.gradient)
+        ctx.save_for_backward(A, z, status, left, right)
         ctx.save_for_forward(A, z, status)
 
     @staticmethod
-    def backward(ctx, grad: Tensor, *_):  # noqa: ANN001, ANN205
-        A, z, status = ctx.saved_tensors
-        u = MaskedSolve.apply(A.T, pattern(z, status), grad, ctx.adjoint)[0]
+    def backward(ctx, grad: Tensor, *_):
+        A, z, status, left, right = ctx.saved_tensors
+        D = pattern(z, status)
+        if isinstance(ctx.adjoint.gradient, Exact):
+            u = MaskedSolve.apply(A.T, D, grad, ctx.adjoint)[0]
+        else:
+            u = ApproximateAdjoint.apply(A.T, D, grad, left, right, ctx.adjoint)[0]
         return (u.T @ z if ctx.needs_input_grad[0] else None), u, None
 
     @staticmethod
-    def jvp(ctx, dA: Tensor | None, db: Tensor | None, _):  # noqa: ANN001, ANN205
+    def jvp(ctx, dA: Tensor | None, db: Tensor | None, _):
         A, z, status = ctx.saved_tensors
-        return _tangent(A, pattern(z, status), z, dA, db, ctx.adjoint.solver), None, None, None
+        if not isinstance(ctx.adjoint.gradient, Exact):
+            raise NotImplementedError(
+                f"gradient={ctx.adjoint.gradient} approximates the adjoint, and forward mode has none; "
+                "use gradient=Exact()."
+            )
+        dz = _tangent(A, pattern(z, status), z, dA, db, ctx.adjoint.solver)
+        return dz, None, None, None, None, None
 
     @staticmethod
-    def vmap(info, in_dims, A: Tensor, b: Tensor, call: Call):  # noqa: ANN001, ANN205
+    def vmap(info, in_dims, A: Tensor, b: Tensor, call: Call):
         return _vmap(Equilibrium, info, in_dims, A, (b,), call)
 
 
@@ -74,17 +92,10 @@ class MaskedSolve(torch.autograd.Function):
                 "or torch.func.vmap, which are."
             )
         check_finite(A=M, gradient=g, u0=call.z0)
-        unknown = torch.isnan(D).any(dim=1)
-        if bool((unknown & (g != 0).any(dim=1)).any()):
-            i = int(torch.nonzero(unknown & (g != 0).any(dim=1))[0])
-            raise ValueError(
-                f"sample {i} has no implicit gradient, because its solve did not converge. Leave it out of the loss "
-                "(sol.z[sol.converged]), or solve it to convergence."
-            )
-        return _outputs(call.solver.run(Problem(M, g, torch.nan_to_num(D)), call.z0), "adjoint", call.throw)
+        return _outputs(call.solver.run(_adjoint_problem(M, D, g), call.z0), "adjoint", call.throw)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:  # noqa: ANN001
+    def setup_context(ctx, inputs, output) -> None:
         M, D, _, call = inputs
         u, steps, residual, status = output
         ctx.mark_non_differentiable(steps, residual, status)
@@ -93,19 +104,55 @@ class MaskedSolve(torch.autograd.Function):
         ctx.save_for_forward(M, D, u)
 
     @staticmethod
-    def backward(ctx, grad: Tensor, *_):  # noqa: ANN001, ANN205
+    def backward(ctx, grad: Tensor, *_):
         M, D, u = ctx.saved_tensors
         w = MaskedSolve.apply(M.T, D, grad, ctx.call)[0]
         return (w.T @ u if ctx.needs_input_grad[0] else None), None, w, None
 
     @staticmethod
-    def jvp(ctx, dM: Tensor | None, _dD, dg: Tensor | None, _):  # noqa: ANN001, ANN205
+    def jvp(ctx, dM: Tensor | None, _dD, dg: Tensor | None, _):
         M, D, u = ctx.saved_tensors
         return _tangent(M, D, u, dM, dg, ctx.call.solver), None, None, None
 
     @staticmethod
-    def vmap(info, in_dims, M: Tensor, D: Tensor, g: Tensor, call: Call):  # noqa: ANN001, ANN205
+    def vmap(info, in_dims, M: Tensor, D: Tensor, g: Tensor, call: Call):
         return _vmap(MaskedSolve, info, in_dims, M, (D, g), call)
+
+
+class ApproximateAdjoint(torch.autograd.Function):
+    """(M, D, g) ↦ the estimate of u = D(Mu + g) that ``call.gradient`` makes; it has no derivative of its own."""
+
+    @staticmethod
+    def forward(M: Tensor, D: Tensor, g: Tensor, left: Tensor, right: Tensor, call: Call) -> tuple[Tensor]:
+        check_finite(A=M, gradient=g)
+        return (call.gradient.estimate(_adjoint_problem(M, D, g), left, right),)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        ctx.gradient = inputs[-1].gradient
+
+    @staticmethod
+    def backward(ctx, _):
+        raise NotImplementedError(
+            f"the derivative of an approximate gradient is no second derivative of the network; gradient="
+            f"{ctx.gradient} offers the first only. Use gradient=Exact()."
+        )
+
+    @staticmethod
+    def vmap(info, in_dims, M: Tensor, D: Tensor, g: Tensor, left: Tensor, right: Tensor, call: Call):
+        return _vmap(ApproximateAdjoint, info, in_dims, M, (D, g, left, right), call)
+
+
+def _adjoint_problem(M: Tensor, D: Tensor, g: Tensor) -> Problem:
+    """u = D(Mu + g), refused where the forward solve did not converge and a gradient is asked for."""
+    unknown = torch.isnan(D).any(dim=1)
+    if bool((unknown & (g != 0).any(dim=1)).any()):
+        i = int(torch.nonzero(unknown & (g != 0).any(dim=1))[0])
+        raise ValueError(
+            f"sample {i} has no implicit gradient, because its solve did not converge. Leave it out of the loss "
+            "(sol.z[sol.converged]), or solve it to convergence."
+        )
+    return Problem(M, g, torch.nan_to_num(D))
 
 
 def pattern(z: Tensor, status: Tensor) -> Tensor:
@@ -129,7 +176,7 @@ def _tangent(M: Tensor, D: Tensor, z: Tensor, dM: Tensor | None, db: Tensor | No
     return MaskedSolve.apply(M, D, source, Call(solver, solver))[0]
 
 
-def _vmap(function, info, in_dims, M: Tensor, rows: tuple[Tensor, ...], call: Call):  # noqa: ANN001, ANN202
+def _vmap(function, info, in_dims, M: Tensor, rows: tuple[Tensor, ...], call: Call):
     """Fold a batch of right-hand sides into the rows; a batch of matrices is a loop, one matrix at a time."""
     size = info.batch_size
     rows = tuple(
@@ -142,9 +189,9 @@ def _vmap(function, info, in_dims, M: Tensor, rows: tuple[Tensor, ...], call: Ca
         for x, dim in ((call.z0, in_dims[-1].z0), (call.u0, in_dims[-1].u0))
     )
     if in_dims[0] is None:
-        n, m = rows[0].shape[1:]
-        z0, u0 = (x if x is None else x.reshape(-1, m) for x in (z0, u0))
-        outputs = function.apply(M, *(x.reshape(-1, m) for x in rows), call._replace(z0=z0, u0=u0))
+        n = rows[0].shape[1]
+        z0, u0 = (x if x is None else x.flatten(0, 1) for x in (z0, u0))
+        outputs = function.apply(M, *(x.flatten(0, 1) for x in rows), call._replace(z0=z0, u0=u0))
         outputs = tuple(x.unflatten(0, (size, n)) for x in outputs)
     else:
         singles = []

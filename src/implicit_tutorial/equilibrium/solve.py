@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.approximate import Exact, Gradient
 from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, check_rows
 from implicit_tutorial.equilibrium.gradient import Call, Equilibrium, MaskedSolve
 from implicit_tutorial.equilibrium.picard import Picard
@@ -19,6 +20,7 @@ def solve(
     z0: Tensor | None = None,
     u0: Tensor | None = None,
     adjoint_solver: Solver | None = None,
+    gradient: Gradient | None = None,
     throw: bool = True,
 ) -> Solution:
     """Find z with z = relu(Az + b) for every row of b, with exact implicit gradients in A and b (C1).
@@ -30,6 +32,7 @@ def solve(
         z0: (n, m) start of the iteration, zero by default. A good one saves sweeps and never changes the tolerance.
         u0: (n, m) start of the adjoint solve in the backward pass, zero by default.
         adjoint_solver: solver of the backward pass, ``solver`` by default.
+        gradient: ``Exact()`` by default; ``Phantom(…)`` and ``Shine()`` are cheaper in the backward pass, and off.
         throw: raise when a sample does not converge. With ``throw=False`` look at ``status`` before using ``z``.
 
     Returns:
@@ -44,8 +47,10 @@ def solve(
     check_rows(b, m, "b", A, row="injection", column="unit")
     _check_samples(A, "b", b, z0=z0, u0=u0)
     solver = Picard() if solver is None else solver
-    call = Call(solver, adjoint_solver or solver, _detached(z0), _detached(u0), throw)
-    z, steps, residual, status = Equilibrium.apply(A, b, call)
+    gradient = Exact() if gradient is None else gradient
+    gradient.check(solver, adjoint_solver, u0)
+    call = Call(solver, adjoint_solver or solver, _detached(z0), _detached(u0), throw, gradient)
+    z, steps, residual, status, _, _ = Equilibrium.apply(A, b, call)
     return Solution(
         z=z, steps=steps, residual=residual, status=status, A=A.detach(), b=b.detach(), solver=solver
     )
