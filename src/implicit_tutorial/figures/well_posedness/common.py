@@ -1,0 +1,73 @@
+"""What the figures of the chapter share: colours of a count, words for it, and recorded Picard runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from torch import Tensor
+
+import implicit_tutorial as it
+from implicit_tutorial.explorer import style
+
+#: The colour of "no, one, two, three, more equilibria".
+COUNT_COLORS = {0: style.VERMILLION, 1: style.GREEN, 2: style.BLUE, 3: style.PURPLE, 4: style.ORANGE}
+
+
+def count_words(count: float) -> str:
+    """A number of equilibria in words."""
+    if math.isinf(count):
+        return "infinitely many equilibria"
+    words = {0: "no equilibrium", 1: "exactly one equilibrium", 2: "two equilibria", 3: "three equilibria"}
+    return words.get(int(count), f"{count:g} equilibria")
+
+
+def signed(digits: int) -> Callable[[float], str]:
+    """A format with a true minus sign."""
+    return lambda value: f"{value:.{digits}f}".replace("-", "−")
+
+
+def picard_path(A: Tensor, b: Tensor, z0: Tensor, steps: int) -> Tensor:
+    """(steps + 1, m) Picard's states for one injection b (m,), from z0 (m,)."""
+    path = [z0]
+    for _ in range(steps):
+        path.append(torch.relu(A @ path[-1] + b))
+    return torch.stack(path)
+
+
+def picard_words(A: Tensor, b: Tensor, starts: dict[str, Tensor], sweeps: int = 300) -> str:
+    """How Picard ends for one injection b (m,), from each of the named starts (m,), in a sentence."""
+    z0 = torch.stack(list(starts.values()))
+    solution = it.solve(A, b.expand_as(z0), z0=z0, solver=it.Picard(max_steps=sweeps), throw=False)
+    ends = {
+        it.Status.CONVERGED: "settles after {} sweeps",
+        it.Status.STEP_LIMIT: "still moves after {} sweeps",
+    }
+    outcomes = zip(solution.status.tolist(), solution.steps.tolist(), strict=True)
+    words = [ends.get(it.Status(status), "runs away").format(steps) for status, steps in outcomes]
+    if len(set(words)) == 1:
+        return f"Picard {words[0]} from {' and from '.join(starts)}."
+    return (
+        "Picard " + ", ".join(f"from {name} {word}" for name, word in zip(starts, words, strict=True)) + "."
+    )
+
+
+def attracts(A: Tensor, z: Tensor) -> bool:
+    """Whether Picard returns to the equilibrium z (m,) after a small push: ρ(DA) < 1 on its active units."""
+    on = z > 0
+    block = A[on][:, on]
+    return block.numel() == 0 or float(torch.linalg.eigvals(block).abs().max()) < 1
+
+
+def move(figure: go.Figure, name: str, **attributes: Any) -> None:
+    """Set attributes of the trace called ``name``."""
+    next(trace for trace in figure.data if trace.name == name).update(**attributes)
+
+
+def array(x: Tensor) -> np.ndarray:
+    """A tensor as the numpy array that plotly takes."""
+    return x.detach().cpu().numpy()
