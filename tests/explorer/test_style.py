@@ -6,7 +6,7 @@ import numpy as np
 import plotly.io as pio
 import pytest
 
-from implicit_tutorial.explorer import style
+from implicit_tutorial.explorer import Figure, style
 
 
 def luminance(color):
@@ -60,7 +60,9 @@ def test_figures_start_in_the_books_style_and_plotlys_default_stays():
     before = pio.templates.default
     figure = style.figure(title="T", x_title="x", y_log=True, y_range=(1e-12, 1), equal=True)
     assert figure.layout.paper_bgcolor is None
-    assert figure.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
+    shown = Figure(figure, name="plain", caption="c", alt="a")
+    assert shown.native()["layout"]["template"]["layout"]["paper_bgcolor"] == "rgba(0,0,0,0)"
+    assert shown.frames.panels[0]["layout"].keys().isdisjoint({"template"}), "the page applies its own"
     assert figure.layout.yaxis.range == (-12, 0)
     assert figure.layout.yaxis.dtick == 2
     assert figure.layout.yaxis.scaleanchor == "x"

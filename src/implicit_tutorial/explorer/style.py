@@ -120,29 +120,30 @@ def figure(
         height: in pixels; the width follows the page.
         equal: one unit of x is as long as one of y.
     """
-    fig = go.Figure(layout={"template": template(), "height": height})
+    # Whatever shows a figure applies the template; validating it here would take most of a frame's time.
+    layout: dict[str, Any] = {"template": {}, "height": height}
     if title:
-        fig.update_layout(title_text=title, margin_t=54)  # a line for the title, one for the legend
+        layout |= {"title": {"text": title}, "margin": {"t": 54}}  # a line for the title, one for the legend
     for axis, text, log, limits in (("xaxis", x_title, x_log, x_range), ("yaxis", y_title, y_log, y_range)):
         settings: dict[str, Any] = {"title": {"text": text}} if text else {}
         if log:
             settings |= {"type": "log", "dtick": _decades(limits)} if limits else {"type": "log"}
         if limits:
             settings["range"] = [_log10(v, axis) if log else float(v) for v in limits]
-        fig.update_layout({axis: settings})
+        if equal:
+            settings["constrain"] = "domain"
+        layout[axis] = settings
     if equal:
-        fig.update_xaxes(constrain="domain")
-        fig.update_yaxes(scaleanchor="x", scaleratio=1, constrain="domain")
-    return fig
+        layout["yaxis"] |= {"scaleanchor": "x", "scaleratio": 1}
+    return go.Figure(layout=layout)
 
 
 def blank(*, title: str | None = None, height: int = 340, equal: bool = True) -> go.Figure:
     """A figure without axes, for diagrams."""
     fig = figure(title=title, height=height, equal=equal)
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
-    fig.update_layout(showlegend=False, margin={"l": 8, "r": 8, "b": 8, "t": 36 if title else 8})
-    return fig
+    margin = {"l": 8, "r": 8, "b": 8, "t": 36 if title else 8}
+    hidden = {"visible": False}
+    return fig.update_layout(showlegend=False, margin=margin, xaxis=hidden, yaxis=hidden)
 
 
 def measured(name: str | None = None, color: str = MEASURED, **line: Any) -> dict[str, Any]:
