@@ -1,6 +1,7 @@
 """Sphinx extension: the API page reads docstrings and type hints as they are written.
 
-Docstrings are plain mathematical text: |A| is a matrix of absolute values, not a substitution.
+Docstrings are plain mathematical text: |A| is a matrix of absolute values, not a substitution, and an
+indented formula needs no blank line around it.
 A type hint names a class by the private module that defines it, such as `implicit_tutorial.network.Name`; the
 page documents it as `implicit_tutorial.Name`. Classes that are not public are written without a link.
 """
@@ -15,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 PACKAGE = "implicit_tutorial"
+SECTION = re.compile(r"[A-Z][a-z]+:$")
 BAR = re.compile(r"(``.*?``)|\|")
 
 
@@ -34,12 +36,30 @@ def resolve(
     return contnode
 
 
-def escape_bars(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Write every | outside of ``code`` as a character; autodoc wants the list changed in place."""
-    lines[:] = [BAR.sub(lambda match: match[1] or r"\|", line) for line in lines]
+def set_apart(lines: list[str]) -> list[str]:
+    """A blank line wherever the indentation of plain text changes; Arguments:, Returns: … are left alone."""
+    out: list[str] = []
+    in_section = False
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if line.strip() and indent == 0:
+            in_section = bool(SECTION.match(line))
+        before = out[-1] if out else ""
+        if line.strip() and before.strip() and not in_section:
+            was = len(before) - len(before.lstrip())
+            continues_item = before.lstrip().startswith(("- ", "* ")) and indent == was + 2
+            if indent != was and not continues_item:
+                out.append("")
+        out.append(line)
+    return out
+
+
+def as_plain_text(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Runs before napoleon; autodoc wants the list changed in place. A | outside ``code`` is a character."""
+    lines[:] = [BAR.sub(lambda match: match[1] or r"\|", line) for line in set_apart(lines)]
 
 
 def setup(app: Sphinx) -> dict:
-    app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-process-docstring", as_plain_text, priority=400)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,41 @@
+"""Docstrings are read as they are written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "_ext"))
+import api_page
+
+
+def read(*lines: str) -> list[str]:
+    text = list(lines)
+    api_page.as_plain_text(None, "function", "f", None, None, text)
+    return text
+
+
+def test_bars_are_characters_except_in_code() -> None:
+    assert read("ρ(|A|) < 1, ``a | b``") == [r"ρ(\|A\|) < 1, ``a | b``"]
+
+
+def test_an_indented_formula_is_set_apart() -> None:
+    assert read("The step", "    z ← relu(Az + b)", "is repeated.") == [
+        "The step", "", "    z ← relu(Az + b)", "", "is repeated."
+    ]  # fmt: skip
+
+
+def test_lists_and_sections_stay_as_they_are() -> None:
+    lines = [
+        "Kinds:",
+        "",
+        "- one, which",
+        "  goes on",
+        "- two",
+        "",
+        "Arguments:",
+        "    A: (m, m)",
+        "        matrix.",
+    ]
+    assert [line for line in read(*lines) if line] == [line for line in lines if line]
+    assert read(*lines)[-3:] == lines[-3:]
