@@ -21,14 +21,15 @@ class EquilibriumNetwork(nn.Module):
     Args:
         n_inputs: d, the dimension of an input.
         width: m, the number of units.
-        implicit_scale: σ_A. Below 1/2 the equilibrium is certified by ‖A‖₂ < 1, below 1/√2 by monotonicity (C5);
-            Picard converges on typical inputs up to √2 (C6).
+        implicit_scale: σ_A. Below 1/2 the equilibrium is certified by ‖A‖₂ < 1, below 1/√2 by monotonicity
+            (C5); Picard converges on typical inputs up to √2 (C6).
         input_scale: σ_U, the scale of the injection.
         output_scale: κ; a large one makes training lazy (C12, C18).
-        centered: subtract the output at initialization, f − f₀, at the price of a second solve and a copy of Θ, W, v.
+        centered: subtract the output at initialization, f − f₀, at the price of a second solve and a copy
+            of Θ, W, v.
         n_outputs: None for a scalar output of shape (n,); k for k outputs of shape (n, k), v then (m, k).
-        seed: of the generator that draws Θ, W, v, always in float64 on the CPU, so that dtype and device do not
-            change the draw.
+        seed: of the generator that draws Θ, W, v, always in float64 on the CPU, so that dtype and device do
+            not change the draw.
         solver: used by ``net(X)``; ``Picard()`` by default.
         gradient: of ``net(X)``; ``Exact()`` by default.
         dtype, device: of the parameters and of everything computed from them.
@@ -100,7 +101,7 @@ class EquilibriumNetwork(nn.Module):
         gradient: Gradient | None = None,
         throw: bool = True,
     ) -> Solution:
-        """The equilibria z(x) of inputs X (n, d), with their residuals and certificates; see :func:`solve`."""
+        """The equilibria z(x) of inputs X (n, d), with residuals and certificates; see :func:`solve`."""
         solver, gradient = solver or self.solver, gradient or self.gradient
         return solve(self.A, self.injection(X), solver=solver, z0=z0, u0=u0, gradient=gradient, throw=throw)
 
@@ -127,6 +128,7 @@ class EquilibriumNetwork(nn.Module):
         return (
             f"n_inputs={self.n_inputs}, width={self.width}, implicit_scale={self.implicit_scale:g}, "
             f"input_scale={self.input_scale:g}, output_scale={self.output_scale:g}, centered={self.centered}"
+            + ("" if self.n_outputs is None else f", n_outputs={self.n_outputs}")
         )
 
     def _check_inputs(self, X: Tensor) -> None:

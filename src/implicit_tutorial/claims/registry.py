@@ -97,7 +97,7 @@ CLAIMS: dict[str, Claim] = {}
 
 
 def claim(label: str, statement: str, *, chapter: str, subject: Any) -> Callable:
-    """Register an experiment; ``subject`` is the part of the library that it tests and that a test may break."""
+    """Register an experiment; ``subject`` is the part of the library it tests and a test may break."""
 
     def register(experiment: Callable[[Any], Iterable[Measurement]]) -> Callable:
         if label in CLAIMS:

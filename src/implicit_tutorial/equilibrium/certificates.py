@@ -1,4 +1,4 @@
-"""Which condition makes the equilibrium well-posed, by what margin, and what it proves about an error (C5, C7)."""
+"""Which condition makes the equilibrium well-posed, by what margin, and what error it certifies (C5, C7)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Certificate:
 
     @property
     def well_posed(self) -> bool | None:
-        """True: one equilibrium for every b. False: not so (decided exactly, small m). None: no condition decides."""
+        """True: one equilibrium for every b. False: not so (exact, small m). None: no condition decides."""
         if any(c.holds and c.sufficient for c in self.conditions):
             return True
         exact = [c for c in self.conditions if c.name == "p_matrix"]
@@ -75,7 +75,7 @@ class Certificate:
         return tuple(dict.fromkeys(s for c in self.conditions if c.holds for s in c.solvers))
 
     def error_bound(self, A: Tensor, b: Tensor, z: Tensor) -> Tensor | None:
-        """(n,) bound on ‖z − z*‖ from the residual at z, rounding included; None when no condition gives one (C7)."""
+        """(n,) bound on ‖z − z*‖ from the residual at z and its rounding, None without a condition (C7)."""
         factors = []
         for c in self.conditions:
             if c.holds and c.name == "spectral_norm":
@@ -95,8 +95,9 @@ class Certificate:
 
     def __str__(self) -> str:
         rows = (
-            f"{'✓' if c.holds else '✗'} {c.formula:<28} {c.value:>10.4f} {'<' if c.holds else '≥'} {c.threshold:g}"
+            f"{mark} {c.formula:<28} {c.value:>10.4f} {sign} {c.threshold:g}"
             for c in self.conditions
+            for mark, sign in [("✓", "<") if c.holds else ("✗", "≥")]
         )
         verdict = {True: "well-posed", False: "not well-posed", None: "undecided"}[self.well_posed]
         return "\n".join([*rows, f"→ {verdict}"])
@@ -174,7 +175,7 @@ def _spectral_radius_of_block(A: Tensor) -> float:
 
 
 def perron_root(A: Tensor, *, rtol: float = 1e-10) -> float:
-    """ρ(|A|) from above: max_i (|A|x)_i / x_i over a positive x that is improved step by step (Collatz–Wielandt)."""
+    """ρ(|A|) from above: max_i (|A|x)_i / x_i (Collatz–Wielandt) over a positive x, improved in steps."""
     size, A = _normalised(A)
     return size * _over_blocks(A.abs(), lambda P: _collatz_wielandt(P, rtol))
 
@@ -182,8 +183,9 @@ def perron_root(A: Tensor, *, rtol: float = 1e-10) -> float:
 def _collatz_wielandt(P: Tensor, rtol: float) -> float:
     """An upper bound on the Perron root of an irreducible P ≥ 0, tight to rtol.
 
-    Power steps suffice for a matrix like a Gaussian |A|. Where they are slow, as on a ring, Noda's inverse steps with
-    the bound itself as the shift keep x positive and converge quadratically, at one factorisation each.
+    Power steps suffice for a matrix like a Gaussian |A|. Where they are slow, as on a ring, Noda's inverse
+    steps with the bound itself as the shift keep x positive and converge quadratically, at one
+    factorisation each.
     """
     m = P.shape[0]
     eye = torch.eye(m, dtype=P.dtype, device=P.device)
@@ -235,10 +237,10 @@ def _normalised(A: Tensor) -> tuple[float, Tensor]:
 
 
 def _over_blocks(A: Tensor, value: Callable[[Tensor], float]) -> float:
-    """The largest value over the diagonal blocks of A's block triangular form, whose eigenvalues are those of A.
+    """The largest value over the diagonal blocks of A's block triangular form: its eigenvalues are theirs.
 
-    The blocks are the strongly connected sets of units: a feed-forward network has only blocks of one unit, with
-    eigenvalue zero, where an iteration on the whole nilpotent matrix would see its norm instead.
+    The blocks are the strongly connected sets of units: a feed-forward network has only blocks of one unit,
+    with eigenvalue zero, where an iteration on the whole nilpotent matrix would see its norm instead.
     """
     m = A.shape[0]
     if int((A == 0).sum()) < m - 1:  # every reducible matrix has that many zeros

@@ -21,19 +21,21 @@ def check_matrix(A: Tensor, name: str = "A") -> None:
 
 
 def check_rows(x: Tensor, columns: int, name: str, like: Tensor, *, row: str, column: str) -> None:
-    """Raise unless x holds one {row} in each row, with ``columns`` {column}s, in the dtype and on the device of like."""
+    """Raise unless x holds one {row} a row, ``columns`` {column}s wide, in like's dtype and on its device."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} is a {type(x).__name__}; pass a torch tensor, e.g. torch.as_tensor({name}).")
     if x.ndim == 1:
         raise ValueError(
-            f"{name} has shape {tuple(x.shape)}; it must be 2-D, one {row} a row. For a single {row} pass {name}[None, :]."
+            f"{name} has shape {tuple(x.shape)}; it must be 2-D, one {row} a row. "
+            f"For a single {row} pass {name}[None, :]."
         )
     if x.ndim != 2:
         raise ValueError(f"{name} has shape {tuple(x.shape)}; it must be 2-D, one {row} a row.")
     if x.shape[1] != columns:
         hint = f" It looks transposed: pass {name}.T." if x.shape[0] == columns else ""
         raise ValueError(
-            f"{name} has shape {tuple(x.shape)}; each row must hold {columns} entries, one for each {column}.{hint}"
+            f"{name} has shape {tuple(x.shape)}; each row must hold {columns} entries, one for each {column}."
+            f"{hint}"
         )
     if x.dtype != like.dtype or x.device != like.device:
         raise TypeError(

@@ -25,17 +25,18 @@ class PMatrix:
     """Whether all principal minors are positive; true in a boolean context exactly then."""
 
     smallest_pivot: float
-    """Smallest pivot m(S ∪ {k}) / m(S) over the ratios of nested principal minors m; positive iff a P-matrix."""
+    """Smallest ratio m(S ∪ {k}) / m(S) of nested principal minors m; positive iff a P-matrix."""
 
     def __bool__(self) -> bool:
         return self.smallest_pivot > 0
 
 
 def is_p_matrix(M: Tensor) -> PMatrix:
-    """Decide whether every principal minor of M is positive, by Schur complements in O(2^m) (Tsatsomeros & Li 2000).
+    """Decide in O(2^m) whether every principal minor of M is positive (Tsatsomeros & Li 2000).
 
-    M is a P-matrix iff M₁₁ > 0 and both M without its first unit and the Schur complement M / M₁₁ are. Level k of that
-    recursion is one batch of 2^k matrices of width m − k. A pivot that rounding cannot tell from zero counts as zero.
+    M is a P-matrix iff M₁₁ > 0 and both M without its first unit and the Schur complement M / M₁₁ are.
+    Level k of that recursion is one batch of 2^k matrices of width m − k. A pivot that rounding cannot tell
+    from zero counts as zero.
 
     Raises:
         ValueError: M is wider than 20, not square, or not finite.
@@ -78,9 +79,10 @@ class EquilibriumCount:
 def count_equilibria(A: Tensor, b: Tensor) -> EquilibriumCount:
     """Find every equilibrium of z = relu(Az + b) by trying all 2^m activation patterns (C4).
 
-    For each pattern S it solves (I − A_SS) z_S = b_S and keeps z when z_S ≥ 0 and Az + b ≤ 0 off S. A tie h = 0 belongs
-    to two patterns and is counted once. A pattern with a singular I − A_SS may carry a continuum; linear programs over
-    its cell decide that. Equalities are decided up to rounding, relative to the size of b.
+    For each pattern S it solves (I − A_SS) z_S = b_S and keeps z when z_S ≥ 0 and Az + b ≤ 0 off S. A tie h
+    = 0 belongs to two patterns and is counted once. A pattern with a singular I − A_SS may carry a
+    continuum; linear programs over its cell decide that. Equalities are decided up to rounding, relative to
+    the size of b.
 
     Args:
         A: (m, m) implicit-layer matrix, m ≤ 20.
@@ -149,7 +151,7 @@ def _merge(found: list[Tensor], candidates: Tensor) -> None:
 
 
 def _singular_cell(A: Tensor, b: Tensor, on: Tensor) -> Tensor | None:
-    """Two extreme points of the cell {(I − A_SS) z_S = b_S, z_S ≥ 0, Az + b ≤ 0 off S}, None if it is empty."""
+    """Two extreme points of {(I − A_SS) z_S = b_S, z_S ≥ 0, Az + b ≤ 0 off S}, None if it is empty."""
     A_, b_, S = A.cpu().numpy(), b.cpu().numpy(), on.cpu().numpy()
     k = int(S.sum())
     block = np.eye(k) - A_[np.ix_(S, S)]

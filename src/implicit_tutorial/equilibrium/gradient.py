@@ -1,11 +1,12 @@
 """Exact gradients through the equilibrium, as autograd functions (C1).
 
-Both the equilibrium and its adjoint are differentiated implicitly. The adjoint's own derivative is again an adjoint
-with A transposed, so one function, :class:`MaskedSolve`, serves every order of differentiation, forward mode, and
-``torch.func``. Only A and the state are kept for the backward pass, whatever the number of sweeps.
+Both the equilibrium and its adjoint are differentiated implicitly. The adjoint's own derivative is again an
+adjoint with A transposed, so one function, :class:`MaskedSolve`, serves every order of differentiation,
+forward mode, and ``torch.func``. Only A and the state are kept for the backward pass, whatever the number
+of sweeps.
 
-Both functions return (state, steps, residual, status). The last three are outputs like the first, so that they stay
-with their samples under ``torch.func.vmap``; they have no derivative.
+Both functions return (state, steps, residual, status). The last three are outputs like the first, so that
+they stay with their samples under ``torch.func.vmap``; they have no derivative.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class MaskedSolve(torch.autograd.Function):
     def forward(M: Tensor, D: Tensor, g: Tensor, call: Call) -> tuple[Tensor, ...]:
         if torch._C._functorch.is_legacy_batchedtensor(g):
             raise NotImplementedError(
-                "is_grads_batched=True and vectorize=True are not supported by this solve; use torch.func.jacrev "
+                "is_grads_batched=True and vectorize=True are not supported here; use torch.func.jacrev "
                 "or torch.func.vmap, which are."
             )
         check_finite(A=M, gradient=g, u0=call.z0)
@@ -120,7 +121,7 @@ class MaskedSolve(torch.autograd.Function):
 
 
 class ApproximateAdjoint(torch.autograd.Function):
-    """(M, D, g) ↦ the estimate of u = D(Mu + g) that ``call.gradient`` makes; it has no derivative of its own."""
+    """(M, D, g) ↦ the estimate of u = D(Mu + g) that ``call.gradient`` makes; it has no derivative."""
 
     @staticmethod
     def forward(M: Tensor, D: Tensor, g: Tensor, left: Tensor, right: Tensor, call: Call) -> tuple[Tensor]:
@@ -149,14 +150,14 @@ def _adjoint_problem(M: Tensor, D: Tensor, g: Tensor) -> Problem:
     if bool((unknown & (g != 0).any(dim=1)).any()):
         i = int(torch.nonzero(unknown & (g != 0).any(dim=1))[0])
         raise ValueError(
-            f"sample {i} has no implicit gradient, because its solve did not converge. Leave it out of the loss "
-            "(sol.z[sol.converged]), or solve it to convergence."
+            f"sample {i} has no implicit gradient, because its solve did not converge. Leave it out of the "
+            "loss (sol.z[sol.converged]), or solve it to convergence."
         )
     return Problem(M, g, torch.nan_to_num(D))
 
 
 def pattern(z: Tensor, status: Tensor) -> Tensor:
-    """D by rows: 1 on active units, 0 elsewhere, NaN on a sample that did not converge and so has no derivative."""
+    """D by rows: 1 on active units, 0 elsewhere, NaN on a sample that did not converge."""
     D = (z > 0).to(z.dtype)
     return torch.where((status == Status.CONVERGED)[:, None], D, torch.nan)
 

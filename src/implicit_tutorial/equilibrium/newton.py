@@ -10,7 +10,8 @@ from torch import Tensor
 from implicit_tutorial.equilibrium.problem import Problem, Tolerances, Tracker
 from implicit_tutorial.equilibrium.solution import SolverResult, Status
 
-#: Below this width the systems of all samples are factored in one batch; above it, each sample's active block alone.
+#: Below this width the systems of all samples are factored in one batch; above it, each sample's active
+#: block alone.
 _BATCHED_WIDTH = 64
 _BATCH_ENTRIES = 1 << 24
 
@@ -19,8 +20,9 @@ _BATCH_ENTRIES = 1 << 24
 class Newton(Tolerances):
     """z ← (I − DA)⁻¹ D b with D = diag(1[Az + b > 0]): exact once the activation pattern is right.
 
-    It needs no contraction, only that the systems it meets are regular; where it converges it does so in finitely
-    many steps, each one factorisation of the active block, O(m³). A pattern met twice is reported as a cycle.
+    It needs no contraction, only that the systems it meets are regular; where it converges it does so in
+    finitely many steps, each one factorisation of the active block, O(m³). A pattern met twice is reported
+    as a cycle.
     """
 
     max_steps: int = 100
@@ -28,8 +30,8 @@ class Newton(Tolerances):
     def run(self, problem: Problem, z0: Tensor | None) -> SolverResult:
         z = problem.start(z0)
         tracker = Tracker(problem, z, self)
-        # A pattern is recognised by the sum of its units' random codes, in integers that wrap around: exact, and the
-        # same whatever the batch.
+        # A pattern is recognised by the sum of its units' random codes, in integers that wrap around:
+        # exact, and the same whatever the batch.
         generator = torch.Generator().manual_seed(0)
         code = torch.randint(-(2**62), 2**62, (z.shape[1],), generator=generator).to(z.device)
         seen = torch.empty((0, z.shape[0]), dtype=torch.int64, device=z.device)

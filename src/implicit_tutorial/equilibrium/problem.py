@@ -43,7 +43,8 @@ class Problem(NamedTuple):
     def with_zeros_of(self, z: Tensor, image: Tensor) -> Tensor:
         """z projected on the set the map reaches, and zero wherever ``image`` is.
 
-        An accelerated state would otherwise carry rounding noise on inactive units, and ``z > 0`` be the wrong pattern.
+        An accelerated state would otherwise carry rounding noise on inactive units, and ``z > 0`` be the
+        wrong pattern.
         """
         z = torch.relu(z) if self.mask is None else z
         return torch.where(image != 0, z, 0)
@@ -63,14 +64,14 @@ class Solver(Protocol):
 
 
 def relative_tolerance(rtol: float | None, dtype: torch.dtype) -> float:
-    """The solver's ``rtol``, or 1e-10 in float64 and 1e-5 in float32; refuses one that rounding cannot reach."""
+    """The solver's ``rtol``, or 1e-10 in float64, 1e-5 in float32; refuses one that rounding cannot reach."""
     eps = torch.finfo(dtype).eps
     if rtol is None:
         return 1e-10 if eps < 1e-12 else 1e-5
     if not 10 * eps <= rtol < 1:
         raise ValueError(
-            f"rtol={rtol:g} cannot be used in {dtype}: it must be below 1 and at least {10 * eps:.1e}, ten times "
-            "the rounding unit. Loosen rtol or compute in float64."
+            f"rtol={rtol:g} cannot be used in {dtype}: it must be below 1 and at least {10 * eps:.1e}, ten "
+            "times the rounding unit. Loosen rtol or compute in float64."
         )
     return rtol
 
@@ -107,7 +108,7 @@ class Tracker:
         return self._last[1]
 
     def observe(self, z: Tensor, fz: Tensor) -> Tensor | None:
-        """Record state z and its image for the active rows; return the mask of rows that go on, None if all do."""
+        """Record z and its image for the active rows; return the mask of rows that go on, None for all."""
         self.step += 1
         if self.step == 1:
             self.first = row_norm(fz - z).clamp(min=torch.finfo(z.dtype).tiny)
@@ -130,7 +131,7 @@ class Tracker:
         return status
 
     def retire(self, stop: Tensor, status: Tensor) -> Tensor:
-        """Take the rows in ``stop`` out of the iteration with the given status; return the mask that goes on."""
+        """Take the rows in ``stop`` out with the given status; return the mask of rows that go on."""
         z, residual = self._last
         done = self.rows[stop]
         self.z[done] = z[stop]

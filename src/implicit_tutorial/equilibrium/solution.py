@@ -29,8 +29,8 @@ class Status(IntEnum):
 _EXPLANATION = {
     Status.STEP_LIMIT: (
         "reached the limit of {steps} steps with residual {residual:.3g}",
-        "convergence is slow (the spectral radius of DA is near 1), the iteration circles around an equilibrium it "
-        "cannot reach, or the tolerance is below the rounding floor",
+        "convergence is slow (the spectral radius of DA is near 1), the iteration circles around an "
+        "equilibrium it cannot reach, or the tolerance is below the rounding floor",
         "raise max_steps, loosen rtol, lower implicit_scale, or use Newton(), which needs no contraction",
     ),
     Status.DIVERGED: (
@@ -45,13 +45,14 @@ _EXPLANATION = {
     ),
     Status.SINGULAR: (
         "met a singular linear system after {steps} steps",
-        "I − A restricted to the active units has no inverse, so there is no equilibrium with this activation "
-        "pattern, or a continuum of them",
+        "I − A restricted to the active units has no inverse, so there is no equilibrium with this "
+        "activation pattern, or a continuum of them",
         "change A slightly, start from another z0, or count the equilibria with count_equilibria(A, b)",
     ),
     Status.CYCLE: (
         "returned to an activation pattern it had already tried after {steps} steps",
-        "I − A is not a P-matrix, so an equilibrium may be missing, or Newton's local convergence does not reach it",
+        "I − A is not a P-matrix, so an equilibrium may be missing, or Newton's local convergence does not "
+        "reach it",
         "start from another z0, or use a solver that certify(A) justifies",
     ),
 }
@@ -90,8 +91,8 @@ class Outcome:
         happened, cause, remedy = _EXPLANATION[Status(int(self.status[i]))]
         happened = happened.format(steps=int(self.steps[i]), residual=float(self.residual[i]))
         return (
-            f"{what}: {failed.numel()} of {self.status.numel()} samples did not converge; sample {i} {happened}. "
-            f"Likely cause: {cause}. What to change: {remedy}."
+            f"{what}: {failed.numel()} of {self.status.numel()} samples did not converge; "
+            f"sample {i} {happened}. Likely cause: {cause}. What to change: {remedy}."
         )
 
 

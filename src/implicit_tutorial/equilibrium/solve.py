@@ -29,14 +29,18 @@ def solve(
         A: (m, m) implicit-layer matrix.
         b: (n, m) injections, one sample a row. Each sample stops on its own, whatever the others do.
         solver: how to solve, with its tolerances; ``Picard()`` by default.
-        z0: (n, m) start of the iteration, zero by default. A good one saves sweeps and never changes the tolerance.
+        z0: (n, m) start of the iteration, zero by default. A good one saves sweeps and never changes the
+            tolerance.
         u0: (n, m) start of the adjoint solve in the backward pass, zero by default.
         adjoint_solver: solver of the backward pass, ``solver`` by default.
-        gradient: ``Exact()`` by default; ``Phantom(…)`` and ``Shine()`` are cheaper in the backward pass, and off.
-        throw: raise when a sample does not converge. With ``throw=False`` look at ``status`` before using ``z``.
+        gradient: ``Exact()`` by default; ``Phantom(…)`` and ``Shine()`` are cheaper in the backward pass,
+            and off.
+        throw: raise when a sample does not converge. With ``throw=False`` look at ``status`` before using
+            ``z``.
 
     Returns:
-        A :class:`Solution`: the state, and per sample the steps, true residual, certified error bound and status.
+        A :class:`Solution`: the state, and per sample the steps, true residual, certified error bound and
+        status.
 
     Raises:
         ValueError, TypeError: wrong shape, dtype, device, or a non-finite entry, by name.
@@ -70,7 +74,8 @@ def adjoint(
     Args:
         A: (m, m) implicit-layer matrix.
         z: (n, m) equilibria.
-        g: (n, m) or (m,) derivative of the quantity of interest with respect to z; (m,) is shared by all samples.
+        g: (n, m) or (m,) derivative of the quantity of interest with respect to z; (m,) is shared by all
+            samples.
         solver: how to solve; ``Picard()`` by default.
         u0: (n, m) start of the iteration, zero by default.
         throw: raise when a sample does not converge.
@@ -100,7 +105,8 @@ def _check_samples(A: Tensor, main: str, reference: Tensor, **others: Tensor | N
         check_rows(x, A.shape[0], name, A, row="sample", column="unit")
         if x.shape != reference.shape:
             raise ValueError(
-                f"{name} has shape {tuple(x.shape)}, but {main} has {tuple(reference.shape)}; give one row a sample."
+                f"{name} has shape {tuple(x.shape)}, but {main} has {tuple(reference.shape)}; "
+                "give one row a sample."
             )
 
 
