@@ -63,11 +63,13 @@ def test_cobweb_counts_as_the_table_says(a):
 
 
 def test_a_staircase_stands_between_the_map_and_the_diagonal():
-    a, b = -0.75, 1.0
-    stairs = trace(fig.cobweb().panels(a=a, b=b)[0], "from 0")
+    a, b = -0.5, 1.0
+    panel = fig.cobweb().panels(a=a, b=b)[0]
+    stairs, line = trace(panel, "from 3"), trace(panel, "relu(az + b)")
     x, y = stairs["x"], stairs["y"]
     np.testing.assert_allclose(y[1::2], np.maximum(a * x[1::2] + b, 0), atol=1e-12)
     np.testing.assert_allclose(y[2::2], x[2::2], atol=1e-12)
+    np.testing.assert_allclose(y[1::2], np.interp(x[1::2], line["x"], line["y"]), atol=1e-12)
 
 
 @pytest.mark.parametrize(("p", "q"), [(0.8, -0.8), (-1.6, -1.6), (1.2, 1.6), (-0.4, 1.2), (1.6, 0.4)])
@@ -122,7 +124,7 @@ def test_an_outline_is_where_the_certificate_changes_its_mind(s, name):
             it.certify(floats([s, f * p], [f * q, s]), conditions=[name])[name].holds for f in (0.99, 1.01)
         )
         assert inner
-        on_the_frame = max(abs(p), abs(q)) > 2.59
+        on_the_frame = max(abs(p), abs(q)) > ladder._REACH - 0.01
         assert on_the_frame or not outer
 
 

@@ -49,6 +49,7 @@ def picard_words(A: Tensor, b: Tensor, starts: dict[str, Tensor], sweeps: int = 
     }
     outcomes = zip(solution.status.tolist(), solution.steps.tolist(), strict=True)
     words = [ends.get(it.Status(status), "runs away").format(steps) for status, steps in outcomes]
+    words = [word.replace(" 1 sweeps", " 1 sweep") for word in words]
     if len(set(words)) == 1:
         return f"Picard {words[0]} from {' and from '.join(starts)}."
     return (

@@ -25,7 +25,7 @@ LADDER = {
 }
 
 SELF = [round(-1.6 + 0.2 * k, 1) for k in range(14)]
-_REACH = 2.6
+_REACH = 4.3
 
 
 def ladder_map() -> Explorer:
@@ -93,8 +93,8 @@ def _regions(s: float) -> go.Figure:
     figure = style.figure(
         x_title="p: unit 2 drives unit 1",
         y_title="q: unit 1 drives unit 2",
-        x_range=(-2.4, 2.4),
-        y_range=(-2.4, 2.4),
+        x_range=(-4, 4),
+        y_range=(-4, 4),
         height=470,
     )
     figure.update_layout(yaxis={"scaleanchor": "x", "constrain": "domain"}, xaxis={"constrain": "domain"})

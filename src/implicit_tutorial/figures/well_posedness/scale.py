@@ -149,7 +149,7 @@ def _rows(implicit_scale: float) -> list[tuple[str, float]]:
 
 def _conditions(implicit_scale: float) -> go.Figure:
     rows = _rows(implicit_scale)[::-1]
-    figure = style.figure(title="Conditions", x_title="value", x_range=(0, 2.75), height=400)
+    figure = style.figure(title="Conditions", x_title="value", x_range=(0, 3), height=400)
     values = np.array([value for _, value in rows])
     figure.add_bar(
         x=np.minimum(values, 2.0),
@@ -165,7 +165,7 @@ def _conditions(implicit_scale: float) -> go.Figure:
         x=[2.06] * len(rows),
         y=[name for name, _ in rows],
         mode="text",
-        text=[f"{'✓' if v < 1 else '✗'} {v:.2f}" for v in values],
+        text=[f"{'✓' if v < 1 else '✗'} {v:.3g}" for v in values],
         textposition="middle right",
         hoverinfo="skip",
         showlegend=False,
