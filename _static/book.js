@@ -5,3 +5,23 @@ document.addEventListener("DOMContentLoaded", () => {
     link.removeAttribute("target");
   }
 });
+
+// A formula in running text that is wider than its line scrolls in a box of its own. Only such a formula gets the
+// box, because a box moves it off the line of the text.
+function boxWideFormulas() {
+  for (const formula of document.querySelectorAll('.bd-article mjx-container:not([display="true"])')) {
+    formula.classList.remove("wide");
+    const block = formula.closest("p, li, td, dd, h1, h2, h3, figcaption, summary") ?? formula.parentElement;
+    formula.classList.toggle("wide", formula.getBoundingClientRect().width > block.clientWidth + 1);
+  }
+}
+window.addEventListener("load", async () => {
+  if (!window.MathJax?.startup) return;
+  await MathJax.startup.promise;
+  boxWideFormulas();
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth !== width) boxWideFormulas();
+    width = innerWidth;
+  });
+});

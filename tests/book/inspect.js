@@ -9,6 +9,7 @@ window.inspect = {
     window.scrollTo({ top: 0, behavior: "instant" });
     await document.fonts.ready;
     if (window.MathJax?.startup) await MathJax.startup.promise;
+    await new Promise((resolve) => setTimeout(resolve, 50)); // the page's own reaction to the typeset mathematics
   },
 
   inputs: (figure) => [...figure.querySelectorAll(".it-control input, .it-control select")],

@@ -45,7 +45,8 @@ def test_local_links_lead_somewhere(page: Path, html: Path) -> None:
         target = (page.parent / unquote(address.path)).resolve() if address.path else page
         found = target.exists()
         if found and address.fragment:
-            found = soup_of(target).find(id=unquote(address.fragment)) is not None
+            anchor = unquote(address.fragment).partition(":")[0]  # after a colon: the state of a figure
+            found = soup_of(target).find(id=anchor) is not None
         if not found:
             lost.append(address.geturl())
     assert lost == []
