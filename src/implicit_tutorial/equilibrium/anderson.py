@@ -24,9 +24,8 @@ class Anderson(Tolerances):
     Args:
         window: how many differences to keep; memory 2·window states a sample.
         damping: β in (0, 1]; 1 takes the full step.
-        regularization: ridge of the least-squares problem relative to its unit-length columns. The
-            default, 100 rounding units, only removes columns that rounding cannot tell apart; a large one
-            slows down.
+        regularization: ridge of the least-squares problem relative to its unit-length columns, 100 rounding
+            units by default. It removes columns that rounding cannot tell apart; sweeps hardly depend on it.
     """
 
     window: int = 10

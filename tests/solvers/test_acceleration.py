@@ -1,0 +1,161 @@
+"""Anderson and Broyden: what they compute, what they gain where, and that they are as safe as Picard (C6)."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import pytest
+import torch
+
+import implicit_tutorial as it
+from implicit_tutorial import Status
+
+ACCELERATED = [it.Anderson, it.Broyden]
+
+
+def linear(make, m=6):
+    """A ≥ 0 and b > 0: relu never acts, and the equilibrium is that of a linear system."""
+    return make.gaussian(m, 0.5).abs() / 2, make.normal(3, m, seed=5).abs() + 1
+
+
+def states(A, b, solver, steps):
+    """The states a solver visits: where it stands when its step limit is 1, 2, …"""
+    return torch.stack(
+        [
+            it.solve(A, b, solver=type(solver)(**settings(solver) | {"max_steps": k}), throw=False).z
+            for k in range(1, steps + 1)
+        ]
+    )
+
+
+def settings(solver):
+    return {k: v for k, v in vars(solver).items() if not k.startswith("_")}
+
+
+@pytest.mark.parametrize(("window", "damping"), [(3, 1.0), (2, 0.5)])
+def test_anderson_follows_the_least_squares_definition(make, window, damping):
+    A, b = linear(make)
+    path = states(A, b, it.Anderson(window=window, damping=damping), 6)
+    for i in range(len(b)):
+        z, zs, gs = torch.zeros(6, dtype=torch.float64), [], []
+        for k in range(6):
+            torch.testing.assert_close(path[k, i], z, rtol=1e-6, atol=1e-9)
+            g = A @ z + b[i] - z
+            zs, gs = [*zs, z][-window - 1 :], [*gs, g][-window - 1 :]
+            z = z + damping * g
+            if len(gs) > 1:
+                dG = torch.stack([y - x for x, y in pairwise(gs)], dim=1)
+                dZ = torch.stack([y - x for x, y in pairwise(zs)], dim=1)
+                z = (
+                    z
+                    - (dZ + damping * dG) @ torch.linalg.lstsq(dG, g[:, None], driver="gelsd").solution[:, 0]
+                )
+
+
+def test_broyden_follows_the_rank_one_definition(make):
+    A, b = linear(make)
+    path = states(A, b, it.Broyden(), 6)
+    for i in range(len(b)):
+        z, J = torch.zeros(6, dtype=torch.float64), -torch.eye(6, dtype=torch.float64)
+        g = b[i].clone()
+        for k in range(6):
+            torch.testing.assert_close(path[k, i], z, rtol=1e-6, atol=1e-9)
+            s = torch.linalg.solve(J, -g)
+            z = z + s
+            g_new = A @ z + b[i] - z
+            J = J + torch.outer(g_new - g - J @ s, s) / (s @ s)
+            g = g_new
+
+
+def test_inverse_satisfies_the_secant_equation(make):
+    """H maps the last change of residual to the step that made it."""
+    from implicit_tutorial.equilibrium.broyden import LowRankInverse
+
+    s, dg = make.normal(4, 7, seed=1), make.normal(4, 7, seed=2)
+    H = LowRankInverse.identity(4, 5, s)
+    everyone = torch.ones(4, dtype=torch.bool)
+    for seed in range(3):
+        H.update(make.normal(4, 7, seed=10 + seed), make.normal(4, 7, seed=20 + seed), everyone)
+    H.update(s, dg - s, everyone)  # a step whose sᵀHy is not small, so that no damping acts
+    x, y = make.normal(4, 7, seed=3), make.normal(4, 7, seed=4)
+    torch.testing.assert_close((H(x) * y).sum(dim=1), (x * H.transposed(y)).sum(dim=1))
+    undamped = ((H(s - dg) - s).norm(dim=1) < 1e-10 * s.norm(dim=1)).sum()
+    assert undamped >= 3
+    assert H.rank.tolist() == [4] * 4
+
+
+@pytest.mark.parametrize("Solver", ACCELERATED)
+def test_no_slower_than_picard_on_gaussian_matrices(make, Solver):
+    """Picard is asymptotically optimal there; acceleration must not cost sweeps, and cannot save many."""
+    for scale, share in ((0.4, 0.9), (0.8, 0.8)):
+        A, b = make.gaussian(512, scale), make.normal(8, 512, seed=1)
+        picard, ours = it.solve(A, b).steps, it.solve(A, b, solver=Solver()).steps
+        assert (ours <= picard + 1).all()
+        assert ours.sum() <= picard.sum()
+        assert ours.sum() > share * picard.sum()
+
+
+@pytest.mark.parametrize("Solver", ACCELERATED)
+def test_much_faster_on_ill_conditioned_symmetric_matrices(make, Solver):
+    """The spectrum of DA is a long interval there."""
+    A, b = make.symmetric(192, 1.3, seed=1), make.normal(8, 192, seed=1)
+    picard = it.solve(A, b, solver=it.Picard(max_steps=5000)).steps
+    assert picard.max() > 200
+    assert it.solve(A, b, solver=Solver()).steps.max() < 0.4 * picard.max()
+
+
+def test_time_is_near_that_of_picard_on_gaussian_matrices(make):
+    A, b = make.gaussian(1024, 0.8), make.normal(64, 1024, seed=1)
+
+    def best(solver):
+        times = []
+        for _ in range(4):
+            start = time.perf_counter()
+            it.solve(A, b, solver=solver)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert best(it.Anderson()) < 2.5 * best(it.Picard())
+
+
+def test_regularization_is_relative(make):
+    """The sweeps to a tight tolerance depend neither on the size of b nor, over ten decades, on the ridge."""
+    A, b = make.symmetric(96, 1.2), make.normal(4, 96, seed=1)
+    steps = [it.solve(A, c * b, solver=it.Anderson(rtol=1e-13)).steps.max() for c in (1e-8, 1.0, 1e8)]
+    for ridge in (1e-14, 1e-9, 1e-4):
+        steps.append(it.solve(A, b, solver=it.Anderson(rtol=1e-13, regularization=ridge)).steps.max())
+    assert max(steps) - min(steps) <= 3
+    assert max(steps) < 0.6 * it.solve(A, b, solver=it.Picard(rtol=1e-13, max_steps=5000)).steps.max()
+
+
+@pytest.mark.parametrize("Solver", ACCELERATED)
+def test_guaranteed_where_picard_contracts(make, Solver):
+    """Also for a rotation by ninety degrees and kinks everywhere, where acceleration alone misleads."""
+    for seed in range(12):
+        Q = torch.linalg.qr(make.normal(16, 16, seed=seed)).Q
+        A = 0.97 * Q if seed % 2 else 0.97 * (Q - Q.T) / torch.linalg.matrix_norm(Q - Q.T, 2)
+        b = make.normal(6, 16, seed=seed + 100) * 10.0 ** (seed % 3 - 1)
+        sol = it.solve(A, b, solver=Solver(max_steps=3000, rtol=1e-9))
+        exact = it.solve(A, b, solver=it.Picard(max_steps=5000, rtol=1e-12)).z
+        assert ((sol.z - exact).norm(dim=1) <= sol.error_bound + 1e-9).all()
+
+
+def test_safeguard_restarts_from_the_best_state():
+    from implicit_tutorial.equilibrium.safeguard import Safeguard
+
+    guard = Safeguard(torch.zeros(2, 1), patience=3)
+    first, second = torch.tensor([[1.0], [10.0]]), torch.tensor([[2.0], [20.0]])
+    assert not guard.judge(first, torch.tensor([1.0, 1.0])).any()
+    assert guard.judge(second, torch.tensor([0.5, 5000.0])).tolist() == [False, True]
+    assert guard.image.flatten().tolist() == [2.0, 10.0]
+    stalled = [bool(guard.judge(second, torch.tensor([0.5, 0.1]))[0]) for _ in range(3)]
+    assert stalled == [False, False, True]
+
+
+@pytest.mark.parametrize("Solver", ACCELERATED)
+def test_missing_equilibrium_is_not_invented(Solver):
+    """z = relu(2z + 1) has no solution."""
+    A, b = torch.tensor([[2.0]], dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)
+    sol = it.solve(A, b, solver=Solver(), throw=False)
+    assert sol.status[0] != Status.CONVERGED
