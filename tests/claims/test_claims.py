@@ -16,7 +16,7 @@ import implicit_tutorial as it
 from implicit_tutorial.claims import CLAIMS, Claim, ClaimRefutedError, Measurement
 from implicit_tutorial.claims.registry import above, below, claim, close
 
-LABELS = list(CLAIMS)
+LABELS = ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]
 
 
 def five_percent(function):
@@ -114,7 +114,6 @@ def test_claim_holds(label):
 
 @pytest.mark.parametrize("label", LABELS)
 def test_claim_is_refuted_by_a_broken_subject(label):
-    assert BROKEN.get(label), f"{label} has no broken subject: add one to BROKEN, near to the true one"
     for subject in BROKEN[label]:
         verdict = CLAIMS[label].check(subject)
         assert not verdict.holds, f"{label} did not notice {subject}"
@@ -126,7 +125,7 @@ def test_verdict_is_the_same_each_time(label):
     assert CLAIMS[label].check() == verdict_of(label)
 
 
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("label", CLAIMS)
 def test_statement_is_one_readable_line(label):
     entry = CLAIMS[label]
     assert "\n" not in entry.statement
@@ -136,8 +135,18 @@ def test_statement_is_one_readable_line(label):
     assert re.fullmatch(r"\d\d_[a-z_]+", entry.chapter)
 
 
-def test_labels_are_numbered_without_gaps():
-    assert [f"C{k}" for k in range(1, len(LABELS) + 1)] == LABELS
+def test_the_registry_is_in_the_order_of_the_book():
+    assert list(CLAIMS) == sorted(CLAIMS, key=lambda label: int(label[1:]))
+
+
+def test_each_claim_has_a_broken_subject_that_refutes_it(root):
+    """Every label is a key of a table BROKEN in some test module, which runs it as this one does."""
+    keys = set()
+    for path in (root / "tests").rglob("test_*claims.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["BROKEN"]:
+                keys |= {ast.literal_eval(key) for key in node.value.keys if key is not None}
+    assert set(CLAIMS) <= keys, f"no broken subject for {sorted(set(CLAIMS) - keys)}"
 
 
 # ---- the text and the registry ----
