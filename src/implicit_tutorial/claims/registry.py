@@ -64,7 +64,9 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        return all(math.isfinite(m.margin) and m.margin > 0 for m in self.measurements)
+        return bool(self.measurements) and all(
+            math.isfinite(m.margin) and m.margin > 0 for m in self.measurements
+        )
 
     def __repr__(self) -> str:
         t = self.tightest
