@@ -54,6 +54,8 @@ def factors() -> Explorer:
         return fig
 
     def readout(width: str, implicit_scale: float) -> str:
+        if width == "infinite":
+            return "Infinite width: a function of the angle, the same for every draw."
         kernels, exact = _kernels(width, implicit_scale), limit(implicit_scale)
         gap = float((kernels.implicit - exact.implicit).norm() / exact.implicit.norm())
         return f"Width {width}: K differs from its limit by {100 * gap:.3g} %."
