@@ -72,6 +72,6 @@ def linear_equilibrium(
     if z0 is not None:
         check_rows(z0, A.shape[0], "z0", A, row="state", column="unit")
     solver = Picard() if solver is None else solver
-    call = Call(solver, solver, None if z0 is None else z0.detach(), throw=throw)
+    call = Call(solver, solver, None if z0 is None else z0.detach(), throw=throw, what="linear equilibrium")
     z, steps, residual, status = MaskedSolve.apply(A, torch.ones_like(b.detach()), b, call)
     return LinearEquilibrium(z=z, steps=steps, residual=residual, status=status)

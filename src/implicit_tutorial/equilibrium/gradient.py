@@ -31,6 +31,8 @@ class Call(NamedTuple):
     u0: Tensor | None = None
     throw: bool = True
     gradient: Gradient = Exact()
+    what: str = "adjoint"
+    """What a :class:`MaskedSolve` looks for, as an error message names it."""
 
 
 class Equilibrium(torch.autograd.Function):
@@ -93,7 +95,7 @@ class MaskedSolve(torch.autograd.Function):
                 "or torch.func.vmap, which are."
             )
         check_finite(A=M, gradient=g, u0=call.z0)
-        return _outputs(call.solver.run(_adjoint_problem(M, D, g), call.z0), "adjoint", call.throw)
+        return _outputs(call.solver.run(_adjoint_problem(M, D, g), call.z0), call.what, call.throw)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
