@@ -47,7 +47,7 @@ def linear_quadratic(X: Tensor, *, seed: int = 0) -> Tensor:
 
 
 def harmonic(X: Tensor, *, degree: int, seed: int = 0) -> Tensor:
-    """The spherical harmonic of the given degree that is symmetric about β, scaled to variance 1 over the sphere."""
+    """The spherical harmonic of this degree symmetric about β, scaled to variance 1 over the sphere."""
     d = X.shape[1]
     t = X @ _direction(d, seed).to(X)
     previous, current = torch.ones_like(t), (t if degree else torch.ones_like(t))
