@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 
 from implicit_tutorial.equilibrium.solve import adjoint
 from implicit_tutorial.kernels.result import Kernels
@@ -21,9 +22,15 @@ def network_kernels(net: EquilibriumNetwork, X: Tensor, X2: Tensor | None = None
         X2: (n', d) other inputs; X itself by default.
 
     Raises:
-        ValueError, TypeError: inputs of the wrong shape, dtype or device, or not finite.
+        ValueError, TypeError: inputs of the wrong shape, dtype or device, or not finite; a
+            constrained network.
         EquilibriumError: an equilibrium or an adjoint did not converge.
     """
+    if parametrize.is_parametrized(net):
+        raise ValueError(
+            "this network is constrained, so its tangent kernel is that of other parameters than Θ; these "
+            "formulas are for a free Θ."
+        )
     with torch.no_grad():
         z, u = states(net, X)
         z2, u2, X2 = (z, u, X) if X2 is None else (*states(net, X2), X2)

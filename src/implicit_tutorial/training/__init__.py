@@ -1,0 +1,35 @@
+"""Training a network, or only one of its layers: methods, stopping rules, histories, and a certificate."""
+
+from implicit_tutorial.training.certificate import ConvergenceCertificate, convergence_certificate
+from implicit_tutorial.training.descent import GradientDescent
+from implicit_tutorial.training.ensemble import train_ensemble
+from implicit_tutorial.training.flow import ExponentialFlow
+from implicit_tutorial.training.optimizer import Optimizer
+from implicit_tutorial.training.outcome import (
+    Record,
+    TrainingError,
+    TrainingInterrupted,
+    TrainingStatus,
+    Until,
+)
+from implicit_tutorial.training.reference import ReferenceFlow
+from implicit_tutorial.training.run import Run, train
+from implicit_tutorial.training.single_sweep import SingleSweep
+
+__all__ = [
+    "ConvergenceCertificate",
+    "ExponentialFlow",
+    "GradientDescent",
+    "Optimizer",
+    "Record",
+    "ReferenceFlow",
+    "Run",
+    "SingleSweep",
+    "TrainingError",
+    "TrainingInterrupted",
+    "TrainingStatus",
+    "Until",
+    "convergence_certificate",
+    "train",
+    "train_ensemble",
+]

@@ -1,0 +1,122 @@
+"""Many networks on one sample as one batched computation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from implicit_tutorial.equilibrium.solution import EquilibriumError
+from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.training.outcome import Record, TrainingError, TrainingStatus, Until
+from implicit_tutorial.training.run import Run
+from implicit_tutorial.training.single_sweep import SingleSweep
+
+_SHARED = ("n_inputs", "width", "n_outputs", "implicit_scale", "input_scale", "output_scale")
+
+
+@torch.no_grad()
+def train_ensemble(
+    nets: Sequence[EquilibriumNetwork],
+    X: Tensor,
+    y: Tensor,
+    *,
+    method: SingleSweep | None = None,
+    layers: Sequence[str] = ("implicit",),
+    until: Until,
+    X_test: Tensor | None = None,
+    y_test: Tensor | None = None,
+    record: Record | None = None,
+    throw: bool = True,
+) -> pd.DataFrame:
+    """Train networks that differ in their seeds only, all at once: what ``train`` does to each,
+    several times faster.
+
+    Every network keeps its own step, stops when its own loss, time or number of steps is reached,
+    and fails alone. It pays where a network is small, because one step of all of them costs little
+    more overhead than a step of one; wide networks (m in the thousands) are as fast one by one.
+
+    Args:
+        nets: networks of the same sizes and scales, trained in place.
+        X, y, method, layers, until, X_test, y_test, record: as in :func:`train`, for ``SingleSweep`` only;
+            ``SingleSweep(tolerance=1e-10)`` is gradient descent with exact gradients.
+        throw: raise when a network fails; with ``throw=False`` look at ``history.attrs["status"]``, a list.
+
+    Returns:
+        The histories of all networks, one under the other, with a first column ``network`` (their
+        place in ``nets``) and ``seed``. Sweeps are those of the whole ensemble.
+
+    Raises:
+        ValueError, TypeError: networks that differ in more than the seed, or data that :func:`train` refuses.
+        TrainingError: a network failed; it carries the histories of all.
+    """
+    method = SingleSweep() if method is None else method
+    if not isinstance(method, SingleSweep):
+        raise TypeError(
+            f"an ensemble is trained by SingleSweep, not by {type(method).__name__}; train one network "
+            "at a time."
+        )
+    if len(nets) == 0:
+        raise ValueError("nets is empty; an ensemble needs at least one network.")
+    for name in _SHARED:
+        values = {getattr(net, name) for net in nets}
+        if len(values) > 1:
+            raise ValueError(
+                f"the networks differ in {name}: {sorted(values, key=str)}; only seeds may differ."
+            )
+    until.check(has_time=True, reaches_infinity=False)
+    runs = [
+        Run(net, X, y, method=method, layers=layers, X_test=X_test, y_test=y_test, record=record)
+        for net in nets
+    ]
+    try:
+        _advance_together(runs, method, until)
+    finally:
+        for net in nets:
+            for parameter in (net.Theta, net.W, net.v):
+                parameter.data = parameter.data.clone()  # no longer a view of the ensemble's
+    tables = []
+    for i, run in enumerate(runs):
+        table = run.history
+        table.insert(0, "seed", run.net.seed)
+        table.insert(0, "network", i)
+        tables.append(table)
+    for table in tables:
+        table.attrs = {}
+    history = pd.concat(tables, ignore_index=True)
+    history.attrs.update(status=[str(run.status) for run in runs], message=[run.message for run in runs])
+    failed = [run for run in runs if run.status.failed]
+    if failed and throw:
+        message = f"{len(failed)} of {len(runs)} networks failed; the first: {failed[0].message}"
+        raise TrainingError(message, failed[0].status, history)
+    return history
+
+
+def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> None:
+    members = method.start_together([run.problem for run in runs])
+    sweeper = members[0].sweeper
+    for run, member in zip(runs, members, strict=True):
+        run.begin(member)
+    active = [i for i, run in enumerate(runs) if not run.finished(until)]
+    while active:
+        eta = [0.0] * len(runs)
+        for i in active:
+            eta[i] = min(members[i].eta, runs[i].remaining(until) / method.fused)
+        lags = sweeper.step(torch.tensor(eta, dtype=sweeper.b.dtype, device=sweeper.b.device))
+        still = []
+        for i in active:
+            members[i].time += eta[i] * method.fused
+            members[i].residual = lags[i]
+            try:
+                members[i].check()
+                runs[i].after_step()
+            except EquilibriumError as error:
+                runs[i].fail(TrainingStatus.LEFT_WELL_POSED, str(error))
+                continue
+            if runs[i].finished(until):
+                runs[i].end()
+            else:
+                still.append(i)
+        active = still

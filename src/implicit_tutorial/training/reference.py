@@ -1,0 +1,110 @@
+"""Gradient flow by torchdiffeq's adaptive Runge–Kutta methods: slow, and independent of everything
+else here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from implicit_tutorial.training.descent import half_square, stability_limit
+from implicit_tutorial.training.problem import ExactStates, Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceFlow:
+    """dΘ/dt = −∇L with exact gradients, integrated by ``torchdiffeq.odeint``.
+
+    Explicit methods take about λ_max·t evaluations, so this is a check for small problems. A step
+    of the run goes to the next recorded time: ``per_decade`` of them in each tenfold of t, the
+    first at a tenth of 1/λ_max.
+    """
+
+    rtol: float = 1e-4
+    """Local error of an internal step, relative to the way from one recorded time to the next."""
+    method: str = "bosh3"
+    """ReLU's kinks leave nothing to gain from a higher order."""
+    per_decade: int = 6
+
+    every_step: ClassVar[bool] = True
+    has_time: ClassVar[bool] = True
+    reaches_infinity: ClassVar[bool] = False
+
+    def start(self, problem: Problem) -> ReferenceStepper:
+        problem.require_free()
+        return ReferenceStepper(problem, self)
+
+
+class ReferenceStepper:
+    """The trained parameters as one vector, and the evaluation at its end."""
+
+    def __init__(self, problem: Problem, method: ReferenceFlow) -> None:
+        self.problem, self.method, self.exact = problem, method, ExactStates(problem)
+        self.time = 0.0
+        self.e = self.exact.forward()
+        self.first = 0.05 * stability_limit(problem.kernel(self.exact.z, self.exact.outputs()))
+
+    @property
+    def forward_sweeps(self) -> int:
+        return self.exact.forward_sweeps
+
+    @property
+    def adjoint_sweeps(self) -> int:
+        return self.exact.adjoint_sweeps
+
+    @property
+    def residual(self) -> float:
+        return self.exact.residual
+
+    def loss(self) -> float:
+        return half_square(self.e)
+
+    def advance(self, remaining: float) -> None:
+        from torchdiffeq import odeint
+
+        growth = 10 ** (1 / self.method.per_decade)
+        h = min(self.first if self.time == 0 else (growth - 1) * self.time, remaining)
+        span = torch.tensor([0.0, h], dtype=self.e.dtype, device=self.e.device)
+        base = self._flat()
+        speed = self._velocity(base)
+        # torchdiffeq compares the root mean square of the error with atol.
+        scale = h * float(torch.linalg.vector_norm(speed)) / math.sqrt(base.numel())
+        path = odeint(
+            lambda t, displacement: self._velocity(base + displacement),
+            torch.zeros_like(base),
+            span,
+            rtol=0.0,
+            atol=self.method.rtol * scale,
+            method=self.method.method,
+        )
+        self._load(base + path[-1])
+        self.time = self.time + h if math.isfinite(h) else math.inf
+        self.e = self.exact.forward()
+
+    def kernel(self) -> Tensor:
+        return self.problem.kernel(self.exact.z, self.exact.outputs())
+
+    def _velocity(self, flat: Tensor) -> Tensor:
+        """−∇L at the given parameters."""
+        self._load(flat)
+        w = self.exact.forward()
+        return -self.problem.gradient(self.exact.cotangent(w), self.exact.z, w)
+
+    def _flat(self) -> Tensor:
+        return torch.cat([theta.flatten() for theta in self.problem.parameters.values()])
+
+    def _load(self, flat: Tensor) -> None:
+        for theta in self.problem.parameters.values():
+            theta.copy_(flat[: theta.numel()].reshape(theta.shape))
+            flat = flat[theta.numel() :]
+
+    def state_dict(self) -> dict:
+        return {"exact": self.exact.state_dict(), "e": self.e.clone(), "numbers": [self.time, self.first]}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.exact.load_state_dict(state["exact"])
+        self.e = state["e"].to(self.e)
+        self.time, self.first = state["numbers"]

@@ -1,0 +1,351 @@
+"""A run: a method advancing a network through its training, recorded, interruptible, resumable."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from implicit_tutorial.equilibrium.certificates import certify
+from implicit_tutorial.equilibrium.checks import check_rows
+from implicit_tutorial.equilibrium.solution import EquilibriumError
+from implicit_tutorial.equilibrium.solve import solve
+from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.training.descent import GradientDescent, half_square
+from implicit_tutorial.training.outcome import (
+    NormEstimate,
+    Record,
+    TrainingError,
+    TrainingInterrupted,
+    TrainingStatus,
+    Until,
+    frame,
+)
+from implicit_tutorial.training.problem import Problem, check_labels
+
+#: A loss that has grown by this factor will not come back.
+_EXPLOSION = 1e8
+
+
+class Stepper(Protocol):
+    """What a method must offer: the evaluation at the present parameters, and one step on."""
+
+    time: float
+    forward_sweeps: int
+    adjoint_sweeps: int
+    residual: float
+
+    def loss(self) -> float | None: ...
+    def advance(self, remaining: float) -> None: ...
+    def kernel(self) -> Tensor: ...
+    def state_dict(self) -> dict: ...
+    def load_state_dict(self, state: dict) -> None: ...
+
+
+class Method(Protocol):
+    """A frozen object that knows how to train."""
+
+    every_step: bool
+    """Each step is worth a row by default."""
+    has_time: bool
+    """Its steps advance the time of the gradient flow."""
+    reaches_infinity: bool
+
+    def start(self, problem: Problem) -> Stepper: ...
+
+
+def train(
+    net: EquilibriumNetwork,
+    X: Tensor,
+    y: Tensor,
+    *,
+    method: Method | None = None,
+    layers: Sequence[str] = ("implicit",),
+    until: Until,
+    X_test: Tensor | None = None,
+    y_test: Tensor | None = None,
+    record: Record | None = None,
+    progress: bool = False,
+    throw: bool = True,
+) -> pd.DataFrame:
+    """Minimise L = ½ Σ (f(x_i) − y_i)² over the chosen layers, in place, and return the history.
+
+    Args:
+        net: the network, changed in place.
+        X: (n, d) inputs. y: (n,) labels, or (n, k) for k outputs.
+        method: ``GradientDescent()`` by default; or ``SingleSweep``, ``ExponentialFlow``, ``Optimizer``,
+            ``ReferenceFlow``.
+        layers: any of ``"implicit"`` (Θ), ``"output"`` (v), ``"input"`` (W); Θ alone by default.
+        until: when to stop.
+        X_test, y_test: a test sample for the column ``test_error``.
+        record: which rows and which of the dearer columns to write.
+        progress: show a bar.
+        throw: raise when training fails. With ``throw=False`` look at ``history.attrs["status"]``.
+
+    Returns:
+        A frame with a row for each recorded step, the first before any training: ``time`` t of the
+        gradient flow (NaN for an ``Optimizer``), ``step``, ``train_loss`` L, ``test_error`` the
+        mean of (f − y)² over the test sample (summed over outputs), ``movement`` ‖A − A₀‖_F,
+        ``norm_A`` ‖A‖₂, ``lambda_min`` of the trained layers' tangent kernel K (C9),
+        ``forward_sweeps`` and ``adjoint_sweeps`` since the start of training, and ``residual``, the
+        largest relative residual of an equilibrium. Its ``attrs`` hold status and message.
+
+    Raises:
+        ValueError, TypeError: wrong shapes, dtypes, names, or non-finite data, by name.
+        TrainingError: training left the region where an equilibrium can be found, or the loss exploded;
+            it carries the history, and the network is left where that happened.
+        TrainingInterrupted: Ctrl-C; carries a run that can go on.
+    """
+    run = Run(
+        net,
+        X,
+        y,
+        method=method,
+        layers=layers,
+        X_test=X_test,
+        y_test=y_test,
+        record=record,
+        progress=progress,
+    )
+    return run.advance(until, throw=throw)
+
+
+class Run:
+    """Training that can be stopped and taken up again: ``train`` is ``Run(…).advance(until)``.
+
+    ``state_dict()`` and ``load_state_dict()`` hold everything: a run that is saved, loaded into a
+    run made with the same arguments, and continued, takes the same steps to the last bit as one
+    that never stopped.
+    """
+
+    def __init__(
+        self,
+        net: EquilibriumNetwork,
+        X: Tensor,
+        y: Tensor,
+        *,
+        method: Method | None = None,
+        layers: Sequence[str] = ("implicit",),
+        X_test: Tensor | None = None,
+        y_test: Tensor | None = None,
+        record: Record | None = None,
+        progress: bool = False,
+    ) -> None:
+        self.method = GradientDescent() if method is None else method
+        self.problem = Problem(net, X, y, layers)
+        self.net, self.progress = net, progress
+        if record is None:
+            record = Record(every=1) if self.method.every_step else Record()
+        self.record = record
+        self.spectrum = self.problem.target.numel() <= 256 if record.spectrum is None else record.spectrum
+        if self.problem.constrained:
+            self.spectrum = False  # C9 is the kernel of a free Θ
+        self._test = self._check_test(X_test, y_test)
+        self._norm, self._test_start = NormEstimate(), None
+        self._initial_Theta = None
+        if record.movement and "implicit" in self.problem.layers:
+            self._initial_Theta = net.Theta.detach().clone()
+        self.step, self._rows = 0, []
+        self.status, self.message = TrainingStatus.RUNNING, "not started"
+        self.stepper: Stepper | None = None
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """What has been recorded so far; see :func:`train`."""
+        return frame(self._rows, status=str(self.status), message=self.message)
+
+    @torch.no_grad()
+    def advance(self, until: Until, *, throw: bool = True) -> pd.DataFrame:
+        """Go on until ``until`` says so, and return the whole history; raises as :func:`train` does."""
+        if self.status.failed:
+            raise ValueError(f"this run has failed ({self.message}) and cannot go on; start a new one.")
+        until.check(has_time=self.method.has_time, reaches_infinity=self.method.reaches_infinity)
+        self.status = TrainingStatus.RUNNING
+        try:
+            if self.stepper is None:
+                self.begin(self.method.start(self.problem))
+            self._loop(until)
+        except EquilibriumError as error:
+            self.fail(TrainingStatus.LEFT_WELL_POSED, str(error))
+        if self.status.failed and throw:
+            raise TrainingError(self.message, self.status, self.history)
+        return self.history
+
+    def _loop(self, until: Until) -> None:
+        with _deferred_interrupt() as interrupted, _bar(self.progress, until) as bar:
+            while not self.finished(until):
+                self.stepper.advance(self.remaining(until))
+                self.after_step()
+                bar.update(1)
+                bar.set_postfix_str(f"loss {self._rows[-1][2]:.3g}", refresh=False)
+                if interrupted.is_set():
+                    raise TrainingInterrupted(self)
+        self.end()
+
+    def begin(self, stepper: Stepper) -> None:
+        """Take a stepper at the network's present parameters, and record them."""
+        self.stepper = stepper
+        if not self._rows:
+            self._write()
+
+    def remaining(self, until: Until) -> float:
+        return math.inf if until.time is None else until.time - self.stepper.time
+
+    def after_step(self) -> None:
+        """Count the step that the stepper has just made, and record it when it is due."""
+        self.step += 1
+        if not self._exploded() and self.record.due(self.step):
+            self._write()
+
+    def end(self) -> None:
+        """Record where a run stops."""
+        if self._rows[-1][1] != self.step and not self.status.failed:
+            self._write()
+
+    def finished(self, until: Until) -> bool:
+        """Whether the run must stop here, and its status then."""
+        loss = self.stepper.loss()
+        if self._exploded():
+            pass
+        elif loss is not None and until.loss is not None and loss <= until.loss:
+            self.status = TrainingStatus.LOSS_REACHED
+        elif self.stepper.time >= (math.inf if until.time is None else until.time):
+            self.status = TrainingStatus.TIME_REACHED
+        elif until.steps is not None and self.step >= until.steps:
+            self.status = TrainingStatus.STEPS_DONE
+        else:
+            return False
+        if not self.status.failed:
+            self.message = f"{self.status} at step {self.step}"
+        return True
+
+    def _exploded(self) -> bool:
+        """Whether the loss has grown beyond return; NaN has."""
+        if self.status.failed:
+            return True
+        loss = self.stepper.loss()
+        if loss is None or not self._rows:
+            return False
+        if loss <= _EXPLOSION * max(self._rows[0][2], half_square(self.problem.target)):
+            return False
+        self.fail(
+            TrainingStatus.UNSTABLE,
+            f"the loss has grown to {loss:.3g}. Likely cause: a step above the stability limit 2/λ_max(K) of "
+            "the kernel as it is by now. What to change: a shorter step, or one chosen automatically",
+        )
+        return True
+
+    def _write(self) -> None:
+        s, net = self.stepper, self.net
+        loss = s.loss()
+        if loss is None:
+            loss = s.evaluate()
+        movement = 0.0 if "implicit" not in self.problem.layers else math.nan
+        if self._initial_Theta is not None:
+            moved = torch.dist(net.Theta, self._initial_Theta)
+            movement = float(moved) * net.implicit_scale / math.sqrt(net.width)
+        norm = self._norm(net.A) if self.record.norm else math.nan
+        smallest = float(torch.linalg.eigvalsh(s.kernel())[0]) if self.spectrum else math.nan
+        row = (s.time, self.step, loss, self._test_error(), movement, norm, smallest)
+        self._rows.append((*row, s.forward_sweeps, s.adjoint_sweeps, s.residual))
+
+    def _test_error(self) -> float:
+        if self._test is None:
+            return math.nan
+        X, target = self._test
+        net = self.net
+        sol = solve(net.A, net.injection(X), solver=net.solver, z0=self._test_start, throw=False)
+        if not bool(sol.converged.all()):
+            # A test input without an equilibrium does not end the training; its error is not a number.
+            self._test_start = None
+            return math.nan
+        self._test_start = sol.z
+        return 2 * half_square(net.output(sol.z) - target) / len(X)
+
+    def fail(self, status: TrainingStatus, cause: str) -> None:
+        """End the run with the conditions of C5 that its matrix has lost."""
+        self.status = status
+        where = f"training failed at step {self.step + 1}: {status}. "
+        conditions = ""
+        if bool(torch.isfinite(self.net.Theta).all()):
+            certificate = certify(self.net.A, conditions=("spectral_norm", "monotone"))
+            lost = [f"{c.formula} ({c.value:.3f})" for c in certificate.conditions if not c.holds]
+            kept = [f"{c.formula} ({c.value:.3f})" for c in certificate.conditions if c.holds]
+            conditions = (
+                f" Conditions lost there: {', '.join(lost) or 'none'}; kept: {', '.join(kept) or 'none'}."
+            )
+        self.message = f"{where}{cause.rstrip('.')}.{conditions}"
+
+    def _check_test(self, X: Tensor | None, y: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        if (X is None) != (y is None):
+            raise ValueError("give X_test and y_test together, or neither.")
+        if X is None:
+            return None
+        check_rows(X, self.net.n_inputs, "X_test", self.net.W, row="input", column="input dimension")
+        check_labels(self.net, X, y, "y_test")
+        with torch.no_grad():
+            return X, (y + self.net.initial_output(X) if self.net.centered else y)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the run has changed, as tensors, numbers and lists, for ``torch.save``."""
+        return {
+            "net": {name: value.clone() for name, value in self.net.state_dict().items()},
+            "stepper": None if self.stepper is None else self.stepper.state_dict(),
+            "initial_Theta": self._initial_Theta,
+            "test_start": self._test_start,
+            "norm_vector": self._norm.vector,
+            "step": self.step,
+            "rows": list(self._rows),
+            "status": str(self.status),
+            "message": self.message,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to a saved state; this run must have been made with the same arguments."""
+        self.net.load_state_dict(state["net"])
+        if state["stepper"] is not None:
+            if self.stepper is None:
+                with torch.no_grad():
+                    self.stepper = self.method.start(self.problem)
+            # Starting evaluates, and a method may touch the network then: load its parameters again.
+            self.net.load_state_dict(state["net"])
+            self.stepper.load_state_dict(state["stepper"])
+        self._initial_Theta, self._test_start = state["initial_Theta"], state["test_start"]
+        self._norm.vector = state["norm_vector"]
+        self.step, self._rows = state["step"], [tuple(row) for row in state["rows"]]
+        self.status, self.message = TrainingStatus(state["status"]), state["message"]
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[threading.Event]:
+    """Hold Ctrl-C back until the step is complete; a second one is not held back."""
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def handle(number: int, stack: Any) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, previous)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def _bar(show: bool, until: Until) -> Iterator[Any]:
+    from tqdm import tqdm
+
+    with tqdm(total=until.steps, disable=not show, desc="training", unit="step") as bar:
+        yield bar

@@ -1,0 +1,204 @@
+"""The sweep itself: a batch of networks, a handful of buffers, three products a step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from implicit_tutorial.training.problem import Problem
+
+#: How far a state may grow beyond the injections before it is given up.
+_DIVERGED = 1e8
+
+
+class Sweeper:
+    """S networks of one shape on one sample, updated together and in place.
+
+    Leading dimension S everywhere: Theta (S, m, m), z and u (S, n, m). For one output u is the output's
+    adjoint; for k outputs it is that of e·f, which one sweep carries along like the rest. The networks'
+    parameters are views of the stacked ones.
+    """
+
+    _STATE = ("z", "u", "dz", "du", "e", "b")
+
+    def __init__(
+        self, problems: Sequence[Problem], *, tolerance: float, max_sweeps: int, fused: int = 1
+    ) -> None:
+        first, net = problems[0], problems[0].net
+        self.fused = fused
+        # A sweep leaves the fraction q = σ_A²/2 of a kernel's change for later (C10: dΠ = … + σ_A²Σ̇ dΠ with
+        # Σ̇ ≤ ½), so a state that drifts steadily is q/(1 − q) of an update behind; and the middle of
+        # the fused steps that use it lies (1 − 1/fused)/2 of an update ahead. That much of its last change is
+        # added.
+        fraction = min(net.implicit_scale**2 / 2, 0.5)
+        self.catch_up = fraction / (1 - fraction) + (1 - 1 / fused) / 2
+        self.layers, self.X, self.n_outputs = first.layers, first.X, net.n_outputs
+        self.max_sweeps, self.tolerance = max_sweeps, tolerance
+        self.mix = net.implicit_scale / math.sqrt(net.width)
+        self.kappa = net.output_scale / math.sqrt(net.width)
+        self.input_scale = net.input_scale
+
+        def parameters(name: str) -> Tensor:
+            each = [getattr(p.net, name) for p in problems]
+            if len(each) == 1:
+                return each[0].data[None]
+            stack = torch.stack([theta.data for theta in each])
+            for theta, view in zip(each, stack, strict=True):
+                theta.data = view
+            return stack
+
+        self.Theta, self.W, self.v = parameters("Theta"), parameters("W"), parameters("v")
+        self.b = torch.stack([p.injection for p in problems])
+        self.target = torch.stack([p.target for p in problems])
+        if net.n_outputs is None:
+            self.v, self.target = self.v[..., None], self.target[..., None]
+        #: States, what the last sweep changed in them, and a buffer for the next one.
+        self.z, self.u, self.dz, self.du, self._spare = (torch.zeros_like(self.b) for _ in range(5))
+        self.e = torch.empty_like(self.target)
+        #: States beyond this norm are on their way to infinity.
+        self._ceiling = _DIVERGED * float(torch.linalg.vector_norm(self.b))
+        self._loss: list[float] | None = None
+        #: False for a network whose sweeps did not settle; it takes no further part.
+        self.alive = [True] * len(problems)
+        self.forward_sweeps = self.adjoint_sweeps = 0
+
+    def converge(self, tolerance: float) -> None:
+        """Sweep z and u to the tolerance at the present parameters."""
+        trusted, self.tolerance = self.tolerance, tolerance
+        self._sweep(self._forward)
+        self._sweep(self._adjoint)
+        self.tolerance = trusted
+
+    def step(self, eta: Tensor) -> list[float]:
+        """One update with steps eta (S,), then one sweep each way, and more where the lag is too large.
+
+        Returns the lag of z for each network: its relative residual at the new parameters, before the
+        sweep. For a network that is no longer ``alive`` it is the last one.
+        """
+        self._update(eta)
+        lags = self._sweep(self._forward)
+        if self.layers != ("output",):
+            self._sweep(self._adjoint)
+        return lags
+
+    def losses(self) -> list[float]:
+        """½ Σ e² of each network, summed in float64."""
+        if self._loss is None:
+            norms = torch.linalg.vector_norm(self.e, dim=(1, 2), dtype=torch.float64)
+            self._loss = [norm**2 / 2 for norm in norms.tolist()]
+        return self._loss
+
+    def _update(self, eta: Tensor) -> None:
+        """θ ← θ − J_θᵀ w, where w = η Σ_j (1 − ηK)ʲ e is what ``fused`` steps at constant K add up to.
+
+        ∂L/∂A = Σ p zᵀ with p = w u, and the whole update is one rank-n product into Theta.
+        """
+        z = self.dz.mul_(self.catch_up).add_(self.z)
+        u = self.du.mul_(self.catch_up).add_(self.u)
+        eta = eta[:, None, None]
+        w = self.e * eta
+        if self.fused > 1:
+            K, e = self._kernel(z, u), self.e
+            for _ in range(self.fused - 1):
+                e = torch.baddbmm(e, K, e * -eta)
+                w += e * eta
+        p = u.mul_(w if self.n_outputs is None else eta)
+        if "output" in self.layers:
+            self.v.baddbmm_(z.mT, w, alpha=-self.kappa)
+        if "implicit" in self.layers:
+            self.Theta.baddbmm_(p.mT, z, alpha=-self.kappa * self.mix)
+        if "input" in self.layers:
+            X = self.X.expand(len(p), *self.X.shape)
+            self.W.baddbmm_(p.mT, X, alpha=-self.kappa * self.input_scale)
+            torch.bmm(X, self.W.mT, out=self.b)
+            self.b.mul_(self.input_scale)
+
+    def _kernel(self, z: Tensor, u: Tensor) -> Tensor:
+        """(S, n, n) tangent kernels of the trained layers (C9)."""
+        forward, backward = torch.bmm(z, z.mT), torch.bmm(u, u.mT)
+        parts = {
+            "implicit": lambda: self.mix**2 * forward * backward,
+            "output": lambda: forward,
+            "input": lambda: self.input_scale**2 * (self.X @ self.X.mT) * backward,
+        }
+        return self.kappa**2 * sum(parts[layer]() for layer in self.layers)
+
+    def _sweep(self, once: Callable[[], list[float]]) -> list[float]:
+        """Sweep once, and on for the networks whose residual is above the tolerance; the others wait."""
+        lags = first = once()
+        sweeps = 1
+        while True:
+            # Negated, so that a lag that is not a number is above the tolerance.
+            behind = [s for s, lag in enumerate(lags) if self.alive[s] and not lag <= self.tolerance]
+            lost = [s for s in behind if sweeps >= self.max_sweeps or not math.isfinite(lags[s])]
+            for s in lost:
+                self.alive[s] = False
+            if len(behind) == len(lost):
+                return [a if alive else b for a, b, alive in zip(first, lags, self.alive, strict=True)]
+            waiting = [s for s in range(len(lags)) if s not in behind]
+            new = once(waiting)
+            lags = [new[s] if s in behind else lags[s] for s in range(len(lags))]
+            sweeps += 1
+
+    def _forward(self, waiting: Sequence[int] = ()) -> list[float]:
+        new = torch.baddbmm(self.b, self.z, self.Theta.mT, alpha=self.mix, out=self._spare).relu_()
+        self.forward_sweeps += 1
+        self.z, self._spare = new, self.z
+        kept = {s: self.e[s].clone() for s in waiting}
+        lags = self._compare(new, self._spare, self.dz, waiting)
+        lags = [lag if size <= self._ceiling else math.inf for lag, size in zip(*lags, strict=True)]
+        self._evaluate()
+        for s, e in kept.items():
+            self.e[s] = e
+        return lags
+
+    def _adjoint(self, waiting: Sequence[int] = ()) -> list[float]:
+        g = self.v.mT if self.n_outputs is None else torch.bmm(self.e, self.v.mT)
+        new = torch.baddbmm(g, self.u, self.Theta, alpha=self.mix, out=self._spare)
+        # What ReLU's backward pass does: keep u where z > 0, in one go.
+        torch.ops.aten.threshold_backward(new, self.z, 0.0, grad_input=new)
+        self.adjoint_sweeps += 1
+        self.u, self._spare = new, self.u
+        return self._compare(new, self._spare, self.du, waiting)[0]
+
+    def _compare(
+        self, new: Tensor, old: Tensor, change: Tensor, waiting: Sequence[int]
+    ) -> tuple[list[float], list[float]]:
+        """change ← new − old, relative to the norms of new, and these; networks that wait stay put."""
+        kept = {s: change[s].clone() for s in waiting}
+        torch.sub(new, old, out=change)
+        for s, before in kept.items():
+            new[s], change[s] = old[s], before
+        lag, size = torch.linalg.vector_norm(change, dim=(1, 2)), torch.linalg.vector_norm(new, dim=(1, 2))
+        return lag.div_(size).tolist(), size.tolist()
+
+    def _evaluate(self) -> None:
+        """e at the equilibrium, from the last sweep z → z + dz.
+
+        The adjoint knows what is still missing: v·z* ≈ v·z + u·dz, up to the square of the lag; v·(z + dz) is
+        only half way. The adjoint of e·f does not tell the outputs apart, so k of them are taken at z + dz.
+        """
+        if self.n_outputs is None:
+            torch.bmm(self._spare, self.v, out=self.e)
+            self.e.add_(torch.linalg.vecdot(self.u, self.dz)[..., None])
+        else:
+            torch.bmm(self.z, self.v, out=self.e)
+        self.e.mul_(self.kappa).sub_(self.target)
+        self._loss = None
+
+    def state_dict(self) -> dict:
+        return {
+            **{name: getattr(self, name).clone() for name in self._STATE},
+            "alive": list(self.alive),
+            "sweeps": [self.forward_sweeps, self.adjoint_sweeps],
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        for name in self._STATE:
+            getattr(self, name).copy_(state[name])
+        self._loss = None
+        self.alive = list(state["alive"])
+        self.forward_sweeps, self.adjoint_sweeps = state["sweeps"]

@@ -1,0 +1,236 @@
+"""One minimisation by independent routes: descent, single sweeps, exponential flow, Runge–Kutta, autograd."""
+
+import math
+
+import pytest
+import torch
+
+import implicit_tutorial as it
+from implicit_tutorial.training import Record
+
+PLAIN = Record(every=1, norm=False, spectrum=False)
+LAYERS = [("implicit",), ("output",), ("input",), ("implicit", "output", "input")]
+NAMES = {"implicit": "Theta", "output": "v", "input": "W"}
+
+
+def problem(n=8, d=4, *, n_outputs=None, dtype=torch.float64):
+    X = it.data.sphere(n, d, seed=0, dtype=dtype)
+    y = it.data.linear_quadratic(X)
+    if n_outputs:
+        y = torch.stack([it.data.linear(X, seed=s) for s in range(n_outputs)], dim=1)
+    return X, y
+
+
+def network(m=48, d=4, **options):
+    return it.EquilibriumNetwork(d, m, **{"implicit_scale": 0.5, "seed": 1, **options})
+
+
+def gap(a, b, start):
+    """Distance of two trained networks, relative to the way that one has gone."""
+    way = sum(torch.dist(getattr(b, p), getattr(start, p)).item() ** 2 for p in NAMES.values())
+    apart = sum(torch.dist(getattr(a, p), getattr(b, p)).item() ** 2 for p in NAMES.values())
+    return math.sqrt(apart / way)
+
+
+@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize("n_outputs", [None, 3])
+@pytest.mark.parametrize("centered", [False, True])
+@pytest.mark.parametrize("method", [it.GradientDescent, it.SingleSweep])
+def test_first_step_is_the_autograd_gradient(layers, n_outputs, centered, method):
+    X, y = problem(n_outputs=n_outputs)
+    scales = {"input_scale": 1.2, "output_scale": 0.8, "centered": centered, "n_outputs": n_outputs}
+    net, other = network(**scales), network(**scales)
+    it.train(net, X, y, method=method(step=0.1), layers=layers, until=it.Until(steps=1), record=PLAIN)
+    loss = (other(X) - y).square().sum() / 2
+    gradients = torch.autograd.grad(loss, [getattr(other, NAMES[layer]) for layer in layers])
+    for layer, gradient in zip(layers, gradients, strict=True):
+        moved = getattr(other, NAMES[layer]) - getattr(net, NAMES[layer])
+        torch.testing.assert_close(moved, 0.1 * gradient, rtol=1e-7, atol=1e-10)
+    for name in set(NAMES.values()) - {NAMES[layer] for layer in layers}:
+        assert torch.equal(getattr(net, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("n_outputs", [None, 2])
+def test_full_batch_sgd_is_gradient_descent(n_outputs):
+    X, y = problem(n_outputs=n_outputs)
+    a, b = network(n_outputs=n_outputs), network(n_outputs=n_outputs)
+    layers = ("implicit", "output", "input")
+    it.train(
+        a, X, y, method=it.GradientDescent(step=0.02), layers=layers, until=it.Until(steps=5), record=PLAIN
+    )
+    it.train(
+        b, X, y, method=it.Optimizer("SGD", lr=0.02), layers=layers, until=it.Until(steps=5), record=PLAIN
+    )
+    assert gap(a, b, network(n_outputs=n_outputs)) < 1e-8
+
+
+@pytest.mark.parametrize("n_outputs", [None, 2])
+def test_converged_single_sweeps_are_gradient_descent(n_outputs):
+    X, y = problem(n_outputs=n_outputs)
+    a, b = network(n_outputs=n_outputs), network(n_outputs=n_outputs)
+    it.train(a, X, y, method=it.GradientDescent(step=0.1), until=it.Until(steps=20), record=PLAIN)
+    sweeps = it.SingleSweep(step=0.1, tolerance=1e-11)
+    it.train(b, X, y, method=sweeps, until=it.Until(steps=20), record=PLAIN)
+    assert gap(b, a, network(n_outputs=n_outputs)) < 1e-8
+
+
+def test_single_sweep_stays_within_a_percent_of_the_converged_curve():
+    X, y = problem(48, 10, dtype=torch.float32)
+    nets = [network(768, 10, implicit_scale=0.7, dtype=torch.float32) for _ in range(2)]
+    single, converged = (
+        it.train(net, X, y, method=method, until=it.Until(steps=60), record=PLAIN)
+        for net, method in zip(nets, [it.SingleSweep(), it.SingleSweep(tolerance=1e-5)], strict=True)
+    )
+    assert (single.train_loss / converged.train_loss - 1).abs().max() < 0.01
+    assert converged.train_loss.iloc[-1] < 0.1 * converged.train_loss.iloc[0]
+    spent = single.adjoint_sweeps.iloc[-1] - single.adjoint_sweeps.iloc[0]
+    assert spent < 75
+    assert single.forward_sweeps.iloc[-1] - single.forward_sweeps.iloc[0] == 60
+    assert converged.forward_sweeps.iloc[-1] > 3 * single.forward_sweeps.iloc[-1]
+
+
+def test_a_growing_residual_calls_for_more_sweeps():
+    X, y = problem()
+    history = it.train(
+        network(),
+        X,
+        y,
+        method=it.SingleSweep(fraction=0.9, tolerance=0.02),
+        until=it.Until(steps=3),
+        record=PLAIN,
+    )
+    assert history.residual.iloc[1] > 0.02
+    assert history.forward_sweeps.iloc[-1] - history.forward_sweeps.iloc[0] > 3
+
+
+def test_fused_steps_follow_the_same_curve():
+    X, y = problem(32, 8, dtype=torch.float32)
+    nets = [network(512, 8, dtype=torch.float32) for _ in range(2)]
+    fused = it.train(
+        nets[0], X, y, method=it.SingleSweep(fraction=0.05, fused=2), until=it.Until(steps=30), record=PLAIN
+    )
+    plain = it.train(
+        nets[1], X, y, method=it.SingleSweep(fraction=0.05), until=it.Until(steps=60), record=PLAIN
+    )
+    torch.testing.assert_close(
+        torch.tensor(fused.time), torch.tensor(plain.time.iloc[::2].to_numpy()), rtol=1e-5, atol=0
+    )
+    ratio = fused.train_loss.to_numpy() / plain.train_loss.iloc[::2].to_numpy()
+    assert abs(ratio - 1).max() < 0.01
+
+
+def test_three_integrators_follow_one_flow():
+    X, y = problem(6)
+    until = it.Until(time=4.0)
+    methods = [
+        it.GradientDescent(step=0.005),
+        it.ExponentialFlow(rtol=0.004),
+        it.ExponentialFlow(steps=40),
+        it.ReferenceFlow(rtol=1e-3),
+    ]
+    nets = [network() for _ in methods]
+    histories = [
+        it.train(net, X, y, method=method, until=until, record=Record(norm=False, spectrum=False))
+        for net, method in zip(nets, methods, strict=True)
+    ]
+    for history in histories:
+        assert history.time.iloc[-1] == pytest.approx(4.0, rel=1e-12)
+        assert history.train_loss.iloc[-1] == pytest.approx(histories[0].train_loss.iloc[-1], rel=0.01)
+    assert histories[0].train_loss.iloc[-1] < 0.7 * histories[0].train_loss.iloc[0]
+    for net in nets[1:]:
+        assert gap(net, nets[0], network()) < 0.01
+    assert histories[1].step.iloc[-1] < 100
+
+
+def test_exponential_flow_is_exact_where_the_kernel_is_constant():
+    """The output layer alone is a linear model: e(t) = exp(−Kt) e₀, and at t = ∞ the least-norm solution."""
+    X, y = problem()
+    net = network()
+    K = it.network_kernels(net, X).output
+    with torch.no_grad():
+        e0 = net(X) - y
+    it.train(net, X, y, method=it.ExponentialFlow(), layers=("output",), until=it.Until(time=3.0))
+    with torch.no_grad():
+        torch.testing.assert_close(net(X) - y, torch.linalg.matrix_exp(-3.0 * K) @ e0, rtol=1e-8, atol=1e-9)
+    history = it.train(
+        net, X, y, method=it.ExponentialFlow(), layers=("output",), until=it.Until(time=math.inf)
+    )
+    assert history.train_loss.iloc[-1] < 1e-16
+    with torch.no_grad():
+        start = network()
+        Z = start.equilibrium(X).z / math.sqrt(48)
+        expected = start.v - torch.linalg.pinv(Z) @ e0
+    torch.testing.assert_close(net.v.detach(), expected, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_outputs", [None, 2])
+def test_exponential_flow_reaches_infinity(n_outputs):
+    X, y = problem(6, n_outputs=n_outputs)
+    net = network(128, n_outputs=n_outputs, output_scale=2.0)
+    history = it.train(net, X, y, method=it.ExponentialFlow(rtol=0.05), until=it.Until(time=math.inf))
+    assert history.time.iloc[-1] == math.inf
+    assert history.train_loss.iloc[-1] < 1e-15 * history.train_loss.iloc[0]
+    assert history.step.iloc[-1] < 80
+
+
+def test_mini_batches_of_the_digits():
+    digits = it.data.digits(n_train=120, n_test=60, dtype=torch.float32)
+    net = it.EquilibriumNetwork(64, 96, implicit_scale=0.5, dtype=torch.float32)
+    history = it.train(
+        net,
+        digits.X,
+        digits.y,
+        method=it.Optimizer("Adam", lr=0.02, batch_size=32, options={"betas": (0.8, 0.99)}),
+        layers=("implicit", "output"),
+        until=it.Until(steps=40),
+        X_test=digits.X_test,
+        y_test=digits.y_test,
+        record=Record(norm=False),
+    )
+    assert history.train_loss.iloc[-1] < 0.4 * history.train_loss.iloc[0]
+    with torch.no_grad():
+        test_error = (net(digits.X_test) - digits.y_test).square().mean()
+    assert history.test_error.iloc[-1] == pytest.approx(test_error.item(), rel=1e-3)
+
+
+def test_a_constrained_network_is_trained_through_its_constraint_or_not_at_all():
+    X, y = problem()
+    net = it.constrain(network(), it.SpectralScaling(0.5))
+    with pytest.raises(ValueError, match="constrained"):
+        it.train(net, X, y, until=it.Until(steps=1))
+    history = it.train(net, X, y, method=it.Optimizer("SGD", lr=0.2), until=it.Until(steps=10))
+    assert history.train_loss.iloc[-1] < history.train_loss.iloc[0]
+    assert history.norm_A.max() < 0.5 + 1e-6
+
+
+def test_single_sweep_allocates_no_matrix():
+    """A step needs buffers of size n·m at most: no m × m gradient, no graph."""
+    from implicit_tutorial.training.problem import Problem
+
+    n, m = 8, 512
+    X, y = problem(n)
+    net = network(m)
+    with torch.no_grad():
+        stepper = it.SingleSweep().start(Problem(net, X, y, ("implicit",)))
+        stepper.advance(math.inf)
+        with torch.profiler.profile(profile_memory=True) as profile:
+            stepper.advance(math.inf)
+    allocated = [event.self_cpu_memory_usage for event in profile.events()]
+    assert max(allocated) <= 8 * n * m
+    assert sum(a for a in allocated if a > 0) < 3 * 8 * n * m
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(
+    "method",
+    [it.GradientDescent(), it.SingleSweep(), it.ExponentialFlow(), it.Optimizer("SGD", lr=0.1, batch_size=4)],
+)
+def test_gpu_equals_cpu(method):
+    X, y = problem()
+    here, there = network(), network(device="cuda")
+    until = it.Until(steps=4)
+    a = it.train(here, X, y, method=method, until=until, X_test=X, y_test=y)
+    b = it.train(there, X.cuda(), y.cuda(), method=method, until=until, X_test=X.cuda(), y_test=y.cuda())
+    torch.testing.assert_close(there.Theta.cpu(), here.Theta, rtol=1e-7, atol=1e-8)
+    assert b.train_loss.iloc[-1] == pytest.approx(a.train_loss.iloc[-1], rel=1e-6)
