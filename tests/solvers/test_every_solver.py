@@ -138,7 +138,7 @@ def test_float32_and_empty_batches(solver, make):
 
 def test_divergence_is_reported_not_returned(make):
     A, b = make.gaussian(40, 4.0), make.normal(3, 40, seed=1)
-    for solver in (it.Anderson(), it.Broyden()):
+    for solver in (it.Anderson(max_steps=300), it.Broyden(max_steps=300)):
         sol = it.solve(A, b, solver=solver, throw=False)
         assert not sol.converged.any()
         with pytest.raises(it.EquilibriumError, match="did not converge"):

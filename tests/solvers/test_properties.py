@@ -15,14 +15,14 @@ import implicit_tutorial as it
 
 SOLVERS = [
     it.Picard(),
-    it.Anderson(),
-    it.Broyden(),
+    it.Anderson(max_steps=300),
+    it.Broyden(max_steps=300),
     it.Newton(),
-    it.ForwardBackward(max_steps=4000),
+    it.ForwardBackward(max_steps=2000),
     it.PeacemanRachford(),
 ]
 FAST = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

@@ -49,7 +49,7 @@ class Anderson(Tolerances):
         z = problem.start(z0)
         tracker = Tracker(problem, z, self)
         window = _Window(z, self.window, self.regularization)
-        safeguard = Safeguard(z, patience=2 * self.window)
+        safeguard = Safeguard(z, patience=10 + 2 * self.window)
         rows = g_last = p_last = None
         while tracker.active and tracker.step < self.max_steps:
             fz = problem(z, rows)

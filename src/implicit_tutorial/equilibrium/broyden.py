@@ -47,7 +47,7 @@ class Broyden(Tolerances):
         z = problem.start(z0)
         tracker = Tracker(problem, z, self)
         H = LowRankInverse.identity(z.shape[0], min(self.memory, self.max_steps), z)
-        safeguard = Safeguard(z, patience=2 * self.memory)
+        safeguard = Safeguard(z, patience=10 + 2 * self.memory)
         rows = s = g_last = fresh = None
         while tracker.active and tracker.step < self.max_steps:
             fz = problem(z, rows)
