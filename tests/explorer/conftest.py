@@ -1,6 +1,5 @@
 """Explorers whose figures are formulas, a page as the book makes it, and a Chromium that reads only files."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 from implicit_tutorial.explorer import STATIC, Control, Explorer, Figure, style
 
 TIMES = np.linspace(0, 1, 121)
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 # The variables of the book's theme that the style sheet relies on.
 THEME = """
@@ -109,29 +107,13 @@ def page_path(tmp_path_factory, waves, curve, heat) -> Path:
     return page
 
 
-@pytest.fixture(scope="session")
-def chromium():
-    """A headless browser; where there is none the tests are skipped, or fail if REQUIRE_BROWSER=1."""
-    if not Path(CHROMIUM).exists():
-        reason = f"no browser at {CHROMIUM}; install Debian's chromium to run the browser tests"
-        if os.environ.get("REQUIRE_BROWSER") == "1":
-            pytest.fail(f"REQUIRE_BROWSER=1, but {reason}")
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(chromium, page_path):
+def open_page(browser, page_path):
     """Opens the page; when the test ends, checks that nothing went wrong and nothing came from outside."""
     contexts, complaints = [], []
 
     def opener(fragment: str = "", width: int = 1280, theme: str = "light"):
-        context = chromium.new_context(viewport={"width": width, "height": 800})
+        context = browser.new_context(viewport={"width": width, "height": 800})
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
