@@ -66,8 +66,7 @@ class Anderson(Tolerances):
             p = fz if self.damping == 1 else z + self.damping * g
             z = p
             if g_last is not None:
-                window.push(g - g_last, p - p_last)
-                z = problem.with_zeros_of(p - window.correction(g), fz)
+                z = problem.with_zeros_of(p - window.step(g, g - g_last, p - p_last), fz)
             restart = safeguard.judge(fz, tracker.latest)
             if bool(restart.any()):
                 z = torch.where(restart[:, None], safeguard.image, z)
@@ -99,27 +98,25 @@ class _Window:
         self.valid = self.valid & ~rows[:, None]
         self.fresh = ~rows
 
-    def push(self, dg: Tensor, dp: Tensor) -> None:
-        """Replace the oldest difference, scaled so that dg has length one: the ridge is then relative."""
+    def step(self, g: Tensor, dg: Tensor, dp: Tensor) -> Tensor:
+        """ΔP γ with γ = argmin ‖g − ΔG γ‖² + ridge ‖γ‖², the oldest difference being replaced by (dg, dp)."""
         length = torch.linalg.vector_norm(dg, dim=1)
         usable = self.fresh & (length > 0)
+        # Scaled so that dg has length one: the ridge is then relative.
         scale = torch.where(usable, 1 / length.clamp(min=torch.finfo(dg.dtype).tiny), 0)[:, None]
-        self.dG[:, self.slot] = dg * scale
-        self.dP[:, self.slot] = dp * scale
-        self.valid[:, self.slot] = usable
-        products = torch.bmm(self.dG, self.dG[:, self.slot, :, None])[:, :, 0]
-        self.gram[:, self.slot, :] = products
-        self.gram[:, :, self.slot] = products
+        dG, slot = self.dG, self.slot
+        torch.mul(dg, scale, out=dG[:, slot])
+        torch.mul(dp, scale, out=self.dP[:, slot])
+        self.valid[:, slot] = usable
         self.fresh = torch.ones_like(self.fresh)
-        self.slot = (self.slot + 1) % self.dG.shape[1]
-
-    def correction(self, g: Tensor) -> Tensor:
-        """ΔP γ with γ = argmin ‖g − ΔG γ‖² + ridge ‖γ‖²; zero for a sample whose window is empty."""
+        self.slot = (slot + 1) % dG.shape[1]
+        # One pass over ΔG gives the new Gram row and the right-hand side.
+        products = torch.bmm(dG, torch.stack([dG[:, slot], g], dim=1).mT)
+        self.gram[:, slot, :] = self.gram[:, :, slot] = products[:, :, 0]
         valid = self.valid.to(g.dtype)
         gram = self.gram * valid[:, :, None] * valid[:, None, :]
-        # Unused columns get the equation γ = 0.
+        # Unused columns get the equation γ = 0; an empty window gives zero.
         gram.diagonal(dim1=1, dim2=2).add_(1 - valid + self.ridge)
-        rhs = torch.bmm(self.dG, g[:, :, None])[:, :, 0] * valid
-        gamma, info = torch.linalg.solve_ex(gram, rhs)
+        gamma, info = torch.linalg.solve_ex(gram, products[:, :, 1] * valid)
         gamma = torch.where((info == 0)[:, None] & torch.isfinite(gamma), gamma, 0)
         return torch.bmm(gamma[:, None], self.dP)[:, 0]

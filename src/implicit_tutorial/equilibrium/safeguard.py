@@ -38,7 +38,8 @@ class Safeguard:
         self.age = torch.where(residual < (1 - _DECREASE) * self.residual, 0, self.age + 1)
         resting = (self.rest > 0) & better
         restart = ~resting & ((residual > _GROWTH * self.residual) | (self.age >= self.patience))
-        self.image = torch.where(better[:, None], image, self.image)
+        # Usually all samples are: then no copy is made.
+        self.image = image if bool(better.all()) else torch.where(better[:, None], image, self.image)
         # The state after a restart is the new reference, better or not, so that no restart is ever repeated.
         self.residual = torch.where(restart, torch.inf, torch.where(better, residual, self.residual))
         self.age = torch.where(restart | resting, 0, self.age)
