@@ -308,7 +308,7 @@ def _plain(
     return lambda A: Condition(name, formula, value(A), 1.0, sufficient, solvers, source)
 
 
-_CONTRACTION = ("Picard", "Anderson", "ForwardBackward", "PeacemanRachford")
+_CONTRACTION = ("Picard", "Anderson", "Broyden", "ForwardBackward", "PeacemanRachford")
 
 #: Every condition of C5 by name, from the most demanding on a Gaussian matrix to the exact one.
 CONDITIONS: dict[str, Callable[[Tensor], Condition]] = {
