@@ -16,7 +16,7 @@ export IMPLICIT_TUTORIAL_LIVE ?= 0
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve notebooks lint format clean setup
+.PHONY: help book test serve notebooks sweeps lint format clean setup
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -37,6 +37,9 @@ serve: book  ## build, then serve the book on http://127.0.0.1:8000
 
 notebooks: setup  ## re-execute every notebook and store its outputs
 	@$(PY) tools/execute_notebooks.py
+
+sweeps: setup  ## recompute the stored experiments of the book, resuming what was begun (tens of minutes)
+	@$(PY) -m implicit_tutorial.experiments
 
 lint: setup  ## ruff: rules and formatting
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
