@@ -93,9 +93,9 @@ def test_output_layer_alone_is_regression_with_its_kernel() -> None:
 
 
 def test_a_lazy_explicit_network_is_its_kernel() -> None:
-    """At large κ the explicit network, too, ends at f₀ + K(x,X)K⁻¹(y − f₀(X))."""
-    p, kappa, m = problem(**SAMPLE), 300.0, 2000
-    row = two_layer(**SAMPLE, width=m, output_scale=kappa, seed=0, loss=1e-6)
+    """A very wide explicit network, too, ends at f₀ + K(x,X)K⁻¹(y − f₀(X))."""
+    p, kappa, m = problem(**SAMPLE), 3.0, 100_000
+    row = two_layer(**SAMPLE, width=m, output_scale=kappa, seed=0, loss=1e-10)
     generator = torch.Generator().manual_seed(0)
     W, v = (torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((m, 4), (m,)))
 
@@ -109,7 +109,7 @@ def test_a_lazy_explicit_network_is_its_kernel() -> None:
     c = kappa / math.sqrt(m)
     end = c * z2 @ v + cross @ torch.linalg.solve(K, p.y - c * z @ v)
     assert row["status"] == "finished"
-    assert float(row["test_error"]) == pytest.approx(float((end - p.y_test).square().mean()), rel=0.05)
+    assert float(row["test_error"]) == pytest.approx(float((end - p.y_test).square().mean()), rel=0.01)
 
 
 def test_kernel_experiment_says_what_the_prediction_says() -> None:
