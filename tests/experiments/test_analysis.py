@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from implicit_tutorial.experiments import critical_width, mean_interval, proportion_interval, width_law
+from implicit_tutorial.experiments import (
+    critical_width,
+    edge_slope,
+    mean_interval,
+    proportion_interval,
+    width_law,
+)
 
 
 def rows(C: float, p: float, noise: float, seeds: int = 8, seed: int = 0) -> pd.DataFrame:
@@ -72,3 +78,19 @@ def test_critical_width_lies_between_the_last_failure_and_the_next_width() -> No
     assert edges[1.0] == pytest.approx(math.sqrt(8 * 16))
     assert math.isnan(edges[3.0])
     assert math.isnan(edges[0.05])
+
+
+@pytest.mark.parametrize("slope", [-2.0, -0.7])
+def test_edge_slope_finds_the_line_that_was_drawn(slope: float) -> None:
+    rng, table = np.random.default_rng(0), []
+    for scale in np.geomspace(0.1, 1, 7):
+        for m in np.geomspace(4, 4096, 31).round():
+            for seed in range(3):
+                # Each run has an edge of its own, a little off the line 16 κ^slope.
+                broken = m < 16 * scale**slope * np.exp(0.1 * rng.standard_normal())
+                status = "left the well-posed region" if broken else "finished"
+                table.append({"output_scale": scale, "width": m, "seed": seed, "status": status})
+    found = edge_slope(pd.DataFrame(table), resamples=100)
+    assert found.value == pytest.approx(slope, abs=0.1)
+    assert found.high - found.low < 0.3
+    assert found.sign == -1

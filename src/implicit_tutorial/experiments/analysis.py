@@ -115,3 +115,21 @@ def critical_width(
         i = int(np.flatnonzero(failing).max()) if failing.any() else -1
         edges[scale] = np.sqrt(widths[i] * widths[i + 1]) if 0 <= i < len(widths) - 1 else np.nan
     return pd.Series(edges, name="critical_width").rename_axis("output_scale")
+
+
+def edge_slope(frame: pd.DataFrame, *, largest_scale: float = 1.5, resamples: int = 200) -> Estimate:
+    """The slope of log m_c against log κ for κ up to ``largest_scale``, and how far resampled runs move it.
+
+    Were training lazy up to the edge it would be −2, by the movement's κ⁻² yᵀK₁⁻¹y (C18).
+    """
+    frame = frame[frame["output_scale"] <= largest_scale]
+    cells = frame.groupby(["output_scale", "width"]).indices
+
+    def fit(rows: np.ndarray) -> float:
+        edge = critical_width(frame.iloc[rows]).dropna()
+        return float(np.polyfit(np.log(edge.index.to_numpy(dtype=float)), np.log(edge.to_numpy()), 1)[0])
+
+    rng = np.random.default_rng(0)
+    draws = [fit(np.concatenate([rng.choice(i, len(i)) for i in cells.values()])) for _ in range(resamples)]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Estimate(fit(np.arange(len(frame))), float(low), float(high))
