@@ -99,6 +99,15 @@ def test_opposite_inputs_share_nothing_when_the_layer_is_off():
     assert on.forward.diag().min() > 0
 
 
+@pytest.mark.parametrize("rest", [1e-9, 1e-6, 1e-3])
+def test_no_digits_are_lost_near_opposite_inputs(rest):
+    """Π falls to zero like (π − θ)/2π, and without the layer θ is the inputs' angle."""
+    angle = math.pi - rest
+    Y = torch.tensor([[1.0, 0.0], [math.cos(angle), math.sin(angle)]], dtype=torch.float64)
+    Pi = it.limit_kernels(Y, implicit_scale=0.0).backward
+    assert Pi[0, 1].item() == pytest.approx(rest / (2 * math.pi), rel=1e-6)
+
+
 def test_gradients_in_the_scales_to_second_order():
     X = three_points()
     scales = torch.tensor([0.8, 1.0, 1.3], dtype=torch.float64, requires_grad=True)

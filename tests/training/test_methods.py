@@ -103,14 +103,26 @@ def test_a_growing_residual_calls_for_more_sweeps():
     assert history.forward_sweeps.iloc[-1] - history.forward_sweeps.iloc[0] > 3
 
 
+def test_a_mini_batch_estimates_the_whole_gradient():
+    X, y = problem(6)
+    net, other = network(), network()
+    method = it.Optimizer("SGD", lr=0.1, batch_size=2, seed=3)
+    it.train(net, X, y, method=method, until=it.Until(steps=1), record=PLAIN)
+    rows = torch.randperm(6, generator=torch.Generator().manual_seed(3))[:2]
+    loss = 3 * (other(X[rows]) - y[rows]).square().sum() / 2
+    (gradient,) = torch.autograd.grad(loss, other.Theta)
+    torch.testing.assert_close(other.Theta - net.Theta, 0.1 * gradient, rtol=1e-7, atol=1e-10)
+
+
 def test_fused_steps_follow_the_same_curve():
-    X, y = problem(32, 8, dtype=torch.float32)
-    nets = [network(512, 8, dtype=torch.float32) for _ in range(2)]
+    X, _ = problem(32, 8, dtype=torch.float32)
+    y = 2 * torch.ones(32)  # along the fastest mode, where two steps at constant K are not one long one
+    nets = [network(1024, 8, dtype=torch.float32) for _ in range(2)]
     fused = it.train(
-        nets[0], X, y, method=it.SingleSweep(fraction=0.05, fused=2), until=it.Until(steps=30), record=PLAIN
+        nets[0], X, y, method=it.SingleSweep(fraction=0.1, fused=2), until=it.Until(steps=12), record=PLAIN
     )
     plain = it.train(
-        nets[1], X, y, method=it.SingleSweep(fraction=0.05), until=it.Until(steps=60), record=PLAIN
+        nets[1], X, y, method=it.SingleSweep(fraction=0.1), until=it.Until(steps=24), record=PLAIN
     )
     torch.testing.assert_close(
         torch.tensor(fused.time), torch.tensor(plain.time.iloc[::2].to_numpy()), rtol=1e-5, atol=0

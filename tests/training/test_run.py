@@ -140,15 +140,15 @@ def test_resume_loses_not_a_bit(method, n_outputs):
         )
 
     straight = fresh()
-    straight.advance(it.Until(steps=6))
+    straight.advance(it.Until(steps=8))
     first = fresh()
-    first.advance(it.Until(steps=3))
+    first.advance(it.Until(steps=4))
     file = io.BytesIO()
     torch.save(first.state_dict(), file)
     file.seek(0)
     second = fresh()
     second.load_state_dict(torch.load(file, weights_only=True))
-    second.advance(it.Until(steps=6))
+    second.advance(it.Until(steps=8))
     for name in ("Theta", "W", "v"):
         assert torch.equal(getattr(straight.net, name), getattr(second.net, name))
     pd.testing.assert_frame_equal(straight.history, second.history, check_exact=True)
