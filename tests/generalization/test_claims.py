@@ -10,7 +10,7 @@ import pytest
 from implicit_tutorial.claims import CLAIMS
 
 registered = set(CLAIMS)
-from implicit_tutorial.claims import generalization  # noqa: E402
+from implicit_tutorial.claims import bound, scale  # noqa: E402, F401
 from implicit_tutorial.generalization import generalization_bound, infinite_width_prediction  # noqa: E402
 from implicit_tutorial.training import train  # noqa: E402
 
@@ -81,6 +81,6 @@ def test_claim_is_refuted_by_a_broken_subject(label: str, subject) -> None:
 
 
 def test_legendre_quadrature_is_exact_for_polynomials() -> None:
-    nodes, weights = generalization._gauss_legendre(6)
+    nodes, weights = scale._gauss_legendre(6)
     for k in range(12):
         assert float((weights * nodes**k).sum()) == pytest.approx(0 if k % 2 else 2 / (k + 1), abs=1e-13)
