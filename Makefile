@@ -30,7 +30,7 @@ book: setup  ## build the book into _build/html (executes the notebooks; warning
 test: setup  ## everything CI runs: lint, unit tests, notebooks against their stored outputs, browser, Lab, Binder
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@$(PY) tools/build_book.py
-	$(PY) -m pytest -q -n $(JOBS) --dist loadfile $(NOTEBOOKS) tests
+	$(PY) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder $(NOTEBOOKS) tests
 
 serve: book  ## build, then serve the book on http://127.0.0.1:8000
 	@$(PY) -m http.server 8000 --bind 127.0.0.1 --directory _build/html

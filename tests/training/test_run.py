@@ -163,6 +163,15 @@ def test_looking_does_not_change_training():
     assert torch.equal(nets[0].Theta, nets[1].Theta)
 
 
+@pytest.fixture
+def keyboard():
+    """Ctrl-C raises KeyboardInterrupt; under a shell that runs its jobs in the background it would be ignored."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("keyboard")
 def test_interrupt_waits_for_the_step_and_resumes():
     X, y = problem()
 
