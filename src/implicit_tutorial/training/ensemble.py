@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -100,23 +101,34 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
     for run, member in zip(runs, members, strict=True):
         run.begin(member)
     active = [i for i, run in enumerate(runs) if not run.finished(until)]
+    step, goal = 0, -math.inf if until.loss is None else until.loss
     while active:
         eta = [0.0] * len(runs)
         for i in active:
             eta[i] = min(members[i].eta, runs[i].remaining(until) / method.fused)
         lags = sweeper.step(torch.tensor(eta, dtype=sweeper.b.dtype, device=sweeper.b.device))
+        losses = sweeper.losses()
+        step += 1
+        # Most steps only count; what costs Python time is left to those on which something happens.
+        eventful = runs[0].record.due(step) or step == until.steps
         still = []
         for i in active:
-            members[i].time += eta[i] * method.fused
-            members[i].residual = lags[i]
-            try:
-                members[i].check()
-                runs[i].after_step()
-            except EquilibriumError as error:
-                runs[i].fail(TrainingStatus.LEFT_WELL_POSED, str(error))
+            run, member = runs[i], members[i]
+            member.time += eta[i] * method.fused
+            member.residual = lags[i]
+            calm = sweeper.alive[i] and goal < losses[i] <= run.largest_loss
+            if calm and not eventful and (until.time is None or member.time < until.time):
+                run.step += 1
+                still.append(i)
                 continue
-            if runs[i].finished(until):
-                runs[i].end()
+            try:
+                member.check()
+                run.after_step()
+            except EquilibriumError as error:
+                run.fail(TrainingStatus.LEFT_WELL_POSED, str(error))
+                continue
+            if run.finished(until):
+                run.end()
             else:
                 still.append(i)
         active = still

@@ -155,6 +155,7 @@ class Run:
         self.step, self._rows = 0, []
         self.status, self.message = TrainingStatus.RUNNING, "not started"
         self.stepper: Stepper | None = None
+        self.largest_loss = math.inf
 
     @property
     def history(self) -> pd.DataFrame:
@@ -194,6 +195,7 @@ class Run:
         self.stepper = stepper
         if not self._rows:
             self._write()
+        self._limit_loss()
 
     def remaining(self, until: Until) -> float:
         return math.inf if until.time is None else until.time - self.stepper.time
@@ -226,14 +228,18 @@ class Run:
             self.message = f"{self.status} at step {self.step}"
         return True
 
+    def _limit_loss(self) -> None:
+        """A loss above this one will not come back."""
+        self.largest_loss = _EXPLOSION * max(self._rows[0][2], half_square(self.problem.target))
+
     def _exploded(self) -> bool:
         """Whether the loss has grown beyond return; NaN has."""
         if self.status.failed:
             return True
         loss = self.stepper.loss()
-        if loss is None or not self._rows:
+        if loss is None:
             return False
-        if loss <= _EXPLOSION * max(self._rows[0][2], half_square(self.problem.target)):
+        if loss <= self.largest_loss:
             return False
         self.fail(
             TrainingStatus.UNSTABLE,
@@ -321,6 +327,8 @@ class Run:
         self._norm.vector = state["norm_vector"]
         self.step, self._rows = state["step"], [tuple(row) for row in state["rows"]]
         self.status, self.message = TrainingStatus(state["status"]), state["message"]
+        if self._rows:
+            self._limit_loss()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -126,67 +127,73 @@ class Sweeper:
         }
         return self.kappa**2 * sum(parts[layer]() for layer in self.layers)
 
-    def _sweep(self, once: Callable[[], list[float]]) -> list[float]:
-        """Sweep once, and on for the networks whose residual is above the tolerance; the others wait."""
-        lags = first = once()
-        sweeps = 1
-        while True:
+    def _sweep(self, once: Callable[[slice | None], list[float]]) -> list[float]:
+        """Sweep once, and on for each network whose relative residual is above the tolerance."""
+        first = once(None)
+        lags = list(first)
+        for s, lag in enumerate(lags):
+            sweeps = 1
             # Negated, so that a lag that is not a number is above the tolerance.
-            behind = [s for s, lag in enumerate(lags) if self.alive[s] and not lag <= self.tolerance]
-            lost = [s for s in behind if sweeps >= self.max_sweeps or not math.isfinite(lags[s])]
-            for s in lost:
-                self.alive[s] = False
-            if len(behind) == len(lost):
-                return [a if alive else b for a, b, alive in zip(first, lags, self.alive, strict=True)]
-            waiting = [s for s in range(len(lags)) if s not in behind]
-            new = once(waiting)
-            lags = [new[s] if s in behind else lags[s] for s in range(len(lags))]
-            sweeps += 1
+            while self.alive[s] and not lag <= self.tolerance:
+                if sweeps >= self.max_sweeps or not math.isfinite(lag):
+                    self.alive[s] = False
+                    break
+                (lag,) = once(slice(s, s + 1))
+                sweeps += 1
+            lags[s] = lag
+        return [a if alive else b for a, b, alive in zip(first, lags, self.alive, strict=True)]
 
-    def _forward(self, waiting: Sequence[int] = ()) -> list[float]:
-        new = torch.baddbmm(self.b, self.z, self.Theta.mT, alpha=self.mix, out=self._spare).relu_()
+    def _forward(self, part: slice | None) -> list[float]:
+        """One sweep of z, for all networks or for a part of them, and e after it."""
+        pick = _all if part is None else itemgetter(part)
+        z, dz = pick(self.z), pick(self.dz)
+        new = pick(self._spare)
+        torch.baddbmm(pick(self.b), z, pick(self.Theta).mT, alpha=self.mix, out=new).relu_()
+        torch.sub(new, z, out=dz)
+        self._evaluate(new, z, dz, pick)
+        size = torch.linalg.vector_norm(new, dim=(1, 2))
+        lags = torch.linalg.vector_norm(dz, dim=(1, 2)).div_(size).tolist()
+        if part is None:
+            self.z, self._spare = self._spare, self.z
+        else:
+            z.copy_(new)
         self.forward_sweeps += 1
-        self.z, self._spare = new, self.z
-        kept = {s: self.e[s].clone() for s in waiting}
-        lags = self._compare(new, self._spare, self.dz, waiting)
-        lags = [lag if size <= self._ceiling else math.inf for lag, size in zip(*lags, strict=True)]
-        self._evaluate()
-        for s, e in kept.items():
-            self.e[s] = e
+        return [
+            lag if norm <= self._ceiling else math.inf for lag, norm in zip(lags, size.tolist(), strict=True)
+        ]
+
+    def _adjoint(self, part: slice | None) -> list[float]:
+        """One sweep of u, for all networks or for a part of them."""
+        pick = _all if part is None else itemgetter(part)
+        u, du, v = pick(self.u), pick(self.du), pick(self.v).mT
+        new = pick(self._spare)
+        g = v if self.n_outputs is None else torch.bmm(pick(self.e), v)
+        torch.baddbmm(g, u, pick(self.Theta), alpha=self.mix, out=new)
+        # What ReLU's backward pass does: keep u where z > 0, in one go.
+        torch.ops.aten.threshold_backward(new, pick(self.z), 0.0, grad_input=new)
+        torch.sub(new, u, out=du)
+        size = torch.linalg.vector_norm(new, dim=(1, 2))
+        lags = torch.linalg.vector_norm(du, dim=(1, 2)).div_(size).tolist()
+        if part is None:
+            self.u, self._spare = self._spare, self.u
+        else:
+            u.copy_(new)
+        self.adjoint_sweeps += 1
         return lags
 
-    def _adjoint(self, waiting: Sequence[int] = ()) -> list[float]:
-        g = self.v.mT if self.n_outputs is None else torch.bmm(self.e, self.v.mT)
-        new = torch.baddbmm(g, self.u, self.Theta, alpha=self.mix, out=self._spare)
-        # What ReLU's backward pass does: keep u where z > 0, in one go.
-        torch.ops.aten.threshold_backward(new, self.z, 0.0, grad_input=new)
-        self.adjoint_sweeps += 1
-        self.u, self._spare = new, self.u
-        return self._compare(new, self._spare, self.du, waiting)[0]
-
-    def _compare(
-        self, new: Tensor, old: Tensor, change: Tensor, waiting: Sequence[int]
-    ) -> tuple[list[float], list[float]]:
-        """change ← new − old, relative to the norms of new, and these; networks that wait stay put."""
-        kept = {s: change[s].clone() for s in waiting}
-        torch.sub(new, old, out=change)
-        for s, before in kept.items():
-            new[s], change[s] = old[s], before
-        lag, size = torch.linalg.vector_norm(change, dim=(1, 2)), torch.linalg.vector_norm(new, dim=(1, 2))
-        return lag.div_(size).tolist(), size.tolist()
-
-    def _evaluate(self) -> None:
-        """e at the equilibrium, from the last sweep z → z + dz.
+    def _evaluate(self, new: Tensor, z: Tensor, dz: Tensor, pick: Callable[[Tensor], Tensor]) -> None:
+        """e at the equilibrium, from a sweep z → z + dz.
 
         The adjoint knows what is still missing: v·z* ≈ v·z + u·dz, up to the square of the lag; v·(z + dz) is
         only half way. The adjoint of e·f does not tell the outputs apart, so k of them are taken at z + dz.
         """
+        e = pick(self.e)
         if self.n_outputs is None:
-            torch.bmm(self._spare, self.v, out=self.e)
-            self.e.add_(torch.linalg.vecdot(self.u, self.dz)[..., None])
+            torch.bmm(z, pick(self.v), out=e)
+            e.add_(torch.linalg.vecdot(pick(self.u), dz)[..., None])
         else:
-            torch.bmm(self.z, self.v, out=self.e)
-        self.e.mul_(self.kappa).sub_(self.target)
+            torch.bmm(new, pick(self.v), out=e)
+        e.mul_(self.kappa).sub_(pick(self.target))
         self._loss = None
 
     def state_dict(self) -> dict:
@@ -202,3 +209,7 @@ class Sweeper:
         self._loss = None
         self.alive = list(state["alive"])
         self.forward_sweeps, self.adjoint_sweeps = state["sweeps"]
+
+
+def _all(tensor: Tensor) -> Tensor:
+    return tensor
