@@ -120,14 +120,28 @@ def critical_width(
 def edge_slope(frame: pd.DataFrame, *, largest_scale: float = 1.5, resamples: int = 200) -> Estimate:
     """The slope of log m_c against log κ for κ up to ``largest_scale``, and how far resampled runs move it.
 
-    Were training lazy up to the edge it would be −2, by the movement's κ⁻² yᵀK₁⁻¹y (C18).
+    m_c is where half of the runs fail in a logistic regression on log m and log κ, which uses every run. Were
+    training lazy up to the edge the slope would be −2, by the movement's κ⁻² yᵀK₁⁻¹y (C18).
     """
     frame = frame[frame["output_scale"] <= largest_scale]
-    cells = frame.groupby(["output_scale", "width"]).indices
+    logs = np.log(frame[["output_scale", "width"]].to_numpy(dtype=float))
+    points = np.column_stack([np.ones(len(frame)), logs - logs.mean(axis=0)])
+    failed = (frame["status"] != "finished").to_numpy()
+    cells = frame.reset_index(drop=True).groupby(["output_scale", "width"]).indices
 
     def fit(rows: np.ndarray) -> float:
-        edge = critical_width(frame.iloc[rows]).dropna()
-        return float(np.polyfit(np.log(edge.index.to_numpy(dtype=float)), np.log(edge.to_numpy()), 1)[0])
+        x, y = points[rows], failed[rows]
+        coefficients = np.zeros(3)
+        for _ in range(50):
+            p = 1 / (1 + np.exp(-x @ coefficients))
+            # The faint penalty keeps the coefficients finite where a line separates all runs.
+            hessian = (x * (p * (1 - p))[:, None]).T @ x + 1e-2 * np.eye(3)
+            step = np.linalg.solve(hessian, x.T @ (y - p) - 1e-2 * coefficients)
+            # A full Newton step may overshoot where nearly all runs are certain.
+            coefficients += step / max(1, np.abs(step).max() / 2)
+            if np.abs(step).max() < 1e-8:
+                break
+        return float(-coefficients[1] / coefficients[2])
 
     rng = np.random.default_rng(0)
     draws = [fit(np.concatenate([rng.choice(i, len(i)) for i in cells.values()])) for _ in range(resamples)]
