@@ -165,7 +165,7 @@ def test_looking_does_not_change_training():
 
 @pytest.fixture
 def keyboard():
-    """Ctrl-C raises KeyboardInterrupt; under a shell that runs its jobs in the background it would be ignored."""
+    """Ctrl-C raises KeyboardInterrupt; in a job that a shell put in the background it would be ignored."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)
