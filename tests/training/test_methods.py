@@ -175,6 +175,20 @@ def test_exponential_flow_is_exact_where_the_kernel_is_constant():
     torch.testing.assert_close(net.v.detach(), expected, rtol=1e-7, atol=1e-8)
 
 
+def test_a_unit_near_its_kink_does_not_stop_the_flow():
+    """The predictor's few digits put this unit on the wrong side, however short the step."""
+    X = it.data.sphere(60, 6, seed=0)
+    net = it.EquilibriumNetwork(
+        6, 64, implicit_scale=0.5, output_scale=0.358, solver=it.Newton(rtol=1e-7), seed=0
+    )
+    until = it.Until(steps=3)
+    history = it.train(
+        net, X, it.data.linear_quadratic(X), method=it.ExponentialFlow(rtol=0.05), until=until, record=PLAIN
+    )
+    assert history["step"].iloc[-1] == 3
+    assert history["train_loss"].is_monotonic_decreasing
+
+
 @pytest.mark.parametrize("n_outputs", [None, 2])
 def test_exponential_flow_reaches_infinity(n_outputs):
     X, y = problem(6, n_outputs=n_outputs)

@@ -23,6 +23,8 @@ _NEWTON_WIDTH = 64
 _RTOL, _MAX_STEPS = 0.05, 300
 #: Angles of the circle on which a phase cell's function is stored, points kept of its loss curve.
 SLICE_ANGLES, _CURVE = 33, 16
+#: Eigenvalues kept of a phase cell's matrix DA.
+_EIGENVALUES = 16
 
 
 def equilibrium_network(**setting: Any) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def equilibrium_network(**setting: Any) -> dict[str, Any]:
 
 
 def phase_cell(**setting: Any) -> dict[str, Any]:
-    """The row of :func:`equilibrium_network` with the run's loss curve and the function it learned.
+    """The row of :func:`equilibrium_network` with the run's loss curve, eigenvalues, and learned function.
 
     The function is sampled at :data:`SLICE_ANGLES` equidistant angles from 0 to 2π of a circle through the
     target's direction β: x = β cos φ + β⊥ sin φ.
@@ -53,7 +55,34 @@ def phase_cell(**setting: Any) -> dict[str, Any]:
         row["slice"] = [_short(v) for v in net(great_circle(net.n_inputs)).tolist()]
     except it.EquilibriumError:
         row["slice"] = None
-    return row
+    sample = {key: setting[key] for key in ("n_samples", "n_inputs", "noise", "data_seed") if key in setting}
+    return row | _fold(net, problem(setting["target"], **sample).X)
+
+
+def _fold(net: it.EquilibriumNetwork, X: Tensor) -> dict[str, Any]:
+    """The outermost eigenvalues of DA at the input of X that is nearest to losing its equilibrium.
+
+    An equilibrium is lost where a real eigenvalue of DA reaches 1; of all inputs whose equilibrium is found
+    from zero it is the one with the rightmost eigenvalue. Conjugates are left out.
+    """
+    with torch.no_grad():
+        A, b = net.A.clone(), net.injection(X)
+        solution = it.solve(A, b, solver=net.solver, throw=False)
+        spectra = [_eigenvalues(A, z > 0) for z in solution.z[solution.converged]]
+    if not spectra:
+        return {"rightmost": math.nan, "eigenvalues": None}
+    nearest = max(spectra, key=lambda values: values.real.max())
+    upper = nearest[nearest.imag >= 0]
+    outermost = upper[np.argsort(-np.abs(upper), kind="stable")][:_EIGENVALUES]
+    return {
+        "rightmost": nearest.real.max(),
+        "eigenvalues": [[_short(v.real), _short(v.imag)] for v in outermost],
+    }
+
+
+def _eigenvalues(A: Tensor, active: Tensor) -> np.ndarray:
+    """Those of DA that are not zero for want of activity: the eigenvalues of the block of active units."""
+    return torch.linalg.eigvals(A[active][:, active]).numpy() if bool(active.any()) else np.zeros(1)
 
 
 def great_circle(n_inputs: int, n_angles: int = SLICE_ANGLES) -> Tensor:
