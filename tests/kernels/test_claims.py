@@ -9,15 +9,9 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.claims import CLAIMS
-
-_STATED = "C9" in CLAIMS
-from implicit_tutorial.claims import kernels as claims  # noqa: E402
+from implicit_tutorial.claims import kernels as claims
 
 MINE = {label: CLAIMS[label] for label in ("C9", "C10", "C11")}
-if not _STATED:
-    # Registered by its import alone: the ledger lists a claim from the day a chapter states it.
-    for label in MINE:
-        del CLAIMS[label]
 
 
 def scaled(function, **factors):
@@ -51,6 +45,16 @@ def arc_cosine_of_the_inputs(X, *, implicit_scale, **kwargs):
     return dataclasses.replace(found, forward=Q, implicit=found.implicit / found.forward * Q)
 
 
+def forgets_the_loop(X, *, implicit_scale, **kwargs):
+    """The forward kernel of one hidden layer, of the right size: it confuses opposite inputs."""
+    found = it.limit_kernels(X, implicit_scale=implicit_scale, **kwargs)
+    Q = arc_cosine_of_the_inputs(X, implicit_scale=implicit_scale, **kwargs).forward
+    backward = torch.full_like(Q, 1 / (2 - implicit_scale**2))
+    return dataclasses.replace(
+        found, forward=Q, backward=backward, output=Q, implicit=implicit_scale**2 * Q * backward
+    )
+
+
 def not_a_number(X, **kwargs):
     return scaled(it.limit_kernels, forward=torch.nan, implicit=torch.nan)(X, **kwargs)
 
@@ -71,6 +75,7 @@ BROKEN = {
         scaled(it.limit_kernels, implicit=1.001),
         scaled(it.limit_kernels, output=1.001),
         at_another_scale,
+        forgets_the_loop,
     ],
 }
 

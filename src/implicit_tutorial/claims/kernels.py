@@ -85,18 +85,19 @@ def infinite_width(kernels: Callable) -> Iterator[Measurement]:
 @claim(
     "C11",
     "λ_min(K^∞)/λ_min(K_out^∞) ≥ σ_A²/(2 − σ_A²): the implicit layer alone learns every data set without "
-    "parallel inputs, and from σ_A = 1 on no slower than the output layer.",
+    "equal inputs, and from σ_A = 1 on no slower than the output layer.",
     chapter=_CHAPTER,
     subject=limit_kernels,
 )
 def implicit_layer_suffices(kernels: Callable) -> Iterator[Measurement]:
-    """The inequality at five scales, also for near-parallel inputs; equality for the traces."""
+    """The inequality at five scales, also for near-parallel and opposite inputs; equality for the traces."""
     X = data.sphere(20, 5, seed=0)
     near = data.circle(torch.tensor([0.0, 0.1, 0.2, 2.0], dtype=torch.float64))
+    hexagon = data.circle(torch.arange(6, dtype=torch.float64) * math.pi / 3)
     worst = math.inf
     for sigma in (0.2, 0.6, 1.0, 1.3, 1.4):
         bound = sigma**2 / (2 - sigma**2)
-        for points in (X, near):
+        for points in (X, near, hexagon):
             k = kernels(points, implicit_scale=sigma)
             worst = min(worst, _smallest(k.implicit) / _smallest(k.output) / bound)
         k = kernels(X, implicit_scale=sigma)
@@ -104,6 +105,14 @@ def implicit_layer_suffices(kernels: Callable) -> Iterator[Measurement]:
             f"ratio of the traces at σ_A = {sigma:g}", k.implicit.trace() / k.output.trace(), bound, rtol=1e-6
         )
     yield above("smallest ratio λ_min(K)/λ_min(K_out), in units of the bound", worst, 1)
+    without, k = (kernels(hexagon, implicit_scale=sigma) for sigma in (0.0, 0.2))
+    size = without.output.trace()
+    yield below(
+        "opposite pairs: λ_min/trace of K_out at σ_A = 0", _floor(_smallest(without.output) / size), 1e-6
+    )
+    yield above(
+        "opposite pairs: λ_min/trace of K at σ_A = 0.2", _smallest(k.implicit) / k.implicit.trace(), 1e-3
+    )
     k = kernels(X, implicit_scale=1.0)
     yield above("λ_min(K)/λ_min(K_out) at σ_A = 1", _smallest(k.implicit) / _smallest(k.output), 1)
     k = kernels(X, implicit_scale=1.41)
@@ -123,6 +132,6 @@ def _gap(x: Tensor, reference: Tensor) -> float:
     return float((x - reference).abs().max() / reference.abs().max())
 
 
-def _floor(gap: Tensor) -> float:
+def _floor(gap: Tensor | float) -> float:
     """A relative gap with rounding hidden: nothing below 1e-8 is told apart."""
-    return max(float(gap), 1e-8)
+    return max(abs(float(gap)), 1e-8)
