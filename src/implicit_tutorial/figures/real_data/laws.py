@@ -1,0 +1,79 @@
+"""The laws of the earlier chapters on the digits: error and movement against the width."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import plotly.graph_objects as go
+
+from implicit_tutorial.explorer import Control, Explorer, style
+from implicit_tutorial.figures.real_data.common import COLORS, IMPLICIT_SCALE, networks, prediction
+
+_WIDTHS = (100, 660)
+
+
+def lazy_movement(width: float) -> float:
+    """‖A − A₀‖_F of lazy training on the 500 images, the implicit layer alone (C18)."""
+    return IMPLICIT_SCALE * math.sqrt(prediction().squared_distance / width)
+
+
+def runs(layers: str):
+    """The networks that learn even against odd from 500 images."""
+    frame = networks()
+    return frame[(frame["task"] == "parity") & (frame["layers"] == layers)]
+
+
+def digit_laws() -> Explorer:
+    """Test error and movement of A against the width, beside the infinite-width values (C16, C17, C18)."""
+    m = np.geomspace(*_WIDTHS, 20)
+
+    def draw(layers: str) -> list[go.Figure]:
+        rows, color = runs(layers), COLORS[layers]
+        error = style.figure(
+            title="test error", x_title="width m", x_log=True, x_range=_WIDTHS, y_range=(0.11, 0.18),
+            height=360,
+        )  # fmt: skip
+        moved = style.figure(
+            title="movement ‖A − A₀‖", x_title="width m", x_log=True, y_log=True, x_range=_WIDTHS,
+            y_range=(0.05, 6), height=360,
+        )  # fmt: skip
+        limit = prediction(layers).test_error
+        error.add_scatter(x=rows["width"], y=rows["test_error"], **style.points("networks", color))
+        error.add_scatter(x=m, y=np.full(len(m), limit), **style.theory("infinite width"))
+        moved.add_scatter(x=rows["width"], y=rows["movement"], **style.points("networks", color))
+        line = [lazy_movement(w) if layers == "implicit layer" else math.nan for w in m]
+        moved.add_scatter(x=m, y=line, **style.theory("lazy law"))
+        for fig in (error, moved):
+            fig.update_xaxes(tickvals=[128, 256, 512], ticktext=["128", "256", "512"])
+        moved.update_layout(showlegend=False)
+        return [error, moved]
+
+    def readout(layers: str) -> str:
+        wide = runs(layers)
+        wide = wide[wide["width"] == 512]
+        return (
+            f"At width 512: test error {wide['test_error'].mean():.3f}, at infinite width "
+            f"{prediction(layers).test_error:.3f}; A moves by {wide['movement'].mean():.2f}."
+        )
+
+    return Explorer(
+        draw,
+        [Control("layers", list(COLORS), label="trained")],
+        name="digit-laws",
+        caption=(
+            "Even against odd, 500 images, $\\kappa = 1$. Left: the mean square error on unseen images, "
+            "with the "
+            "infinite-width prediction. Right: how far $A$ moves, with the lazy law. **Choose** what is "
+            "trained. "
+            "**Notice** that the error comes down to its limit from above, and that with all layers at work "
+            "$A$ hardly moves."
+        ),
+        alt=(
+            "Two plots over the width from 128 to 512. Left, points of networks falling towards a dashed "
+            "horizontal line. Right, the movement of A, falling with slope minus one half, near a dashed "
+            "line "
+            "when only the implicit layer is trained, and ten times lower when all are."
+        ),
+        readout=readout,
+    )

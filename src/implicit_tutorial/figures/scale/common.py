@@ -1,0 +1,64 @@
+"""What the figures of the chapter share: the stored runs, and what they are called."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from implicit_tutorial.experiments import Problem, load, problem
+from implicit_tutorial.generalization import infinite_width_prediction
+from implicit_tutorial.generalization.prediction import Prediction
+
+#: The setting of the chapter: target and scale of the implicit layer.
+TARGET, IMPLICIT_SCALE = "linear + quadratic", 0.5
+#: Features that moved by more than half of their length are called rich, others lazy.
+RICH = 0.5
+
+
+@cache
+def stored(name: str) -> pd.DataFrame:
+    """A stored sweep, read once."""
+    return load(name)
+
+
+@cache
+def sample() -> Problem:
+    """The training sample of the phase diagram, with its 200 test points."""
+    return problem(TARGET, n_test=200)
+
+
+@cache
+def prediction(
+    output_scale: float, implicit_scale: float = IMPLICIT_SCALE, *, centered: bool = False
+) -> Prediction:
+    """What infinite width says of the chapter's problem with its usual 500 test points (C16)."""
+    p = problem(TARGET)
+    return infinite_width_prediction(
+        p.X,
+        p.y,
+        p.X_test,
+        p.y_test,
+        implicit_scale=implicit_scale,
+        output_scale=output_scale,
+        centered=centered,
+    )
+
+
+def predicted_movement(output_scale: float, width: float) -> float:
+    """‖A − A₀‖_F of lazy training: σ_A √((κ⁻² yᵀK₁⁻¹y + tr(K₁⁻¹Q))/m) (C18)."""
+    return IMPLICIT_SCALE * math.sqrt(prediction(output_scale).squared_distance / width)
+
+
+def lazy_width(output_scale: float, movement: float = 1.0) -> float:
+    """The width at which lazy training would move A by ``movement``: slope −2 in κ while κ is small (C18)."""
+    return IMPLICIT_SCALE**2 * prediction(output_scale).squared_distance / movement**2
+
+
+def array(x: Tensor) -> np.ndarray:
+    """A tensor as plotly wants it."""
+    return torch.as_tensor(x).detach().numpy()

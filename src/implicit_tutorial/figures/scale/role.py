@@ -1,0 +1,89 @@
+"""What the scale of the implicit layer does: the room to the edge, and the way to go (C6, C16, C18)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import plotly.graph_objects as go
+
+from implicit_tutorial.explorer import Control, Explorer, style
+from implicit_tutorial.figures.scale.common import prediction, stored
+
+SCALES = tuple(float(s) for s in np.linspace(0.1, 1.36, 43))
+
+
+def movement(implicit_scale: float, output_scale: float, width: int) -> float:
+    """The lazy movement ‖A − A₀‖_F (C18)."""
+    return implicit_scale * math.sqrt(prediction(output_scale, implicit_scale).squared_distance / width)
+
+
+def room(implicit_scale: float) -> float:
+    """1 − σ_A/√2: from the disc of DA's eigenvalues at initialization to a fold (C6)."""
+    return 1 - implicit_scale / math.sqrt(2)
+
+
+def double_role() -> Explorer:
+    """Way and room on the left, bias² and κ² var on the right, against σ_A."""
+    measured = stored("width_implicit_scale")
+
+    def draw(output_scale: float, width: int) -> list[go.Figure]:
+        way = style.figure(
+            title="way and room", x_title="implicit_scale σ<sub>A</sub>", y_log=True, y_range=(0.03, 12),
+            x_range=(0.08, 1.4), height=360,
+        )  # fmt: skip
+        error = style.figure(
+            title="test error", x_title="implicit_scale σ<sub>A</sub>", y_log=True, y_range=(0.003, 3),
+            x_range=(0.08, 1.4), height=360,
+        )  # fmt: skip
+        found = [prediction(output_scale, s) for s in SCALES]
+        way.add_scatter(
+            x=SCALES,
+            y=[movement(s, output_scale, width) for s in SCALES],
+            **style.theory("lazy movement", style.BLUE),
+        )
+        way.add_scatter(
+            x=SCALES, y=[room(s) for s in SCALES], **style.theory("room 1 − σ<sub>A</sub>/√2", style.BAD)
+        )
+        error.add_scatter(x=SCALES, y=[p.bias2 for p in found], **style.theory("bias²", style.GREEN))
+        error.add_scatter(
+            x=SCALES, y=[output_scale**2 * p.var for p in found], **style.theory("κ² var", style.ORANGE)
+        )
+        rows = measured[(measured["width"] == width) & (measured["status"] == "finished")]
+        rows = rows if output_scale == 1.0 else rows.iloc[:0]
+        for fig, column in ((way, "movement"), (error, "test_error")):
+            fig.add_scatter(
+                x=rows["implicit_scale"], y=rows[column], **style.points("networks, κ = 1", style.GRAY)
+            )
+        return [way, error]
+
+    def readout(output_scale: float, width: int) -> str:
+        best = min(SCALES, key=lambda s: prediction(output_scale, s).test_error)
+        inside = [s for s in SCALES if movement(s, output_scale, width) < room(s)]
+        where = f"for σ_A from {inside[0]:.2f} to {inside[-1]:.2f}" if inside else "for no σ_A"
+        return (
+            f"The lazy way is shorter than the room {where}; least error at infinite width: σ_A = {best:.2f}."
+        )
+
+    return Explorer(
+        draw,
+        [
+            Control("output_scale", [0.3, 1.0, 3.0], start=1.0, label="output_scale $\\kappa$", fmt="g"),
+            Control("width", [32, 128, 512], start=512, label="width $m$"),
+        ],
+        name="double-role",
+        caption=(
+            "Left: how far lazy training moves $A$, and how much room there is between the eigenvalues of "
+            "$DA$ at the start and a fold. Right: the two parts of the infinite-width error. **Move** $m$ "
+            "and $\\kappa$. **Notice** that a larger $\\sigma_A$ shortens the way a little and takes the "
+            "room "
+            "faster, and that on the right both parts rise: the kernel gets too sharp for this target."
+        ),
+        alt=(
+            "Two plots over the implicit scale. Left, the lazy movement, nearly flat and then falling, and "
+            "the room, which "
+            "falls to zero at 1.41. Right, bias squared and the variance's part; points of trained "
+            "networks at three scales."
+        ),
+        readout=readout,
+    )
