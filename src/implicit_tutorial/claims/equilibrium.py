@@ -106,7 +106,7 @@ def truncated_depth(solve: Callable) -> Iterator[Measurement]:
         slope = torch.linalg.lstsq(
             torch.stack([depths, torch.ones_like(depths)], dim=1), torch.stack(errors).log()[:, None]
         ).solution[0]
-        yield close(f"rate at σ_A = {scale:g}", slope.exp(), scale / math.sqrt(2), rtol=0.035)
+        yield close(f"rate at scale {scale:g}", slope.exp(), scale / math.sqrt(2), rtol=0.035)
 
 
 @claim(
@@ -130,7 +130,7 @@ def p_matrix_decides(count: Callable) -> Iterator[Measurement]:
         for row, solutions in zip(b, counted.solutions, strict=True):
             solved.append((torch.relu(solutions @ A.T + row) - solutions).abs().amax(dim=1))
     yield close("equilibria for each b of a P-matrix, on average", torch.cat(unique).mean(), 1, rtol=1e-6)
-    yield above("fewest for the b built against another matrix", torch.cat(several).min(), 1.5)
+    yield above("fewest equilibria for the injections that the proof builds", torch.cat(several).min(), 1.5)
     yield above(
         "digits to which a solution solves", _digits(1 + torch.cat(solved), torch.ones(()), cap=10), 7
     )
@@ -200,8 +200,8 @@ def typical_rate(network: Callable) -> Iterator[Measurement]:
         sol = network(d, m, implicit_scale=scale, seed=10).equilibrium(X, solver=Picard(rtol=eps))
         predicted = math.log(eps) / math.log(scale / math.sqrt(2))
         # The first sweep from zero makes the state, the last one only measures its residual.
-        yield close(f"steps at σ_A = {scale:g}", sol.steps.double().mean() - 1, predicted, rtol=0.04)
-        yield close(f"share of active units at σ_A = {scale:g}", (sol.z > 0).double().mean(), 0.5, rtol=0.02)
+        yield close(f"steps at scale {scale:g}", sol.steps.double().mean() - 1, predicted, rtol=0.04)
+        yield close(f"share of active units at scale {scale:g}", (sol.z > 0).double().mean(), 0.5, rtol=0.02)
 
 
 @claim(

@@ -121,8 +121,8 @@ def spectrum() -> Explorer:
         caption=(
             "Left, how fast each layer alone learns the frequency $k$: points for one network of width 512, "
             "dashed for infinite width. Right, the eigenfunctions of that network, and dashed the pure wave "
-            "in each. Move $\\sigma_A$ from 0.1 to 1.35: the blue curve rises and flattens, the red one "
-            "keeps falling as steeply as before."
+            "in each. **Move** $\\sigma_A$ from 0.1 to 1.35. **Notice** that the implicit curve rises and "
+            "flattens, while the output curve keeps falling as steeply as before."
         ),
         alt=(
             "Left, eigenvalue against frequency on logarithmic axes: the output layer's falls like the "

@@ -71,8 +71,8 @@ def factors() -> Explorer:
         name="factors",
         caption=(
             "Two inputs on the circle, one along each axis. What they share on the way in, times what they "
-            "share on the way back, is the kernel: entry by entry. Change `width`: the ragged stripes of one "
-            "random draw straighten into a function of the angle alone."
+            "share on the way back, is the kernel: entry by entry. **Move** the width from 64 to infinite. "
+            "**Notice** how the ragged stripes of one random draw straighten into a function of the angle."
         ),
         alt=(
             "Three square heat maps over pairs of angles: forward, backward, and their product. Each has a "
@@ -98,7 +98,7 @@ def angle() -> Explorer:
         )
         top = max(float(getattr(exact, layer)[0, 0]) for layer in LAYERS)
         low = min(float(exact.input.min()), 0.0)
-        raw.update_yaxes(range=[1.15 * low, 1.3 * top])
+        raw.update_yaxes(range=[1.4 * low, 1.3 * top])
         for fig, relative in ((raw, False), (shape, True)):
             ticks = [0, 45, 90, 135, 180]
             fig.update_xaxes(range=[0, 180], tickvals=ticks, ticktext=[f"{t}°" for t in ticks])
@@ -130,8 +130,8 @@ def angle() -> Explorer:
         name="angle",
         caption=(
             "Solid: one network, one input fixed and the other turned away from it. Dashed: infinite width. "
-            "Move $\\sigma_A$ up: the implicit kernel overtakes the others, and in the right panel it closes "
-            "to a spike, while the output layer's stays round at the top."
+            "**Move** $\\sigma_A$ up. **Notice** that the implicit kernel overtakes the others, and that in "
+            "the right panel it closes to a spike, while the output layer's stays round at the top."
         ),
         alt=(
             "Two plots over the angle from 0 to 180 degrees, three curves each. Left the kernels, right the "

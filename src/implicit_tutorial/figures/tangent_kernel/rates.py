@@ -47,9 +47,9 @@ def slowest_rates() -> Figure:
         name="slowest-rates",
         caption=(
             "The rate at which the most stubborn pattern on 24 random inputs is learned. Points: one "
-            "network of width 512; dashed: infinite width. Up to $\\sigma_A \\approx 0.4$ the network "
-            "as a whole hardly notices whether its implicit layer is trained. The implicit layer alone "
-            "tells another story."
+            "network of width 512; dashed: infinite width. **Notice** that up to $\\sigma_A \\approx 0.4$ "
+            "the network as a whole hardly feels whether its implicit layer is trained, and that the "
+            "implicit layer alone tells another story."
         ),
         alt=(
             "Four curves over the implicit scale on a logarithmic axis. Training all three layers, and all "
@@ -101,8 +101,9 @@ def suffices() -> Explorer:
         name="suffices",
         caption=(
             "How much faster the implicit layer alone learns the most stubborn pattern than the output "
-            "layer alone. Choose the `inputs`: with a single one the guarantee is attained, and the more "
-            "inputs crowd together, the earlier the implicit layer overtakes."
+            "layer alone. **Choose** the inputs. **Notice** that with a single one the guarantee, which is "
+            "for infinite width, is attained, and that the implicit layer overtakes the earlier, the more "
+            "they crowd together."
         ),
         alt=(
             "Ratio of two smallest eigenvalues over the implicit scale, logarithmic. A dashed guarantee "

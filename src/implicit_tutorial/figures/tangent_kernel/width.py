@@ -80,8 +80,8 @@ def width_error() -> Explorer:
         name="width-error",
         caption=(
             "Distance of the kernels from their limit: the median of 16 to 48 random networks at "
-            "each width. Four times the width, half the error. Move $\\sigma_A$: the slope stays, the price "
-            "rises, most of all for the implicit layer."
+            "each width. Four times the width, half the error. **Move** $\\sigma_A$. **Notice** that the "
+            "slope stays and the price rises, most of all for the implicit layer."
         ),
         alt=(
             "Relative error over width, both logarithmic, for three layers. The points follow dashed lines "
