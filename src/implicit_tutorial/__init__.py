@@ -35,10 +35,13 @@ from implicit_tutorial.equilibrium import (
     Status,
     UnsafeStepError,
     adjoint,
+    as_equilibrium,
     certify,
+    continuous_depth,
     count_equilibria,
     is_p_matrix,
     solve,
+    unrolled,
 )
 from implicit_tutorial.generalization import generalization_bound, infinite_width_prediction, sweep
 from implicit_tutorial.kernels import Kernels, limit_kernels, network_kernels
@@ -95,8 +98,10 @@ __all__ = [
     "UnsafeStepError",
     "Until",
     "adjoint",
+    "as_equilibrium",
     "certify",
     "constrain",
+    "continuous_depth",
     "convergence_certificate",
     "count_equilibria",
     "data",
@@ -113,5 +118,6 @@ __all__ = [
     "sweep",
     "train",
     "train_ensemble",
+    "unrolled",
     "verify",
 ]

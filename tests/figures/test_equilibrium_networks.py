@@ -15,7 +15,6 @@ from implicit_tutorial.explorer import Explorer
 from implicit_tutorial.figures import equilibrium_networks as fig
 from implicit_tutorial.figures.equilibrium_networks import deep, layers, rest_points
 from implicit_tutorial.figures.equilibrium_networks.handwriting import _pixels, shown_images
-from implicit_tutorial.results.backward_cost import unrolled
 
 
 def trace(explorer: Explorer, name: str, *, panel: int = 0, **values: object) -> dict:
@@ -67,7 +66,7 @@ def test_c3_the_figure_measures_the_distance_to_the_equilibrium_that_newton_find
     with torch.no_grad():
         X = it.data.circle(angles)
         z_star = net.equilibrium(X, solver=it.Newton()).z
-        z = unrolled(net.A, net.injection(X), 6)
+        z = it.unrolled(net.A, net.injection(X), 6)
         expected = float((z - z_star).norm() / z_star.norm())
     explorer = fig.truncated_depth()
     error = trace(explorer, "measured", depth=6, implicit_scale=scale)["y"]
@@ -100,7 +99,7 @@ def test_c2_the_equilibrium_of_the_stacked_matrix_is_the_forward_pass():
     shapes = [(4, 3), (9, 4), (7, 9), (5, 7)]
     weights = [torch.randn(*s, generator=generator, dtype=torch.float64) for s in shapes]
     X = it.data.sphere(6, 3, seed=0)
-    A, b = fig.as_equilibrium(weights, X)
+    A, b = it.as_equilibrium(weights, X)
     assert torch.equal(A, torch.triu(A, diagonal=1))
     states, z = [], X
     for W in weights:
@@ -128,7 +127,7 @@ def test_euler_steps_arrive_below_the_length_that_linear_stability_gives():
 
 
 def test_the_flow_comes_to_rest_at_the_equilibrium():
-    end = fig.flow(
+    end = it.continuous_depth(
         rest_points._SPIRAL, rest_points._SPIRAL_B, 0 * rest_points._SPIRAL_B, torch.tensor([0.0, 30.0])
     )[-1]
     z = it.solve(rest_points._SPIRAL, rest_points._SPIRAL_B, solver=it.Newton()).z
@@ -153,7 +152,7 @@ def test_c1_the_equilibrium_keeps_the_matrix_and_one_state_and_the_layers_keep_a
     A, b = net.A, net.injection(it.data.sphere(n, 3, seed=0))
     state, matrix = n * m * number, m * m * number
     for depth in (2, 10, 100):
-        kept = fig.kept_for_backward(lambda L=depth: unrolled(A, b, L))
+        kept = fig.kept_for_backward(lambda L=depth: it.unrolled(A, b, L))
         assert kept == matrix + (depth + 1) * state
     coarse, fine = (it.Picard(rtol=rtol) for rtol in (1e-2, 1e-12))
     kept = fig.kept_for_backward(lambda: it.solve(A, b, solver=fine).z)
@@ -165,7 +164,7 @@ def test_c1_the_gradient_through_many_layers_is_that_of_the_equilibrium():
     net = it.EquilibriumNetwork(3, 32, implicit_scale=0.5, seed=0)
     X = it.data.sphere(5, 3, seed=0)
     (exact,) = torch.autograd.grad(net(X).sum(), net.Theta)
-    f = net.output(unrolled(net.A, net.injection(X), 100))
+    f = net.output(it.unrolled(net.A, net.injection(X), 100))
     (through_layers,) = torch.autograd.grad(f.sum(), net.Theta)
     torch.testing.assert_close(through_layers, exact, rtol=1e-7, atol=1e-10)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 import torch
 
 import implicit_tutorial as it
+from implicit_tutorial import results
 from implicit_tutorial.figures import keeping_well_posed as fig
 from implicit_tutorial.figures.keeping_well_posed import paths, promises, remedies
+from implicit_tutorial.figures.keeping_well_posed import training as runs
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "03_keeping_it_well_posed.ipynb"
 BOUNDS = {"spectral scaling": "spectral_norm", "l1 rows": "row_sum", "Perron–Frobenius": "perron_frobenius"}
@@ -39,60 +42,152 @@ def test_the_chapter_shows_each_figure_once():
 
 
 def test_plain_training_needs_more_and_more_sweeps_and_fails():
-    run = remedies.training("none", 0.9)
+    run = runs.training("none", 0.9)
     assert run.failed is not None
     assert run.failed > 5
-    assert run.sweeps[-1] > 1.5 * run.sweeps[0]
-    assert len(run.sweeps) == len(run.loss) == len(run.norm) == run.failed
+    assert run.sweeps[-1] > 1.2 * run.sweeps[0]
+    assert run.test[-1] < run.test[0] / 2  # it was learning when it failed
+    assert len(run.sweeps) == len(run.loss) == len(run.test) == len(run.norm) == run.failed
 
 
 def test_a_run_is_plain_gradient_descent_with_autograd():
     """The same descent through the network's own forward pass and unrolled iteration."""
-    X, y = fig.task()
-    net = remedies.network("none", 0.5)
-    b = net.injection(X).detach()
+    X, y, X_test, y_test = fig.task()
+    net = runs.network(None, 0.5)
+    shown = runs.training("none", 0.5)
     start = None
     for k in range(4):
-        z = torch.zeros_like(b)
-        for _ in range(60):
-            z = torch.relu(z @ net.A.T + b)
-        f = net.output(z)
-        start = f.detach() if start is None else start
-        loss = (f - start - y).square().mean() / 2
-        assert float(loss.detach()) == pytest.approx(remedies.training("none", 0.5).loss[k], rel=1e-6)
-        net.Theta.data -= remedies.RATE * torch.autograd.grad(loss, net.Theta)[0]
+        f, f_test = (net.output(it.unrolled(net.A, net.injection(x).detach(), 60)) for x in (X, X_test))
+        start = (f.detach(), f_test.detach()) if start is None else start
+        loss = (f - start[0] - y).square().mean() / 2
+        assert float(loss.detach()) == pytest.approx(shown.loss[k], rel=1e-6)
+        missed = (f_test.detach() - start[1] - y_test).square().mean() / 2
+        assert float(missed) == pytest.approx(shown.test[k], rel=1e-6)
+        net.Theta.data -= runs.RATE * torch.autograd.grad(loss, net.Theta)[0]
+
+
+def test_a_penalised_run_descends_on_the_sum():
+    """The first step of the penalty's run, by finite differences along the step that it took."""
+    X, y, _, _ = fig.task()
+    steps = runs.descend(runs.network(None, 0.7), X, y, runs.finder("none"), penalty=100.0, steps=1)
+    first = next(steps)
+    step = first.gradient[0] * 0.7 / math.sqrt(runs.WIDTH)  # of Θ, in units of A
+    b = runs.network(None, 0.7).injection(X).detach()
+
+    def total(A):
+        z = it.solve(A, b, solver=it.Newton()).z
+        f = runs.network(None, 0.7).output(z).detach()
+        D = (z > 0).double()
+        mean_norm = torch.stack([(d[:, None] * A).square().sum() for d in D]).mean() / runs.WIDTH
+        return float((f - start - y).square().mean() / 2 + 100 * mean_norm)
+
+    start = runs.network(None, 0.7).output(it.solve(first.A, b, solver=it.Newton()).z).detach()
+    h = 1e-5
+    slope = (total(first.A + h * step) - total(first.A - h * step)) / (2 * h)
+    assert slope == pytest.approx(float(first.gradient[0].square().sum()), rel=1e-5)
+
+
+def test_test_labels_are_the_targets_without_noise():
+    X, y, X_test, y_test = fig.task()
+    beta = torch.linalg.lstsq(X_test, it.data.linear(X_test, seed=2)).solution
+    for inputs, labels, noise in ((X_test, y_test, 0.0), (X, y, 1.5)):
+        s = inputs @ beta
+        rest = labels - 3 * (s + (s**2 - 1) / 2)
+        assert float(rest.std()) == pytest.approx(noise, rel=0.3, abs=1e-10)
 
 
 @pytest.mark.parametrize("method", ["spectral scaling", "symmetric", "softmax columns"])
 def test_a_constrained_run_reaches_the_end_and_learns(method):
-    run = remedies.training(method, 0.9)
+    run = runs.training(method, 0.9)
     assert run.failed is None
     assert run.loss[-1] < run.loss[0]
+    assert run.test[-1] < run.test[0]
     if method == "spectral scaling":
         np.testing.assert_array_less(run.norm, 0.9 * (1 + 1e-9))
     if method == "symmetric":
         assert run.norm.max() > 1  # where no contraction would allow it
 
 
+def test_what_the_chapter_saw_in_the_runs():
+    """Every sentence of the folded answers, from the runs that the figure shows."""
+    last = {name: runs.training(name, 0.9) for name in runs.METHODS if name != "none"}
+    flat = sorted(last, key=lambda name: np.ptp(last[name].sweeps))
+    sizes = {"l1 rows", "Perron–Frobenius", "softmax columns"}
+    assert max(np.ptp(last[name].sweeps) for name in sizes) <= 2
+    assert set(sorted(last, key=lambda name: -last[name].loss[-1])[:3]) >= {"l1 rows", "softmax columns"}
+    assert {min(last, key=lambda name: -last[name].test[-1])} <= sizes
+    assert flat[-1] == "Jacobian penalty"
+    for quantity in ("loss", "test"):
+        best = sorted(last, key=lambda name: getattr(last[name], quantity)[-1])
+        assert set(best[:2]) == {"monotone", "symmetric"}
+    assert last["monotone"].loss[-1] < 1.5**2 / 2  # below what the noise alone would leave
+    assert last["symmetric"].loss[-1] > 2 * last["symmetric"].loss.min()
+    penalty = last["Jacobian penalty"]
+    assert penalty.failed is None
+    assert (np.diff(penalty.sweeps[:6]) < 0).all()
+    assert penalty.sweeps[10:].max() > penalty.sweeps[0] > 2 * penalty.sweeps[10:].min()
+    climbs, plain = (runs.training(name, 0.7).sweeps for name in ("Jacobian penalty", "none"))
+    assert climbs.min() < climbs[0] < plain[-10:].min() + 20
+    assert climbs[-10:].mean() == pytest.approx(plain[-10:].mean(), rel=0.1)
+
+
+def test_stored_times_name_their_origin_and_say_what_the_chapter_says():
+    stored = results.load("remedy_cost")
+    assert stored["command"] == "python -m implicit_tutorial.results.remedy_cost"
+    assert stored["machine"]["threads"] == 1
+    assert stored["setting"] == {
+        "width": runs.WIDTH,
+        "n_samples": runs.SAMPLES,
+        "steps": runs.STEPS,
+        "rate": runs.RATE,
+        "rtol": runs.RTOL,
+        "max_steps": runs.LIMIT,
+    }
+    ratio = {
+        (name, scale): remedies.stored_time(name, scale) / remedies.stored_time("none", scale)
+        for name in runs.METHODS
+        for scale in runs.SCALES
+    }
+    remedied = [name for name in runs.METHODS if name != "none"]
+    splittings = {"monotone", "symmetric"}
+    assert min(ratio[name, 0.5] for name in remedied) > 1
+    assert all(1.7 < ratio[name, 0.5] < 2.3 for name in splittings)
+    assert all(0.9 < ratio[name, 0.9] < 1.1 for name in splittings)
+    assert max(ratio[name, 0.9] for name in remedied if name not in splittings) < 0.9
+
+
 def test_a_cross_marks_the_step_that_fails():
     explorer = fig.training_remedies()
     panel = explorer.panels(method="none", implicit_scale=0.9)[0]
-    failed = remedies.training("none", 0.9).failed
+    failed = runs.training("none", 0.9).failed
     assert set(trace(panel, "fails")["x"]) == {failed}
     assert f"fails at step {failed}" in explorer.readout(method="none", implicit_scale=0.9)
-    assert "All 30 steps" in explorer.readout(method="spectral scaling", implicit_scale=0.9)
+    told = explorer.readout(method="spectral scaling", implicit_scale=0.9)
+    assert "All 40 steps" in told
+    run = runs.training("spectral scaling", 0.9)
+    assert f"test error from {run.test[0]:.2f} to {run.test[-1]:.2f}" in told
+    share = remedies.stored_time("spectral scaling", 0.9) / remedies.stored_time("none", 0.9)
+    assert told.endswith(f"A step takes {100 * share:.0f} % of a plain one's time.")
+
+
+def test_each_panel_shows_its_own_quantity():
+    run, plain = runs.training("l1 rows", 0.5), runs.training("none", 0.5)
+    panels = fig.training_remedies().panels(method="l1 rows", implicit_scale=0.5)
+    for panel, name in zip(panels, ("sweeps", "loss", "test", "norm"), strict=True):
+        np.testing.assert_allclose(trace(panel, "remedy")["y"], getattr(run, name))
+        np.testing.assert_allclose(trace(panel, "none")["y"], getattr(plain, name))
 
 
 def test_the_table_says_what_holds():
     rows = {row[0]: row for row in promises.rows()}
-    assert set(rows) == set(remedies.METHODS)
+    assert set(rows) == set(runs.METHODS)
     assert {name for name, row in rows.items() if row[1] == "none"} == {
         "none",
         "fixed γ = 1/2",
         "Jacobian penalty",
     }
     for name, row in rows.items():
-        A = remedies.network(name, promises.STRONG).A.detach()
+        A = runs.network(runs.METHODS[name].constraint, promises.STRONG).A.detach()
         assert (row[1] == "none") or it.certify(A, conditions=[row[1]])[row[1]].holds
         if row[3] == "Picard":
             sol = it.solve(A, torch.ones(1, len(A), dtype=A.dtype), solver=it.Picard(max_steps=2000))

@@ -43,7 +43,7 @@ class SpectralScaling(Constraint):
 
 
 class FixedScale(Constraint):
-    """A ← γ A with a constant γ (Gao et al. 2021): a smaller implicit_scale, chosen once.
+    """A ← γ A with a constant γ (Gao et al. 2022): a smaller implicit_scale, chosen once.
 
     It guarantees nothing by itself: that ‖A‖₂ stays below 1/γ during training is what a theorem has to
         show.

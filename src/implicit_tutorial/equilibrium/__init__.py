@@ -14,6 +14,7 @@ from implicit_tutorial.equilibrium.certificates import (
     spectral_radius,
 )
 from implicit_tutorial.equilibrium.counting import EquilibriumCount, PMatrix, count_equilibria, is_p_matrix
+from implicit_tutorial.equilibrium.depth import as_equilibrium, continuous_depth, unrolled
 from implicit_tutorial.equilibrium.newton import Newton
 from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.solution import AdjointSolution, EquilibriumError, Solution, Status
@@ -42,7 +43,9 @@ __all__ = [
     "Status",
     "UnsafeStepError",
     "adjoint",
+    "as_equilibrium",
     "certify",
+    "continuous_depth",
     "count_equilibria",
     "is_p_matrix",
     "monotone_constant",
@@ -50,4 +53,5 @@ __all__ = [
     "solve",
     "spectral_norm",
     "spectral_radius",
+    "unrolled",
 ]

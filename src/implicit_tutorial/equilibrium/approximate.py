@@ -72,7 +72,7 @@ class Phantom(Gradient):
 
 @dataclass(frozen=True, kw_only=True)
 class Shine(Gradient):
-    """u = D Hᵀg with the H ≈ (I − DA)⁻¹ of the forward Broyden solve (Ramzi et al. 2021): no product with
+    """u = D Hᵀg with the H ≈ (I − DA)⁻¹ of the forward Broyden solve (Ramzi et al. 2022): no product with
     A.
 
     H is accurate along the steps the forward solve took, which need not be where g points. A second

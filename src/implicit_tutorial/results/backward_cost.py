@@ -13,27 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 import implicit_tutorial as it
 
 WIDTHS = (64, 128, 256)
 DEPTHS = (10, 20, 50, 100, 200, 500, 1000)
 N_SAMPLES, N_INPUTS, SCALE, SEED = 32, 3, 0.8, 0
-
-
-def unrolled(A: Tensor, b: Tensor, depth: int) -> Tensor:
-    """(n, m) state of the weight-tied network of the given depth; autograd goes through every layer.
-
-    Args:
-        A: (m, m) matrix of every layer.
-        b: (n, m) injections, one sample a row.
-        depth: number of layers.
-    """
-    z = torch.zeros_like(b)
-    for _ in range(depth):
-        z = torch.relu(torch.addmm(b, z, A.T))
-    return z
 
 
 def best_time(run: Callable[[], object], *, repeats: int = 15) -> float:
@@ -62,7 +47,7 @@ def measure() -> dict[str, Any]:
         for depth in DEPTHS:
 
             def explicit(net: it.EquilibriumNetwork = net, depth: int = depth) -> None:
-                z = unrolled(net.A, net.injection(X), depth)
+                z = it.unrolled(net.A, net.injection(X), depth)
                 torch.autograd.grad(net.output(z).sum(), net.Theta)
 
             rows.append({"width": width, "depth": depth, "seconds": best_time(explicit)})

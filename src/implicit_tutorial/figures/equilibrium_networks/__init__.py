@@ -9,7 +9,6 @@ from implicit_tutorial.figures.equilibrium_networks.backward import (
     kept_for_backward,
     stored_depths,
     stored_times,
-    unrolled,
 )
 from implicit_tutorial.figures.equilibrium_networks.deep import (
     infinitely_deep,
@@ -20,8 +19,8 @@ from implicit_tutorial.figures.equilibrium_networks.deep import (
     unrolled_and_loop,
 )
 from implicit_tutorial.figures.equilibrium_networks.handwriting import digit_pass, digits
-from implicit_tutorial.figures.equilibrium_networks.layers import as_equilibrium, feed_forward
-from implicit_tutorial.figures.equilibrium_networks.rest_points import euler_step, flow, irregular_times
+from implicit_tutorial.figures.equilibrium_networks.layers import feed_forward
+from implicit_tutorial.figures.equilibrium_networks.rest_points import euler_step, irregular_times
 
 #: The chapter's explorers by the name they have on the page, so that tests can compute again what it shows.
 EXPLORERS: dict[str, Callable[[], Explorer]] = {
@@ -38,14 +37,12 @@ EXPLORERS: dict[str, Callable[[], Explorer]] = {
 
 __all__ = [
     "EXPLORERS",
-    "as_equilibrium",
     "backward_cost",
     "break_even",
     "digit_pass",
     "digits",
     "euler_step",
     "feed_forward",
-    "flow",
     "infinitely_deep",
     "irregular_times",
     "kept_for_backward",
@@ -55,6 +52,5 @@ __all__ = [
     "stored_times",
     "truncated_depth",
     "truncation",
-    "unrolled",
     "unrolled_and_loop",
 ]

@@ -13,7 +13,6 @@ from torch import Tensor
 import implicit_tutorial as it
 from implicit_tutorial import results
 from implicit_tutorial.explorer import Control, Explorer, style
-from implicit_tutorial.results.backward_cost import unrolled
 
 
 def kept_for_backward(run: Callable[[], Tensor]) -> int:
@@ -41,7 +40,9 @@ def _bytes(width: int) -> tuple[np.ndarray, int]:
     net = it.EquilibriumNetwork(
         setting["n_inputs"], width, implicit_scale=setting["implicit_scale"], seed=setting["seed"]
     )
-    explicit = [kept_for_backward(lambda L=L: unrolled(net.A, net.injection(X), L)) for L in stored_depths()]
+    explicit = [
+        kept_for_backward(lambda L=L: it.unrolled(net.A, net.injection(X), L)) for L in stored_depths()
+    ]
     return np.array(explicit) / 1e6, kept_for_backward(lambda: net.equilibrium(X).z) / 1e6
 
 

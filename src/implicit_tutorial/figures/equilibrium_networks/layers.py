@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -15,32 +14,6 @@ import implicit_tutorial as it
 from implicit_tutorial.explorer import Control, Explorer, style
 
 LAYERS, UNITS, STEPS = 6, 6, 24
-
-
-def as_equilibrium(
-    weights: Sequence[Tensor], X: Tensor, *, feedback: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """A and b of the equilibrium network that is relu(W_L ⋯ relu(W_1 x)), the last layer first (C2).
-
-    Args:
-        weights: W_1 (m_1, d), W_2 (m_2, m_1), …, W_L (m_L, m_{L−1}).
-        X: (n, d) inputs.
-        feedback: (m_1, m_L) weights from the last layer back to the first; none by default.
-
-    Returns:
-        A (m, m), block strictly upper triangular without feedback, and b (n, m), with m = m_1 + … + m_L.
-    """
-    sizes = [len(W) for W in weights]
-    ends = np.cumsum(sizes[::-1])[::-1].tolist()  # layer k occupies ends[k] − sizes[k] … ends[k]
-    where = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
-    A = X.new_zeros(sum(sizes), sum(sizes))
-    for k in range(1, len(weights)):
-        A[where[k], where[k - 1]] = weights[k]
-    if feedback is not None:
-        A[where[0], where[-1]] = feedback
-    b = X.new_zeros(len(X), sum(sizes))
-    b[:, where[0]] = X @ weights[0].T
-    return A, b
 
 
 def example_weights() -> tuple[list[Tensor], Tensor, Tensor]:
@@ -60,7 +33,7 @@ def feed_forward() -> Explorer:
 
     @lru_cache
     def history(feedback: float) -> tuple[np.ndarray, np.ndarray, int]:
-        A, b = as_equilibrium(weights, x, feedback=feedback * back)
+        A, b = it.as_equilibrium(weights, x, feedback=feedback * back)
         solution = it.solve(A, b, solver=it.Picard(rtol=1e-14, max_steps=2000))
         z, errors = torch.zeros_like(b), []
         for _ in range(STEPS + 1):

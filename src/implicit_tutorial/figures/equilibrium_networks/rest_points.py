@@ -8,20 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
-from torchdiffeq import odeint
 
 import implicit_tutorial as it
 from implicit_tutorial.explorer import Control, Explorer, style
-
-
-def flow(A: Tensor, b: Tensor, z0: Tensor, times: Tensor, *, time_constant: float = 1.0) -> Tensor:
-    """(len(times), n, m) solution of τ dz/ds = −z + relu(Az + b) from z0, by an adaptive Runge–Kutta step."""
-
-    def velocity(_s: Tensor, z: Tensor) -> Tensor:
-        return (torch.relu(z @ A.T + b) - z) / time_constant
-
-    return odeint(velocity, z0, times, rtol=1e-6, atol=1e-8)
-
 
 # --- Picard is Euler's method with step one
 
@@ -37,7 +26,9 @@ def euler_step() -> Explorer:
     corners = torch.tensor(
         [[0, 0], [2.4, 0], [2.4, 2.4], [0, 2.4], [1.2, 2.4], [0, 1.2]], dtype=torch.float64
     )
-    paths = torch.stack([flow(_SPIRAL, _SPIRAL_B, z0[None], times)[:, 0] for z0 in corners], dim=1).numpy()
+    paths = torch.stack(
+        [it.continuous_depth(_SPIRAL, _SPIRAL_B, z0[None], times)[:, 0] for z0 in corners], dim=1
+    ).numpy()
 
     @lru_cache
     def iterates(step: float) -> np.ndarray:
@@ -132,7 +123,7 @@ def irregular_times() -> Explorer:
         z, s, f = torch.zeros(1, 64, dtype=torch.float64), [], []
         for start, end, b in zip(times, ends, B, strict=True):
             grid = torch.linspace(start, end, 24, dtype=torch.float64)
-            path = flow(A, b[None], z, grid, time_constant=time_constant)
+            path = it.continuous_depth(A, b[None], z, grid, time_constant=time_constant)
             z = path[-1]
             s.append(grid.numpy())
             f.append(net.output(path[:, 0]).detach().numpy())

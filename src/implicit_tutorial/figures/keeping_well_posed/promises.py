@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import implicit_tutorial as it
-from implicit_tutorial.figures.keeping_well_posed.remedies import METHODS, network
+from implicit_tutorial.figures.keeping_well_posed.training import METHODS, network
 
 STRONG = 1.4
 
@@ -12,7 +12,7 @@ def rows() -> list[tuple[str, str, str, str]]:
     """Remedy, name of the guaranteed condition, its value at σ_A = 1.4, and a solver for it."""
     found = []
     for name, method in METHODS.items():
-        net = network(name, STRONG)
+        net = network(method.constraint, STRONG)
         promise = None if method.constraint is None else method.constraint(net).guarantees
         if promise is None:
             found.append((name, "none", "", ""))
