@@ -130,7 +130,7 @@ def p_matrix_decides(count: Callable) -> Iterator[Measurement]:
         for row, solutions in zip(b, counted.solutions, strict=True):
             solved.append((torch.relu(solutions @ A.T + row) - solutions).abs().amax(dim=1))
     yield close("equilibria for each b of a P-matrix, on average", torch.cat(unique).mean(), 1, rtol=1e-6)
-    yield above("fewest equilibria for the injections that the proof builds", torch.cat(several).min(), 1.5)
+    yield above("fewest equilibria for the b built in the proof", torch.cat(several).min(), 1.5)
     yield above(
         "digits to which a solution solves", _digits(1 + torch.cat(solved), torch.ones(()), cap=10), 7
     )

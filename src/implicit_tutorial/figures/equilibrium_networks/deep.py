@@ -74,8 +74,8 @@ def lost_input() -> Explorer:
     def readout(implicit_scale: float) -> str:
         (norm, degrees), (norm_in, degrees_in) = (_norm_and_angle(implicit_scale, k) for k in (False, True))
         return (
-            f"After 60 layers: size {norm[-1]:.1e} and angle {degrees[-1]:.1f}° without injection; "
-            f"size {norm_in[-1]:.3g} and angle {degrees_in[-1]:.1f}° with it."
+            f"After 60 layers: input once, size {norm[-1]:.1e} and angle {degrees[-1]:.1f}°; "
+            f"in every layer, size {norm_in[-1]:.3g} and angle {degrees_in[-1]:.1f}°."
         )
 
     scales = [round(0.2 * k, 1) for k in range(1, 11)]
@@ -84,15 +84,15 @@ def lost_input() -> Explorer:
         [Control("implicit_scale", scales, start=1.0, label="implicit_scale $\\sigma_A$", fmt=".1f")],
         name="lost-input",
         caption=(
-            "Move `implicit_scale`. Without injection (orange) the state vanishes or explodes, and the "
-            "angle on the right does not move at all: no scale brings the input back. With injection "
-            "(green) the state settles, until the scale is too large for that as well."
+            "Move `implicit_scale`. If the input enters once (orange), the state vanishes or explodes, and "
+            "the angle on the right does not move at all: no scale brings the input back. If it enters in "
+            "every layer (green), the state settles, until the scale is too large for that as well."
         ),
         alt=(
             "Two plots over sixty layers. Left, the size of the state on a logarithmic axis: with the "
             "input at the first layer only it falls or rises by many decades, with the input at every "
             "layer it levels off below a scale of about 1.4. Right, the angle between the states of two "
-            "inputs, which shrinks from ninety degrees to a few without injection and stays large with it."
+            "inputs: with the input at the first layer only it shrinks to a few degrees, else it stays large."
         ),
         readout=readout,
     )
