@@ -14,6 +14,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(
 )
 REQUIRED = os.environ.get("REQUIRE_BROWSER", "0") not in ("", "0")
 MISSING = "no Chromium on the path (install it, or name it: CHROMIUM=/path/to/chromium)"
+NO_GPU = "torch finds no CUDA device"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,19 +26,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Two processes finish together if the files that take long are begun first.
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
-    if CHROMIUM or REQUIRED:
-        return
+    reasons = {} if CHROMIUM or REQUIRED else {"browser": MISSING}
+    if any(item.get_closest_marker("gpu") for item in items):
+        import torch  # these tests do so anyway, and others need not
+
+        if not torch.cuda.is_available():
+            reasons["gpu"] = NO_GPU
     for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.skip(reason=MISSING))
+        for marker, reason in reasons.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if MISSING in str(r.longrepr)]
-    if skipped:
-        terminalreporter.section("no browser")
-        terminalreporter.line(f"{len(skipped)} browser tests were skipped: {MISSING}.")
-        terminalreporter.line("REQUIRE_BROWSER=1 turns this into a failure.")
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    for kind, reason in (("browser", MISSING), ("GPU", NO_GPU)):
+        count = sum(reason in text for text in skipped)
+        if count:
+            terminalreporter.section(f"no {kind}")
+            terminalreporter.line(f"{count} {kind} tests were skipped: {reason}.")
+            if kind == "browser":
+                terminalreporter.line("REQUIRE_BROWSER=1 turns this into a failure.")
 
 
 @pytest.fixture(scope="session")

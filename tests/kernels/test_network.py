@@ -74,18 +74,3 @@ def test_refuses_what_the_network_refuses():
     diverging = it.EquilibriumNetwork(4, 200, implicit_scale=3.0)
     with pytest.raises(it.EquilibriumError, match="diverged"):
         it.network_kernels(diverging, it.data.sphere(3, 4, seed=0))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_gpu_equals_cpu():
-    X = it.data.sphere(20, 4, seed=0)
-    net = it.EquilibriumNetwork(4, 100, implicit_scale=0.8)
-    there = it.EquilibriumNetwork(4, 100, implicit_scale=0.8, device="cuda")
-    torch.testing.assert_close(
-        it.network_kernels(there, X.cuda()).full.cpu(), it.network_kernels(net, X).full, rtol=1e-8, atol=1e-9
-    )
-    torch.testing.assert_close(
-        it.limit_kernels(X.cuda(), implicit_scale=0.8).full.cpu(),
-        it.limit_kernels(X, implicit_scale=0.8).full,
-    )

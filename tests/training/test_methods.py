@@ -244,19 +244,3 @@ def test_single_sweep_allocates_no_matrix():
     allocated = [event.self_cpu_memory_usage for event in profile.events()]
     assert max(allocated) <= 8 * n * m
     assert sum(a for a in allocated if a > 0) < 3 * 8 * n * m
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize(
-    "method",
-    [it.GradientDescent(), it.SingleSweep(), it.ExponentialFlow(), it.Optimizer("SGD", lr=0.1, batch_size=4)],
-)
-def test_gpu_equals_cpu(method):
-    X, y = problem()
-    here, there = network(), network(device="cuda")
-    until = it.Until(steps=4)
-    a = it.train(here, X, y, method=method, until=until, X_test=X, y_test=y)
-    b = it.train(there, X.cuda(), y.cuda(), method=method, until=until, X_test=X.cuda(), y_test=y.cuda())
-    torch.testing.assert_close(there.Theta.cpu(), here.Theta, rtol=1e-7, atol=1e-8)
-    assert b.train_loss.iloc[-1] == pytest.approx(a.train_loss.iloc[-1], rel=1e-6)
