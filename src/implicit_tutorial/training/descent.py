@@ -35,16 +35,14 @@ class GradientDescent:
         return DescentStepper(problem, self)
 
 
-class DescentStepper:
-    """The state of a run: what the last evaluation found at the present parameters."""
+class ExactStepper:
+    """A stepper that solves for its states: e is the error at the present ones."""
 
-    def __init__(self, problem: Problem, method: GradientDescent) -> None:
+    e: Tensor
+
+    def __init__(self, problem: Problem) -> None:
         self.problem, self.exact = problem, ExactStates(problem)
         self.time = 0.0
-        self.e = self.exact.forward()
-        self.eta = method.step
-        if self.eta is None:
-            self.eta = method.fraction * stability_limit(problem.kernel(self.exact.z, self.exact.outputs()))
 
     @property
     def forward_sweeps(self) -> int:
@@ -61,6 +59,20 @@ class DescentStepper:
     def loss(self) -> float:
         return half_square(self.e)
 
+    def kernel(self) -> Tensor:
+        return self.problem.kernel(self.exact.z, self.exact.outputs())
+
+
+class DescentStepper(ExactStepper):
+    """The state of a run: what the last evaluation found at the present parameters."""
+
+    def __init__(self, problem: Problem, method: GradientDescent) -> None:
+        super().__init__(problem)
+        self.e = self.exact.forward()
+        self.eta = method.step
+        if self.eta is None:
+            self.eta = method.fraction * stability_limit(self.kernel())
+
     def advance(self, remaining: float) -> None:
         """One step, not longer than the remaining time."""
         eta = min(self.eta, remaining)
@@ -69,9 +81,6 @@ class DescentStepper:
         self.problem.descend(p, self.exact.z, w)
         self.time += eta
         self.e = self.exact.forward()
-
-    def kernel(self) -> Tensor:
-        return self.problem.kernel(self.exact.z, self.exact.outputs())
 
     def state_dict(self) -> dict:
         return {"exact": self.exact.state_dict(), "time": self.time, "e": self.e.clone(), "eta": self.eta}

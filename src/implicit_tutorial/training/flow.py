@@ -12,8 +12,8 @@ from torch import Tensor
 
 from implicit_tutorial.equilibrium.problem import relative_tolerance
 from implicit_tutorial.equilibrium.solution import EquilibriumError
-from implicit_tutorial.training.descent import half_square, stability_limit
-from implicit_tutorial.training.problem import ExactStates, Problem, combine
+from implicit_tutorial.training.descent import ExactStepper, stability_limit
+from implicit_tutorial.training.problem import Problem, combine
 
 #: Beyond this many decay times of the slowest mode the rest of the flow is one step.
 _FOREVER = 40.0
@@ -67,12 +67,12 @@ class Linearisation:
     K: Tensor
 
 
-class FlowStepper:
+class FlowStepper(ExactStepper):
     """The linearisation at the present parameters, and the step that the control proposes next."""
 
     def __init__(self, problem: Problem, method: ExponentialFlow) -> None:
-        self.problem, self.method, self.exact = problem, method, ExactStates(problem)
-        self.time, self.rejected = 0.0, 0
+        super().__init__(problem)
+        self.method, self.rejected = method, 0
         self.origin = {layer: theta.clone() for layer, theta in problem.parameters.items()}
         self.here = self._linearise()
         self.h = stability_limit(self.here.K) / 2
@@ -82,19 +82,8 @@ class FlowStepper:
         self._rough = replace(solver, rtol=rough)
 
     @property
-    def forward_sweeps(self) -> int:
-        return self.exact.forward_sweeps
-
-    @property
-    def adjoint_sweeps(self) -> int:
-        return self.exact.adjoint_sweeps
-
-    @property
-    def residual(self) -> float:
-        return self.exact.residual
-
-    def loss(self) -> float:
-        return half_square(self.here.e)
+    def e(self) -> Tensor:
+        return self.here.e
 
     def kernel(self) -> Tensor:
         return self.here.K

@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from implicit_tutorial.training.descent import half_square, stability_limit
-from implicit_tutorial.training.problem import ExactStates, Problem
+from implicit_tutorial.training.descent import ExactStepper, stability_limit
+from implicit_tutorial.training.problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,29 +38,14 @@ class ReferenceFlow:
         return ReferenceStepper(problem, self)
 
 
-class ReferenceStepper:
+class ReferenceStepper(ExactStepper):
     """The trained parameters as one vector, and the evaluation at its end."""
 
     def __init__(self, problem: Problem, method: ReferenceFlow) -> None:
-        self.problem, self.method, self.exact = problem, method, ExactStates(problem)
-        self.time = 0.0
+        super().__init__(problem)
+        self.method = method
         self.e = self.exact.forward()
-        self.first = 0.05 * stability_limit(problem.kernel(self.exact.z, self.exact.outputs()))
-
-    @property
-    def forward_sweeps(self) -> int:
-        return self.exact.forward_sweeps
-
-    @property
-    def adjoint_sweeps(self) -> int:
-        return self.exact.adjoint_sweeps
-
-    @property
-    def residual(self) -> float:
-        return self.exact.residual
-
-    def loss(self) -> float:
-        return half_square(self.e)
+        self.first = 0.05 * stability_limit(self.kernel())
 
     def advance(self, remaining: float) -> None:
         from torchdiffeq import odeint
@@ -83,9 +68,6 @@ class ReferenceStepper:
         self._load(base + path[-1])
         self.time = self.time + h if math.isfinite(h) else math.inf
         self.e = self.exact.forward()
-
-    def kernel(self) -> Tensor:
-        return self.problem.kernel(self.exact.z, self.exact.outputs())
 
     def _velocity(self, flat: Tensor) -> Tensor:
         """−∇L at the given parameters."""
