@@ -90,13 +90,12 @@ def acceleration(accelerated: Callable) -> Iterator[Measurement]:
     for scale in (0.4, 0.8):
         A, b = _gaussian(768, scale, seed=3), _normal(8, 768, seed=4)
         picard, ours = (solve(A, b, solver=s).steps.sum() for s in (Picard(), accelerated()))
-        yield above(f"share of Picard's sweeps at σ_A = {scale:g}", ours / picard, 0.85)
-        yield below(f"share of Picard's sweeps at σ_A = {scale:g}", ours / picard, 1.02)
+        yield close(f"accelerated sweeps over Picard's at scale {scale:g}", ours / picard, 1, rtol=0.1)
     A = _gaussian(256, 1.0, seed=5)
     A = A + A.T
     A, b = A * (1.3 / spectral_norm(A)), _normal(8, 256, seed=6)
     picard, ours = (solve(A, b, solver=s(max_steps=5000)).steps.max() for s in (Picard, accelerated))
-    yield below("share of Picard's sweeps, symmetric with ‖A‖₂ = 1.3", ours / picard, 0.45)
+    yield below("accelerated sweeps over Picard's for a symmetric A", ours / picard, 0.5)
 
 
 def _splittings(remedies: Remedies) -> Iterator[Measurement]:
