@@ -21,7 +21,7 @@ RTOL = 0.05
 #: Up to this width training amplifies rounding: a last bit moves a kernel by a fifth. Only what is known
 #: before training is compared there, and whether training works.
 NARROW = 64
-#: A kernel that moves by more than its own size carries rounding with it, by at most 6 % between two machines.
+#: A kernel that moves by more than its own size carries rounding with it: at most 6 % between two machines.
 RICH, RICH_RTOL = 1.0, 0.1
 #: What depends on the path, not only on where it ends.
 PATH = ("seconds", "status", "time", "steps", "train_error")

@@ -71,15 +71,14 @@ def test_named_objects_are_exported_and_the_section_is_in_the_chapter(name):
     for public in system.objects:
         assert public in it.__all__
         assert (getattr(it, public).__doc__ or "").strip()
-    if system.section is not None:
-        assert system.section.title in headings(system.section.chapter)
+    assert system.section.title in headings(system.section.chapter)
 
 
 def test_each_row_links_to_the_library_and_to_the_chapter(guide):
     for system, row in zip(SYSTEMS.values(), soup(guide.promises()).select("tbody tr"), strict=True):
         links = [a["href"] for a in row.find_all("a")]
         expected = [f"api.html#implicit_tutorial.{name}" for name in system.objects]
-        assert links == ([system.section.address] if system.section else []) + expected
+        assert links == [system.section.address, *expected]
         assert all(urlsplit(link).fragment for link in links)
 
 

@@ -114,8 +114,6 @@ def stored_time(name: str) -> float:
 
 
 def _name(name: str, system: System) -> str:
-    if system.section is None:
-        return escape(name)
     return f'<a href="{system.section.address}">{escape(name)}</a>'
 
 

@@ -58,7 +58,7 @@ class System:
     costs: str
     objects: tuple[str, ...]
     """Names in ``implicit_tutorial``, the method's own first."""
-    section: Section | None
+    section: Section
     find: Find
     backward: Backward
     forward: Forward = _slowest
@@ -112,6 +112,7 @@ def _linear_adjoint(A: Tensor, b: Tensor, found: Any, g: Tensor) -> int:
 
 
 _CH1, _CH3 = "01_equilibrium_networks", "03_keeping_it_well_posed"
+_CH4 = "04_solving_and_differentiating"
 
 #: Every method by the names of its authors, in the order of the years.
 SYSTEMS: dict[str, System] = {
@@ -200,7 +201,7 @@ SYSTEMS: dict[str, System] = {
         guarantees="A cheaper gradient, not an exact one.",
         costs="No product with A backward; the error shown here.",
         objects=("Shine", "Broyden", "Phantom"),
-        section=None,
+        section=Section(_CH4, "How far off is a cheaper gradient?"),
         find=_solve(it.Broyden, gradient=it.Shine()),
         backward=lambda A, b, found, g: 0,
     ),
@@ -219,7 +220,7 @@ SYSTEMS: dict[str, System] = {
         guarantees="The same tolerance from any start; fewer sweeps if little has changed.",
         costs="One stored state a sample. Here: from training step to training step.",
         objects=("solve",),
-        section=None,
+        section=Section(_CH4, "Starting from the last one"),
         find=_warm,
         backward=_adjoint(it.Broyden),
     ),
