@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.solution import EquilibriumError
 from implicit_tutorial.network import EquilibriumNetwork
-from implicit_tutorial.training.outcome import Record, TrainingError, TrainingStatus, Until
+from implicit_tutorial.training.outcome import Record, TrainingError, TrainingStatus, Until, frame
 from implicit_tutorial.training.run import Run
 from implicit_tutorial.training.single_sweep import SingleSweep
 
@@ -78,16 +79,14 @@ def train_ensemble(
         for net in nets:
             for parameter in (net.Theta, net.W, net.v):
                 parameter.data = parameter.data.clone()  # no longer a view of the ensemble's
-    tables = []
-    for i, run in enumerate(runs):
-        table = run.history
-        table.insert(0, "seed", run.net.seed)
-        table.insert(0, "network", i)
-        tables.append(table)
-    for table in tables:
-        table.attrs = {}
-    history = pd.concat(tables, ignore_index=True)
-    history.attrs.update(status=[str(run.status) for run in runs], message=[run.message for run in runs])
+    history = frame(
+        [row for run in runs for row in run.rows],
+        status=[str(run.status) for run in runs],
+        message=[run.message for run in runs],
+    )
+    counts = [len(run.rows) for run in runs]
+    history.insert(0, "seed", np.repeat([run.net.seed for run in runs], counts))
+    history.insert(0, "network", np.repeat(range(len(runs)), counts))
     failed = [run for run in runs if run.status.failed]
     if failed and throw:
         message = f"{len(failed)} of {len(runs)} networks failed; the first: {failed[0].message}"

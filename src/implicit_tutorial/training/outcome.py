@@ -138,7 +138,7 @@ class NormEstimate:
         return math.sqrt(max(value[0], 0.0))
 
 
-def frame(rows: list[tuple[float, ...]], **attrs: str) -> pd.DataFrame:
+def frame(rows: list[tuple[float, ...]], **attrs: str | list[str]) -> pd.DataFrame:
     """The rows as a tidy frame, one recorded step each."""
     history = pd.DataFrame(rows, columns=list(COLUMNS))
     for column in ("step", "forward_sweeps", "adjoint_sweeps"):

@@ -152,7 +152,9 @@ class Run:
         self._initial_Theta = None
         if record.movement and "implicit" in self.problem.layers:
             self._initial_Theta = net.Theta.detach().clone()
-        self.step, self._rows = 0, []
+        self.step = 0
+        #: What ``history`` shows: a tuple for each recorded step.
+        self.rows: list[tuple[float, ...]] = []
         self.status, self.message = TrainingStatus.RUNNING, "not started"
         self.stepper: Stepper | None = None
         self.largest_loss = math.inf
@@ -160,7 +162,7 @@ class Run:
     @property
     def history(self) -> pd.DataFrame:
         """What has been recorded so far; see :func:`train`."""
-        return frame(self._rows, status=str(self.status), message=self.message)
+        return frame(self.rows, status=str(self.status), message=self.message)
 
     @torch.no_grad()
     def advance(self, until: Until, *, throw: bool = True) -> pd.DataFrame:
@@ -185,7 +187,7 @@ class Run:
                 self.stepper.advance(self.remaining(until))
                 self.after_step()
                 bar.update(1)
-                bar.set_postfix_str(f"loss {self._rows[-1][2]:.3g}", refresh=False)
+                bar.set_postfix_str(f"loss {self.rows[-1][2]:.3g}", refresh=False)
                 if interrupted.is_set():
                     raise TrainingInterrupted(self)
         self.end()
@@ -193,7 +195,7 @@ class Run:
     def begin(self, stepper: Stepper) -> None:
         """Take a stepper at the network's present parameters, and record them."""
         self.stepper = stepper
-        if not self._rows:
+        if not self.rows:
             self._write()
         self._limit_loss()
 
@@ -208,7 +210,7 @@ class Run:
 
     def end(self) -> None:
         """Record where a run stops."""
-        if self._rows[-1][1] != self.step and not self.status.failed:
+        if self.rows[-1][1] != self.step and not self.status.failed:
             self._write()
 
     def finished(self, until: Until) -> bool:
@@ -230,7 +232,7 @@ class Run:
 
     def _limit_loss(self) -> None:
         """A loss above this one will not come back."""
-        self.largest_loss = _EXPLOSION * max(self._rows[0][2], half_square(self.problem.target))
+        self.largest_loss = _EXPLOSION * max(self.rows[0][2], half_square(self.problem.target))
 
     def _exploded(self) -> bool:
         """Whether the loss has grown beyond return; NaN has."""
@@ -260,7 +262,7 @@ class Run:
         norm = self._norm(net.A) if self.record.norm else math.nan
         smallest = float(torch.linalg.eigvalsh(s.kernel())[0]) if self.spectrum else math.nan
         row = (s.time, self.step, loss, self._test_error(), movement, norm, smallest)
-        self._rows.append((*row, s.forward_sweeps, s.adjoint_sweeps, s.residual))
+        self.rows.append((*row, s.forward_sweeps, s.adjoint_sweeps, s.residual))
 
     def _test_error(self) -> float:
         if self._test is None:
@@ -308,7 +310,7 @@ class Run:
             "test_start": self._test_start,
             "norm_vector": self._norm.vector,
             "step": self.step,
-            "rows": list(self._rows),
+            "rows": list(self.rows),
             "status": str(self.status),
             "message": self.message,
         }
@@ -325,9 +327,9 @@ class Run:
             self.stepper.load_state_dict(state["stepper"])
         self._initial_Theta, self._test_start = state["initial_Theta"], state["test_start"]
         self._norm.vector = state["norm_vector"]
-        self.step, self._rows = state["step"], [tuple(row) for row in state["rows"]]
+        self.step, self.rows = state["step"], [tuple(row) for row in state["rows"]]
         self.status, self.message = TrainingStatus(state["status"]), state["message"]
-        if self._rows:
+        if self.rows:
             self._limit_loss()
 
 

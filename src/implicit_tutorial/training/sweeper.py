@@ -69,8 +69,8 @@ class Sweeper:
     def converge(self, tolerance: float) -> None:
         """Sweep z and u to the tolerance at the present parameters."""
         trusted, self.tolerance = self.tolerance, tolerance
-        self._sweep(self._forward)
-        self._sweep(self._adjoint)
+        self._sweep(self._forward, together=True)
+        self._sweep(self._adjoint, together=True)
         self.tolerance = trusted
 
     def step(self, eta: Tensor) -> list[float]:
@@ -97,8 +97,8 @@ class Sweeper:
 
         ∂L/∂A = Σ p zᵀ with p = w u, and the whole update is one rank-n product into Theta.
         """
-        z = self.dz.mul_(self.catch_up).add_(self.z)
-        u = self.du.mul_(self.catch_up).add_(self.u)
+        z = torch.add(self.z, self.dz, alpha=self.catch_up, out=self.dz)
+        u = torch.add(self.u, self.du, alpha=self.catch_up, out=self.du)
         eta = eta[:, None, None]
         w = self.e * eta
         if self.fused > 1:
@@ -127,13 +127,20 @@ class Sweeper:
         }
         return self.kappa**2 * sum(parts[layer]() for layer in self.layers)
 
-    def _sweep(self, once: Callable[[slice | None], list[float]]) -> list[float]:
-        """Sweep once, and on for each network whose relative residual is above the tolerance."""
-        first = once(None)
+    def _sweep(self, once: Callable[[slice | None], list[float]], *, together: bool = False) -> list[float]:
+        """Sweep once, and on for each network whose relative residual is above the tolerance.
+
+        ``together`` takes all networks along as long as most of them go on, which spares time.
+        """
+        first, begun = once(None), 1
+        while together and begun < self.max_sweeps:
+            # Negated, so that a lag that is not a number is above the tolerance.
+            if sum(not lag <= self.tolerance for lag in first) <= max(1, len(first) // 2):
+                break
+            first, begun = once(None), begun + 1
         lags = list(first)
         for s, lag in enumerate(lags):
-            sweeps = 1
-            # Negated, so that a lag that is not a number is above the tolerance.
+            sweeps = begun
             while self.alive[s] and not lag <= self.tolerance:
                 if sweeps >= self.max_sweeps or not math.isfinite(lag):
                     self.alive[s] = False
