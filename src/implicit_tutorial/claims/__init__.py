@@ -1,6 +1,12 @@
 """C1, C2, …: the statements of the book, each with an experiment that could refute it."""
 
-from implicit_tutorial.claims import equilibrium, kernels, scale, solvers  # noqa: F401  (each registers its claims)
+from implicit_tutorial.claims import (  # noqa: F401  (each registers its claims)
+    bound,
+    equilibrium,
+    kernels,
+    scale,
+    solvers,
+)
 from implicit_tutorial.claims.registry import CLAIMS, Claim, ClaimRefutedError, Measurement, Verdict, verify
 
 __all__ = ["CLAIMS", "Claim", "ClaimRefutedError", "Measurement", "Verdict", "verify"]

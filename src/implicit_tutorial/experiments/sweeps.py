@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from implicit_tutorial.experiments.bound import bound_terms
 from implicit_tutorial.experiments.comparison import output_layer, two_layer
 from implicit_tutorial.experiments.digits import LAYERS, digits_kernel, digits_network
 from implicit_tutorial.experiments.kernel import infinite_width
@@ -72,6 +73,29 @@ SWEEPS: dict[str, Sweep] = {
                     output_scale=[scale],
                     width=[width],
                     seed=range(_phase_seeds(scale, width)),
+                )
+            ),
+        ),
+        Sweep(
+            "bound",
+            "What does the computable bound say of a trained network, and where does it say anything?",
+            bound_terms,
+            tuple(
+                cell
+                for labels, scales, output_scales, sizes in (
+                    ("true", [0.1, 0.2, 0.3, 0.4], [1.0, 10.0, 1e2, 1e3, 1e4, 1e5], [200]),
+                    ("shuffled", [0.1, 0.2, 0.3, 0.4], [1.0, 10.0, 1e2, 1e3, 1e4, 1e5], [200]),
+                    ("true", [0.2], [1e2, 1e5], [50, 100, 400, 800, 1600]),
+                )
+                for cell in _grid(
+                    labels=[labels],
+                    n_inputs=[3],
+                    width=[512],
+                    centered=[True],
+                    seed=[0],
+                    implicit_scale=scales,
+                    output_scale=output_scales,
+                    n_samples=sizes,
                 )
             ),
         ),
