@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= cpu
 JOBS   ?= 2
+THREADS ?= 1
 PY     := $(VENV)/bin/python
 
 # nbval runs every notebook again and compares; the plugin brings the tolerance for floats.
@@ -16,7 +17,7 @@ export IMPLICIT_TUTORIAL_LIVE ?= 0
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve notebooks sweeps lint format clean setup
+.PHONY: help book test serve notebooks sweeps bench lint format clean setup
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -38,6 +39,9 @@ serve: book  ## build, then serve the book on http://127.0.0.1:8000
 notebooks: setup  ## re-execute every notebook and store its outputs
 	@$(PY) tools/execute_notebooks.py
 
+bench: $(VENV)/.stamp-bench  ## measure the speed of training beside other ways to do it (some minutes, an idle machine)
+	@$(PY) -m benchmarks --threads $(THREADS)
+
 sweeps: setup  ## recompute the stored experiments of the book, resuming what was begun (tens of minutes)
 	@$(PY) -m implicit_tutorial.experiments
 
@@ -50,7 +54,7 @@ format: setup  ## let ruff mend what it can
 clean:  ## remove what was built (the environment stays; delete .venv to start over)
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis
 
-# ---- set-up: three stamps, each redone only when what it stands for has changed ----
+# ---- set-up: a stamp a stage, each redone only when what it stands for has changed ----
 setup: $(VENV)/.stamp-package
 
 $(PY):
@@ -64,6 +68,10 @@ $(VENV)/.stamp-torch-$(TORCH): tools/install_torch.py | $(PY)
 
 $(VENV)/.stamp-requirements: requirements.txt $(VENV)/.stamp-torch-$(TORCH)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.stamp-bench: benchmarks/requirements.txt $(VENV)/.stamp-package
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.txt
 	@touch $@
 
 $(VENV)/.stamp-package: pyproject.toml $(VENV)/.stamp-requirements

@@ -1,0 +1,136 @@
+"""Each benchmark, run small: it measures what its row says, at that accuracy; times are not judged."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import implicit_tutorial as it
+from benchmarks import figures, peers
+from benchmarks.setting import Setting
+from implicit_tutorial.figures.benchmarks import BENCHMARKS
+
+SMALL = Setting(n_samples=8, n_inputs=4, dtype=torch.float64, implicit_scale=0.5)
+ETA = 0.05
+
+
+def one_step(make, **options):
+    """The change of A that a peer's step makes, and the loss that it reports."""
+    X, y = SMALL.data()
+    net = SMALL.network(32)
+    step = make(net, X, y, ETA, **options)
+    layer = next(c.cell_contents for c in step.__closure__ if isinstance(c.cell_contents, peers._Layer))
+    before = layer.A.detach().clone()
+    loss = step()
+    return layer.A.detach() - before, loss.item()
+
+
+def expected_step():
+    X, y = SMALL.data()
+    net = SMALL.network(32)
+    loss = (net(X) - y).square().sum() / 2
+    (gradient,) = torch.autograd.grad(loss, net.Theta)
+    return -ETA * gradient * net.implicit_scale / math.sqrt(net.width), loss.item()
+
+
+def test_unrolling_tends_to_the_exact_step():
+    change, loss = one_step(peers.unrolled, depth=60)
+    exact, exact_loss = expected_step()
+    torch.testing.assert_close(change, exact, rtol=1e-7, atol=1e-9)
+    assert loss == pytest.approx(exact_loss, rel=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_torchdeq_takes_the_exact_step():
+    pytest.importorskip("torchdeq")
+    change, loss = one_step(peers.torchdeq)
+    exact, exact_loss = expected_step()
+    torch.testing.assert_close(change, exact, rtol=1e-4, atol=1e-6)
+    assert loss == pytest.approx(exact_loss, rel=1e-5)
+
+
+def test_the_explicit_layer_descends_on_its_own_loss():
+    X, y = SMALL.data()
+    net = SMALL.network(32)
+    change, loss = one_step(peers.explicit)
+    A = net.A.detach().requires_grad_()
+    hidden = torch.relu(net.injection(X)).detach()
+    exact = ((torch.relu(hidden @ A.T) @ net.v.detach() / math.sqrt(32) - y) ** 2).sum() / 2
+    (gradient,) = torch.autograd.grad(exact, A)
+    torch.testing.assert_close(change, -ETA * net.implicit_scale**2 / 32 * gradient)
+    assert loss == pytest.approx(exact.item())
+
+
+def check(name, rows):
+    rows = list(rows)
+    assert rows
+    for row in rows:
+        assert math.isfinite(row["value"])
+        assert math.isfinite(row["accuracy"])
+        assert BENCHMARKS[name].case(row)
+    return rows
+
+
+@pytest.mark.parametrize("peer", ["explicit", "unrolled", "torchdeq"])
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_a_step_beside_a_peer(peer):
+    if peer == "torchdeq":
+        pytest.importorskip("torchdeq")
+    rows = check(
+        peer,
+        figures.single_sweep(SMALL, [256], peer=peer, steps=8, peer_steps=4, repeats=1, fused=(1, 2)),
+    )
+    assert [row["fused"] for row in rows] == [1, 2]
+    for row in rows:
+        times = row["seconds"], row["peer_seconds"]
+        assert row["value"] == pytest.approx(
+            times[0] / times[1] if peer == "explicit" else times[1] / times[0]
+        )
+        assert 0 < row["accuracy"] <= row["curve"] < 0.1
+        if peer != "explicit":
+            assert row["peer_accuracy"] < 1e-3
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_flow_to_the_end():
+    pytest.importorskip("torchdeq")
+    (row,) = check("flow", figures.flow(SMALL, [64], peer_steps=2, repeats=1))
+    assert row["accuracy"] < 0.05
+    values = SMALL.eigenvalues(64)
+    assert row["peer_steps"] == math.ceil(float(8 * values[-1] / values[0]))
+
+
+def test_the_reference_of_the_flow_is_the_flow():
+    """Against torchdiffeq, which shares nothing with it but the gradient."""
+    values = SMALL.eigenvalues(64)
+    unit, end = 1 / float(values[-1]), 1 / float(values[0])
+    net = SMALL.network(64)
+    it.train(net, *SMALL.data(), method=it.ReferenceFlow(rtol=1e-2), until=it.Until(time=end))
+    reference = figures._reference(SMALL, 64, unit, end)
+    moved = (net.Theta - SMALL.network(64).Theta).norm()
+    assert (net.Theta - reference.Theta).norm() < 0.02 * moved
+
+
+def test_memory_of_a_process():
+    rows = check("memory", figures.memory(SMALL, width=256, n_samples=16, steps=2))
+    assert [row["method"] for row in rows] == ["SingleSweep", "SingleSweep, converged", "GradientDescent"]
+    single, converged, _ = rows
+    assert converged["sweeps"] > single["sweeps"]
+    matrix = 8 * 256**2
+    for row in rows:
+        assert row["allowance"] == 2 * matrix + 10 * 8 * 16 * 256
+        assert row["bytes"] > 0.9 * matrix  # it holds A
+
+
+def test_ensemble_beside_single_runs():
+    setting = Setting(n_samples=8, n_inputs=4, implicit_scale=0.5, dtype=torch.float64)
+    (row,) = check("ensemble", figures.ensemble(setting, width=32, seeds=3, steps=5, repeats=1))
+    assert row["accuracy"] < 1e-8
+    assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
+
+
+def test_exponent_is_that_of_the_times():
+    rows = check("exponent", figures.scaling(SMALL, [16, 32, 64], repeats=2))
+    slope = np.polyfit(np.log([16, 32, 64]), np.log([row["seconds"] for row in rows]), 1)[0]
+    assert all(row["value"] == pytest.approx(slope) for row in rows)

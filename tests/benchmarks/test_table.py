@@ -1,0 +1,129 @@
+"""The table of the book: every figure with its target, made from the stored rows, and able to say no."""
+
+import copy
+import json
+
+import pytest
+from bs4 import BeautifulSoup
+
+from benchmarks import figures, stored
+from implicit_tutorial.figures import benchmarks as book
+
+#: The targets, written down a second time.
+TARGETS = {
+    "explicit": ("≤", 1.0),
+    "torchdeq": ("≥", 20),
+    "unrolled": ("≥", 15),
+    "flow": ("≥", 30),
+    "memory": ("≤", 1.3),
+    "ensemble": ("≤", 1 / 3),
+    "exponent": ("≤", 2.1),
+}
+
+
+@pytest.fixture
+def table():
+    return book.table()
+
+
+def test_every_figure_has_its_target(table):
+    assert list(book.BENCHMARKS) == list(figures.FIGURES) == list(TARGETS) == list(table.run["rows"])
+    for name, (sign, target) in TARGETS.items():
+        benchmark = book.BENCHMARKS[name]
+        assert benchmark.goal.startswith(sign)
+        assert benchmark.target == target
+        assert benchmark.goal in repr(table)
+        assert benchmark.title in repr(table)
+
+
+def test_the_stored_run_has_every_width_and_says_where_it_was_made(table):
+    for name in ("explicit", "torchdeq", "unrolled", "flow"):
+        assert {row["width"] for row in table.run["rows"][name]} == {256, 1024, 2048}
+    assert [row["width"] for row in table.run["rows"]["exponent"]] == [2**k for k in range(8, 14)]
+    assert {row["width"] for row in table.run["rows"]["memory"]} == {4096}
+    assert table.run["threads"] >= 1
+    for part in ("torch", "torchdeq", "cores", "thread", table.run["machine"]["processor"]):
+        assert part in table.circumstances
+
+
+def test_the_table_shows_the_stored_rows(table):
+    page = BeautifulSoup(table._repr_html_(), "html.parser")
+    assert table.circumstances in page.caption.get_text()
+    cells = [[cell.get_text() for cell in row.find_all("td")] for row in page.tbody.find_all("tr")]
+    shown = [row for row in cells if row]
+    expected = [(b, row) for name, b in book.BENCHMARKS.items() for row in table.rows(name)]
+    assert len(shown) == len(expected)
+    for (goal, value, accuracy), (benchmark, row) in zip(shown, expected, strict=True):
+        assert goal == benchmark.goal
+        assert value == f"{row['value']:.3g} {'✓' if benchmark.met(row) else '✗'}"
+        assert accuracy == f"{row['accuracy']:.2g}"
+
+
+def test_ratios_are_those_of_the_stored_times(table):
+    rows = table.run["rows"]
+    for name in ("explicit", "ensemble"):
+        for row in rows[name]:
+            assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"], rel=1e-2)
+    for name in ("torchdeq", "unrolled", "flow"):
+        for row in rows[name]:
+            assert row["value"] == pytest.approx(row["peer_seconds"] / row["seconds"], rel=1e-2)
+    for row in rows["memory"]:
+        assert row["value"] == pytest.approx(row["bytes"] / row["allowance"], rel=1e-2)
+
+
+def test_a_worse_run_misses(table):
+    run = copy.deepcopy(table.run)
+    for name, benchmark in book.BENCHMARKS.items():
+        for row in run["rows"][name]:
+            row["value"] = benchmark.target * (1.01 if benchmark.at_most else 0.99)
+    worse = book.Table(run)
+    assert len(worse.missed()) == sum(len(worse.rows(name)) for name in book.BENCHMARKS)
+    assert "✓" not in repr(worse)
+    for benchmark, row in worse.missed():
+        assert benchmark.missed_by(row) == pytest.approx(0.01)
+
+
+def test_a_fast_step_off_the_curve_misses(table):
+    row = dict(table.rows("explicit")[0], value=0.1, accuracy=0.011)
+    assert not book.BENCHMARKS["explicit"].met(row)
+    assert book.BENCHMARKS["explicit"].met(row | {"accuracy": 0.009})
+
+
+def test_a_gpu_has_columns_of_its_own(table):
+    run = copy.deepcopy(table.run)
+    run["machine"]["gpu"] = "a GPU"
+    run["rows"]["flow"] += [dict(row, device="cuda", value=77.0) for row in run["rows"]["flow"]]
+    both = book.Table(run)
+    assert both.devices == ["cpu", "cuda"]
+    page = BeautifulSoup(both._repr_html_(), "html.parser")
+    assert [cell.get_text() for cell in page.thead.find_all("th")] == [
+        "Case", "Target", "CPU", "Accuracy", "GPU", "Accuracy"
+    ]  # fmt: skip
+    assert repr(both).count("cuda") == len(run["rows"]["flow"]) / 2
+    assert "77 ✓" in page.get_text()
+
+
+def test_a_figure_measured_again_replaces_its_rows_only(tmp_path, monkeypatch):
+    path, machine = tmp_path / "run.json", {"threads": 1}
+    monkeypatch.setattr(stored, "circumstances", lambda: dict(machine))
+    stored.replace("flow", [{"value": 1.0}], seconds=1, path=path)
+    stored.replace("memory", [{"value": 2.0}], seconds=1, path=path)
+    stored.replace("flow", [{"value": 3.0}], seconds=1, path=path)
+    assert json.loads(path.read_text())["rows"] == {"flow": [{"value": 3.0}], "memory": [{"value": 2.0}]}
+    machine["threads"] = 2  # rows of other circumstances do not share a table
+    stored.replace("flow", [{"value": 4.0}], seconds=1, path=path)
+    assert json.loads(path.read_text())["rows"] == {"flow": [{"value": 4.0}]}
+
+
+def test_figures_are_drawn_from_the_stored_rows(table):
+    steps = book.cost().panels()[0]["data"][0]
+    assert list(steps["x"]) == [row["width"] for row in table.run["rows"]["exponent"]]
+    assert list(steps["y"]) == pytest.approx([1e3 * row["seconds"] for row in table.run["rows"]["exponent"]])
+    floors = {row["width"]: row["floor_seconds"] for row in table.run["rows"]["exponent"]}
+    traces = book.methods().panels()[0]["data"]
+    shown = {trace["name"]: dict(zip(trace["x"], trace["y"], strict=True)) for trace in traces}
+    for row in table.run["rows"]["torchdeq"]:
+        assert shown["torchdeq"][row["width"]] == pytest.approx(row["peer_seconds"] / floors[row["width"]])
+    for row in table.run["rows"]["explicit"]:
+        name = {1: "SingleSweep", 2: "2 fused"}[row["fused"]]
+        assert shown[name][row["width"]] == pytest.approx(row["seconds"] / floors[row["width"]])
