@@ -63,7 +63,7 @@ def test_the_dashed_lines_are_the_sampled_initializations():
     distance = (e0 * torch.linalg.solve(kappa**2 * K[:n, :n], e0)).sum(dim=0).mean()
     expected = fig.prediction(kappa)
     assert float(error.square().mean()) == pytest.approx(expected.test_error, rel=0.03)
-    assert common.predicted_movement(kappa, 128) == pytest.approx(0.5 * math.sqrt(distance / 128), rel=0.02)
+    assert common.lazy_movement(kappa, 128) == pytest.approx(0.5 * math.sqrt(distance / 128), rel=0.02)
     lines, moves = law.predicted(128, centered=True)
     assert lines == pytest.approx([expected.bias2] * len(lines))
     assert moves[0] / moves[-1] == pytest.approx(law._GRID[-1] / law._GRID[0])
@@ -87,7 +87,6 @@ def test_the_map_marks_the_cells_where_most_runs_fail():
     for (kappa, width), runs in frame.groupby(["output_scale", "width"]):
         failures = int((runs["status"] != "finished").sum())
         assert ((kappa, width) in marked) == (2 * failures >= len(runs))
-        assert phase.fails(kappa, width) == ((kappa, width) in marked)
 
 
 def test_the_lazy_border_separates_what_moved_more_from_what_moved_less():
@@ -99,7 +98,7 @@ def test_the_lazy_border_separates_what_moved_more_from_what_moved_less():
         assert column[column.index < m].iloc[-1] > 0.5
     dashed = trace(fig.phase_diagram().panels()[0], "lazy law: ‖A − A₀‖ = 1")
     for k, m in zip(dashed["x"], dashed["y"], strict=True):
-        assert common.predicted_movement(k, m) == pytest.approx(1)
+        assert common.lazy_movement(k, m) == pytest.approx(1)
 
 
 def test_slopes_are_those_of_the_chapter():
@@ -134,7 +133,7 @@ def test_the_eigenvalues_shown_are_those_of_the_trained_network():
 
 
 def test_the_way_gets_shorter_and_the_room_smaller():
-    ways = [role.movement(s, 1.0, 128) for s in (0.2, 0.6, 1.0)]
+    ways = [common.lazy_movement(1.0, 128, s) for s in (0.2, 0.6, 1.0)]
     assert ways == sorted(ways, reverse=True)
     assert role.room(math.sqrt(2)) == pytest.approx(0)
     net = it.EquilibriumNetwork(6, 600, implicit_scale=0.8, seed=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from implicit_tutorial.explorer import Control, Explorer, style
@@ -18,7 +19,7 @@ def lazy_movement(width: float) -> float:
     return IMPLICIT_SCALE * math.sqrt(prediction().squared_distance / width)
 
 
-def runs(layers: str):
+def runs(layers: str) -> pd.DataFrame:
     """The networks that learn even against odd from 500 images."""
     frame = networks()
     return frame[(frame["task"] == "parity") & (frame["layers"] == layers)]

@@ -49,9 +49,12 @@ def prediction(
     )
 
 
-def predicted_movement(output_scale: float, width: float) -> float:
+def lazy_movement(
+    output_scale: float, width: float, implicit_scale: float = IMPLICIT_SCALE, *, centered: bool = False
+) -> float:
     """‖A − A₀‖_F of lazy training: σ_A √((κ⁻² yᵀK₁⁻¹y + tr(K₁⁻¹Q))/m) (C18)."""
-    return IMPLICIT_SCALE * math.sqrt(prediction(output_scale).squared_distance / width)
+    found = prediction(output_scale, implicit_scale, centered=centered)
+    return implicit_scale * math.sqrt(found.squared_distance / width)
 
 
 def lazy_width(output_scale: float, movement: float = 1.0) -> float:

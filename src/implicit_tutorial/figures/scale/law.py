@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from implicit_tutorial.explorer import Control, Explorer, style
-from implicit_tutorial.figures.scale.common import IMPLICIT_SCALE, prediction, stored
+from implicit_tutorial.figures.scale.common import lazy_movement, prediction, stored
 
 _GRID = tuple(float(k) for k in np.geomspace(0.15, 16, 41))
 _RANGE = (0.15, 16)
 _OUTPUTS = {"as drawn": False, "centered": True}
 
 
-def runs(width: int, *, centered: bool):
+def runs(width: int, *, centered: bool) -> pd.DataFrame:
     """The finished networks of one width, one row a seed and output scale."""
     frame = stored("output_scale")
     return frame[
@@ -23,10 +24,9 @@ def runs(width: int, *, centered: bool):
 
 def predicted(width: int, *, centered: bool) -> tuple[list[float], list[float]]:
     """bias² + κ² var, and the lazy movement, on the grid of κ."""
-    found = [prediction(k, centered=centered) for k in _GRID]
     return (
-        [float(p.test_error) for p in found],
-        [IMPLICIT_SCALE * float(np.sqrt(p.squared_distance / width)) for p in found],
+        [float(prediction(k, centered=centered).test_error) for k in _GRID],
+        [lazy_movement(k, width, centered=centered) for k in _GRID],
     )
 
 

@@ -37,11 +37,6 @@ def cells() -> pd.DataFrame:
     )
 
 
-def fails(output_scale: float, width: int) -> bool:
-    """Whether at least half of a cell's seeds leave the region."""
-    return bool(cells().loc[(output_scale, width), "trained"] <= 0.5)
-
-
 @cache
 def lazy_border() -> tuple[np.ndarray, np.ndarray]:
     """(κ, m) where the features move by half of their length, interpolated in the logarithms along each κ.
@@ -153,6 +148,7 @@ def _map(output_scale: float, width: int) -> go.Figure:
         x=table["output_scale"][lost],
         y=table["width"][lost],
         **style.points("leaves", style.BAD, symbol="x", size=9),
+        showlegend=False,
     )
     kappa, border = lazy_border()
     fig.add_scatter(x=kappa, y=border, **style.measured("features moved by ½", style.PURPLE, width=3))

@@ -8,14 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from implicit_tutorial.explorer import Control, Explorer, style
-from implicit_tutorial.figures.scale.common import prediction, stored
+from implicit_tutorial.figures.scale.common import lazy_movement, prediction, stored
 
 SCALES = tuple(float(s) for s in np.linspace(0.1, 1.36, 43))
-
-
-def movement(implicit_scale: float, output_scale: float, width: int) -> float:
-    """The lazy movement ‖A − A₀‖_F (C18)."""
-    return implicit_scale * math.sqrt(prediction(output_scale, implicit_scale).squared_distance / width)
 
 
 def room(implicit_scale: float) -> float:
@@ -39,7 +34,7 @@ def double_role() -> Explorer:
         found = [prediction(output_scale, s) for s in SCALES]
         way.add_scatter(
             x=SCALES,
-            y=[movement(s, output_scale, width) for s in SCALES],
+            y=[lazy_movement(output_scale, width, s) for s in SCALES],
             **style.theory("lazy movement", style.BLUE),
         )
         way.add_scatter(
@@ -59,7 +54,7 @@ def double_role() -> Explorer:
 
     def readout(output_scale: float, width: int) -> str:
         best = min(SCALES, key=lambda s: prediction(output_scale, s).test_error)
-        inside = [s for s in SCALES if movement(s, output_scale, width) < room(s)]
+        inside = [s for s in SCALES if lazy_movement(output_scale, width, s) < room(s)]
         where = f"for σ_A from {inside[0]:.2f} to {inside[-1]:.2f}" if inside else "for no σ_A"
         return (
             f"The lazy way is shorter than the room {where}; least error at infinite width: σ_A = {best:.2f}."
