@@ -54,6 +54,7 @@ def check_finite(**tensors: Tensor | None) -> None:
     for name, x in tensors.items():
         if x is None or x.numel() == 0 or torch._C._functorch.is_functorch_wrapped_tensor(x):
             continue
+        x = x.detach()
         # Both bounds are NaN where anything is; this way no copy of x is made.
         if math.isfinite(x.amin()) and math.isfinite(x.amax()):
             continue

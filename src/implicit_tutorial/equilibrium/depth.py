@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torchdiffeq import odeint
 
 from implicit_tutorial.equilibrium.checks import check_matrix, check_rows
 
@@ -63,6 +62,7 @@ def continuous_depth(
     check_rows(z0, A.shape[0], "z0", A, row="state", column="unit")
     if not time_constant > 0:
         raise ValueError(f"time_constant={time_constant}: it must be positive.")
+    from torchdiffeq import odeint  # slow to import, and nothing else here needs it
 
     def velocity(_s: Tensor, z: Tensor) -> Tensor:
         return (torch.relu(torch.addmm(b, z, A.T)) - z) / time_constant
