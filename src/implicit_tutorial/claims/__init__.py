@@ -6,6 +6,7 @@ from implicit_tutorial.claims import (  # noqa: F401  (each registers its claims
     kernels,
     scale,
     solvers,
+    training,
 )
 from implicit_tutorial.claims.registry import CLAIMS, Claim, ClaimRefutedError, Measurement, Verdict, verify
 

@@ -1,4 +1,4 @@
-"""The experiments behind the figures of chapters 08 to 10, and their stored results.
+"""The experiments behind the figures of chapters 06 and 08 to 10, and their stored results.
 
 ``python -m implicit_tutorial.experiments`` makes them again; ``load(name)`` gives one as a frame.
 """

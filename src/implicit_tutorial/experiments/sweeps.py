@@ -14,6 +14,12 @@ from implicit_tutorial.experiments.comparison import output_layer, two_layer
 from implicit_tutorial.experiments.digits import LAYERS, digits_kernel, digits_network
 from implicit_tutorial.experiments.kernel import infinite_width
 from implicit_tutorial.experiments.networks import equilibrium_network, phase_cell
+from implicit_tutorial.experiments.training import (
+    CHOICES,
+    certified_error,
+    integration,
+    trained_layers,
+)
 
 TARGETS = ("linear", "linear + quadratic", "ReLU teacher", "degree 3", "noise")
 #: The setting of C16.
@@ -275,6 +281,28 @@ SWEEPS: dict[str, Sweep] = {
                 *_grid(**_REFERENCE, output_scale=[1.0], width=[2048], seed=range(3)),
                 *_grid(**_REFERENCE, output_scale=[1.0], width=[4096], seed=[0]),
             ),
+        ),
+        Sweep(
+            "integration",
+            "How exactly does each method follow the flow, and at what cost?",
+            integration,
+            ({"inputs": "sphere"}, {"inputs": "circle"}),
+        ),
+        Sweep(
+            "certified_error",
+            "Which ‖e₀‖ does the certificate admit at κ = 1, and how does it grow with the width?",
+            certified_error,
+            tuple(
+                _grid(
+                    width=[64, 128, 256, 512, 1024, 2048, 4096], implicit_scale=[0.1, 0.2, 0.4], seed=range(9)
+                )
+            ),
+        ),
+        Sweep(
+            "trained_layers",
+            "How fast does each layer alone learn, and how well does it generalize?",
+            trained_layers,
+            tuple(_grid(layers=list(CHOICES), implicit_scale=[0.3, 0.7, 1.1], seed=range(3))),
         ),
     )
 }
