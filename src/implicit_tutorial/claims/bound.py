@@ -103,7 +103,7 @@ def test_error_at_infinite_width(predict: Callable) -> Iterator[Measurement]:
         with torch.no_grad():
             mean += net(X_test) / 6
     gap = (mean - centered.mean).norm() / centered.mean.norm()
-    yield below("distance of six centered networks' mean from K(x,X)K⁻¹y, relative", float(gap), 0.1)
+    yield below("mean network from K(x,X)K⁻¹y, relative", float(gap), 0.1)
 
 
 @claim(
@@ -131,7 +131,7 @@ def width(train: Callable) -> Iterator[Measurement]:
                 fit = float((net(X) - y).square().mean())
         distance[m] = math.sqrt(sum(squares) / seeds)
     yield below("training error of the last network", fit, 1e-3)
-    yield above("distance to the limit at width 32, over width 400", distance[32] / distance[400], 2)
+    yield above("distance to the limit, width 32 over 400", distance[32] / distance[400], 2)
     yield below("distance to the limit at width 400", distance[400], 0.2)
 
 

@@ -43,7 +43,7 @@ def label_disorder() -> Explorer:
         bound, test = disorder(target)
         figure = style.figure(
             x_title="share of the labels that are shuffled", y_title="loss", y_log=True,
-            x_range=(-0.03, 1.03), y_range=(0.01, 30), height=380,
+            x_range=(-0.03, 1.03), y_range=(1e-3, 30), height=380,
         )  # fmt: skip
         look = style.theory("linear term of the bound", style.BLUE) | {"mode": "lines+markers"}
         figure.add_scatter(x=SHARES, y=bound, **look)

@@ -82,7 +82,9 @@ def _draw(implicit_scale: float, target: str) -> go.Figure:
     figure.add_scatter(x=_KAPPA, y=start, **style.theory("initialization", style.VERMILLION))
     figure.add_scatter(x=_KAPPA, y=np.hypot(labels, start), **style.theory("both", style.BLUE))
     y = [measured(target, implicit_scale, k) for k in _MEASURED]
-    return figure.add_scatter(x=_MEASURED, y=y, **style.points(f"width {WIDTH}", style.BLUE))
+    return figure.add_scatter(x=_MEASURED, y=y, **style.points(f"width {WIDTH}", style.BLUE)).update_layout(
+        margin={"t": 60}
+    )
 
 
 def _readout(implicit_scale: float, target: str) -> str:

@@ -58,16 +58,18 @@ def _draw(output_scale: float) -> go.Figure:
     n = t["n_samples"].to_numpy(dtype=float)
     figure = style.figure(
         x_title="samples n", y_title="loss", x_log=True, y_log=True,
-        x_range=(40, 2000), y_range=(2e-3, 30), height=400,
+        x_range=(40, 2000), y_range=(2e-3, 30), height=420,
     )  # fmt: skip
     figure.update_xaxes(tickvals=n.tolist(), ticktext=[f"{k:g}" for k in n])
     for column, (name, color) in _LOOK.items():
         look = style.measured(name, color) | {"mode": "lines+markers"}
         figure.add_scatter(x=n, y=t[column].to_numpy(dtype=float), **look)
     guide = t["confidence"].iloc[0] * (n / n[0]) ** -0.5
-    figure.add_scatter(x=n, y=guide, **style.theory("1/√n"))
-    figure.add_scatter(x=[40, 2000], y=[nothing_learned()] * 2, **style.guide("loss of f = 0"))
-    return figure
+    figure.add_scatter(x=n, y=guide, **style.theory("1/√n"), showlegend=False)
+    figure.add_scatter(
+        x=[40, 2000], y=[nothing_learned()] * 2, **style.guide("loss of f = 0"), showlegend=False
+    )
+    return figure.update_layout(margin={"t": 72})
 
 
 def _readout(output_scale: float) -> str:

@@ -103,7 +103,7 @@ def _power(x: float) -> str:
 
 
 def _panel(title: str, values: pd.Series) -> go.Figure:
-    figure = style.figure(title=title, y_title="loss", y_log=True, y_range=(2e-3, 3e5), height=370)
+    figure = style.figure(title=title, y_title="loss", y_log=True, y_range=(1e-4, 3e5), height=370)
     names = [*TERMS.values(), "bound"]
     for level, name in ((1.0, "vacuous above"), (nothing_learned(), "loss of f = 0")):
         figure.add_scatter(x=[names[0], names[-1]], y=[level, level], **style.guide(name), showlegend=False)

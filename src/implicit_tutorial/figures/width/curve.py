@@ -14,7 +14,7 @@ import implicit_tutorial as it
 from implicit_tutorial.explorer import Control, Explorer, style
 from implicit_tutorial.generalization import Prediction
 
-WIDTHS, OUTPUTS, SCALES = (32, 64, 128, 256, 512), (0.5, 1.0, 3.0), (0.3, 0.5, 0.8)
+WIDTHS, OUTPUTS, SCALES = (32, 64, 128, 256), (0.5, 1.0, 3.0), (0.3, 0.5, 0.8)
 _ANGLES = torch.linspace(-math.pi, math.pi, 61, dtype=torch.float64)
 _AT = torch.tensor([-2.8, -2.1, -1.2, -0.5, 0.2, 1.0, 1.6, 2.5], dtype=torch.float64)
 
@@ -57,7 +57,7 @@ def learned_curve() -> Explorer:
     return Explorer(
         _draw,
         [
-            Control("width", WIDTHS, start=512),
+            Control("width", WIDTHS, start=256),
             Control("output_scale", OUTPUTS, start=1.0, label="output_scale $\\kappa$", fmt="g"),
             Control("implicit_scale", SCALES, start=0.5, label="implicit_scale $\\sigma_A$", fmt="g"),
         ],
@@ -81,8 +81,8 @@ def _draw(width: int, output_scale: float, implicit_scale: float) -> go.Figure:
     x = _ANGLES.numpy()
     low, high = (v.numpy() for v in p.band)
     figure = style.figure(
-        x_title="angle", y_title="f", x_range=(-math.pi, math.pi), y_range=(-3, 3), height=400
-    )
+        x_title="angle", y_title="f", x_range=(-math.pi, math.pi), y_range=(-3, 3), height=430
+    ).update_layout(margin={"t": 72})
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([high, low[::-1]]),
@@ -90,9 +90,9 @@ def _draw(width: int, output_scale: float, implicit_scale: float) -> go.Figure:
         fillcolor="rgba(128,128,128,0.2)",
         line={"width": 0},
         hoverinfo="skip",
-        name="two standard deviations",
+        name="band",
     )
-    figure.add_scatter(x=x, y=p.mean.numpy(), **style.theory("infinite width, mean"))
+    figure.add_scatter(x=x, y=p.mean.numpy(), **style.theory("its mean"))
     figure.add_scatter(x=x, y=target(_ANGLES).numpy(), **style.guide("target", style.TARGET))
     figure.add_scatter(x=x, y=[] if f is None else f, **style.measured("this network"))
     return figure.add_scatter(

@@ -45,8 +45,8 @@ def constants() -> Explorer:
         caption=(
             "The constant $C$ of $E(m) = E_\\infty + C/m$, in units of $E_\\infty$, with its 95 % interval; "
             "orange where the interval contains zero. **Move** the part. **Notice** that a finite kernel "
-            "raises the error or leaves it undecided, and that moving features lower it, for everything but "
-            "noise."
+            "mostly raises the error or leaves it undecided, and that moving features lower it, for "
+            "everything but noise."
         ),
         alt=(
             "A list of settings with a point and an interval each, on an axis of C over the infinite-width "

@@ -106,7 +106,7 @@ def error_against_width() -> Explorer:
             "95 % interval; dashed is the expected error at infinite width; the thin line is the mean error "
             "of the same networks with their kernels held fixed. Right: how far features and kernel moved, "
             "relative to their start. **Move** the setting. **Notice** on which side of the dashed line the "
-            "networks are, and that where they are below it, the thin line is above."
+            "networks are, and that where they are below it, the thin line is mostly above."
         ),
         alt=(
             "Two panels over the width. Left, test errors with their means: for most targets below the "
@@ -129,7 +129,10 @@ def _errors(name: str) -> go.Figure:
         x_log=True, y_log=True, x_range=(12, 5500), y_range=(0.005, 2), height=400,
     )  # fmt: skip
     figure.add_scatter(
-        x=runs["width"], y=runs["test_error"], **style.points("one network", style.SKY, size=4)
+        x=runs["width"],
+        y=runs["test_error"],
+        **style.points("one network", style.SKY, size=4),
+        showlegend=False,
     )
     y = np.array([e.value for e in means.values()])
     interval = {
@@ -143,7 +146,8 @@ def _errors(name: str) -> go.Figure:
     look = style.points("mean", style.MEASURED, size=9) | {"error_y": interval}
     figure.add_scatter(x=list(means), y=y, **look)
     y = [e.value for e in frozen.values()]
-    figure.add_scatter(x=list(frozen), y=y, **style.measured("kernel held fixed", style.GREEN, width=1))
+    figure.add_scatter(x=list(frozen), y=y, **style.measured("kernel fixed", style.GREEN, width=1))
+    figure.update_layout(margin={"t": 84}, height=430)
     line = [infinite(name)] * 2
     return _axis(figure.add_scatter(x=[12, 5500], y=line, **style.theory("infinite width")))
 
@@ -151,8 +155,9 @@ def _errors(name: str) -> go.Figure:
 def _movement(name: str) -> go.Figure:
     figure = style.figure(
         title="Movement", x_title="width m", y_title="relative change",
-        x_log=True, y_log=True, x_range=(12, 5500), y_range=(0.02, 300), height=400,
+        x_log=True, y_log=True, x_range=(12, 5500), y_range=(0.02, 300), height=430,
     )  # fmt: skip
+    figure.update_layout(margin={"t": 84})
     for column, label, color in (
         ("feature_movement", "features", style.BLUE),
         ("kernel_movement", "kernel", style.ORANGE),

@@ -62,8 +62,8 @@ def _draw(target: str) -> go.Figure:
         t = spent(way, target)
         look = style.measured(way, color) | {"mode": "lines+markers"}
         figure.add_scatter(x=t.index.to_numpy(), y=t["value"].to_numpy(), **look)
-    figure.add_scatter(x=[60, 60], y=[0.005, 100], **style.guide("n parameters"))
-    return figure
+    figure.add_scatter(x=[60, 60], y=[0.005, 100], **style.guide("n parameters"), showlegend=False)
+    return figure.update_layout(margin={"t": 72})
 
 
 def _readout(target: str) -> str:
