@@ -16,6 +16,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import yaml
+from jupyter_cache import get_cache
+from jupyter_cache.executors import load_executor
+
 ROOT = Path(__file__).resolve().parent.parent
 # What the outputs of a notebook depend on, what the look of every page depends on, and the pages themselves.
 LOOK = ("src/**/*.js", "src/**/*.css")
@@ -54,6 +58,21 @@ def stale_folders(old: dict[str, str], new: dict[str, str]) -> list[str]:
     return []
 
 
+def execute_in_parallel(root: Path) -> None:
+    """Fill Jupyter Book's cache, one notebook a core; by itself it runs them one after the other.
+
+    A notebook that fails is left out: Jupyter Book runs it again, and says which cell failed.
+    """
+    cache = get_cache(str(root / "_build" / ".jupyter_cache"))
+    for path in sorted((root / "notebooks").glob("*.ipynb")):
+        cache.add_nb_to_project(str(path))
+    for path in sorted((root / "book").glob("*.md")):
+        if "file_format: mystnb" in path.read_text(encoding="utf-8"):
+            cache.add_nb_to_project(str(path), read_data={"type": "plugin", "name": "myst_nb_md"})
+    timeout = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["execute"]["timeout"]
+    load_executor("local-parallel", cache).run_and_cache(timeout=timeout)
+
+
 def main(root: Path = ROOT) -> int:
     build = root / "_build"
     record = build / "fingerprint.json"
@@ -69,13 +88,14 @@ def main(root: Path = ROOT) -> int:
 
     start = time.monotonic()
     bin_folder = Path(sys.executable).parent
-    environment = os.environ | {
+    os.environ |= {
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",  # so that the kernel is this environment's
         "IMPLICIT_TUTORIAL_LIVE": "0",
         "OMP_NUM_THREADS": "1",
     }
+    execute_in_parallel(root)
     command = [str(bin_folder / "jupyter-book"), "build", str(root), "-W", "-n", "--keep-going"]
-    built = subprocess.run(command, cwd=root, env=environment)
+    built = subprocess.run(command, cwd=root)
     if built.returncode == 0:
         built = subprocess.run([sys.executable, str(root / "tools" / "check_book.py"), str(root)])
     if built.returncode:

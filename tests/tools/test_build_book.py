@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from jupyter_cache import get_cache
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 import build_book
@@ -53,3 +55,19 @@ def test_compiled_files_do_not_count(tree: Path) -> None:
 
 def test_a_first_build_starts_from_nothing(tree: Path) -> None:
     assert build_book.stale_folders({}, build_book.current_state(tree)) == OUTPUTS
+
+
+def test_notebooks_are_executed_before_the_build_and_a_failing_one_is_left_to_it(tree: Path) -> None:
+    (tree / "_config.yml").write_text("execute: {timeout: 60}")
+    for name, source in (("good", "print(6 * 7)"), ("bad", "1 / 0")):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, tree / "notebooks" / f"{name}.ipynb")
+    (tree / "notebooks" / "01.ipynb").unlink()
+    page = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n```{code-cell}\nprint(2 + 3)\n```\n"
+    (tree / "book" / "page.md").write_text(page)
+    build_book.execute_in_parallel(tree)
+    cache = get_cache(str(tree / "_build" / ".jupyter_cache"))
+    records = [cache.get_cache_bundle(r.pk).nb.cells for r in cache.list_cache_records()]
+    printed = [cell.outputs[0].text for cells in records for cell in cells if cell.cell_type == "code"]
+    assert sorted(printed) == ["42\n", "5\n"]
