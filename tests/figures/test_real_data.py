@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 import implicit_tutorial as it
 from implicit_tutorial.figures import real_data as fig
-from implicit_tutorial.figures.real_data import common, modes, wrong
+from implicit_tutorial.figures.real_data import common, laws, modes, wrong
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "10_real_data.ipynb"
 
@@ -91,8 +91,21 @@ def test_movement_falls_like_one_over_root_width():
     rows = fig.runs("implicit layer")
     slope = np.polyfit(np.log(rows["width"]), np.log(rows["movement"]), 1)[0]
     assert slope == pytest.approx(-0.5, abs=0.08)
-    share = rows["movement"] / rows["width"].map(fig.lazy_movement)
-    assert share.between(0.6, 1).all()
+    for layers in common.COLORS:
+        rows = fig.runs(layers)
+        share = rows["movement"] / [fig.lazy_movement(m, layers) for m in rows["width"]]
+        assert share.between(0.6, 1).all()
+
+
+def test_the_lazy_way_of_a_is_that_of_a_linear_flow():
+    """Of the implicit layer alone it is the price of C16; of all layers, ∫e dt in the flow of their sum."""
+    assert laws._way("implicit layer") == pytest.approx(fig.prediction().squared_distance, rel=1e-6)
+    kernels = it.limit_kernels(fig.images().X, implicit_scale=0.5)
+    values, vectors = torch.linalg.eigh(kernels.implicit + kernels.output + kernels.input)
+    travelled = (vectors / values) @ vectors.T
+    e0 = torch.cat([fig.images().y[:, None], torch.linalg.cholesky(kernels.forward)], dim=1)
+    way = ((travelled @ e0) * (kernels.implicit @ travelled @ e0)).sum()
+    assert laws._way("all layers") == pytest.approx(float(way), rel=1e-6)
 
 
 def test_the_shares_of_the_labels_are_those_of_their_projection():

@@ -62,6 +62,8 @@ def label_modes() -> Explorer:
         values.update_layout(showlegend=False)
         held.add_scatter(x=k, y=shares(labels), **style.measured("these labels", style.TARGET))
         held.add_scatter(x=k, y=k / len(k), **style.theory("labels at random, on average"))
+        for fig in (values, held):
+            fig.update_layout(margin={"t": 72}, height=380)
         return [values, held]
 
     def readout(labels: str) -> str:

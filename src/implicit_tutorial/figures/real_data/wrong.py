@@ -46,7 +46,7 @@ def mistakes() -> Explorer:
         said.add_scatter(
             x=[f[i]], y=[0.4], error_x=spread, **style.points("mean, ± 2 deviations", style.BLUE)
         )
-        return [picture, said.update_yaxes(visible=False)]
+        return [picture, said.update_yaxes(visible=False).update_layout(margin={"t": 84})]
 
     def readout(rank: int) -> str:
         i = ranked()[rank - 1]

@@ -58,7 +58,7 @@ def kappa_law() -> Explorer:
             here = rows[rows["output_scale"] == k]
             error = float((here["test_error"] / here["infinite_error"]).mean())
             moved = float((here["movement"] / here["predicted_movement"]).mean())
-            ends.append(f"at κ = {k:g} {error:.2f} and {moved:.2f}")
+            ends.append(f"{error:.2f} and {moved:.2f} at κ = {k:g}")
         return f"Measured over predicted, error and movement: {'; '.join(ends)}."
 
     return Explorer(
@@ -70,10 +70,9 @@ def kappa_law() -> Explorer:
         name="kappa-law",
         caption=(
             "Points: trained networks. Dashed: $\\text{bias}^2 + \\kappa^2\\,\\text{var}$ on the left, the "
-            "lazy "
-            "movement on the right. **Choose** the output *centered*: the parabola is gone. **Notice** the "
-            "left end of both panels, where the points leave the lines: the networks move less than lazy "
-            "training would, and err less."
+            "lazy movement on the right. **Choose** the output *centered*: the error no longer rises with "
+            "$\\kappa$, and the movement falls all the way. **Notice** the left end of both panels, where "
+            "the points leave the lines: the networks move less than lazy training would, and err less."
         ),
         alt=(
             "Two log-log plots over the output scale. Left, the test error: flat, then rising with slope "

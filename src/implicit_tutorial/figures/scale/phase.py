@@ -168,6 +168,7 @@ def _map(output_scale: float, width: int) -> go.Figure:
             "line": {"width": 3},
         },
     )
+    fig.update_layout(margin={"t": 72})
     return fig.update_yaxes(tickvals=widths(), ticktext=[str(m) for m in widths()])
 
 
@@ -207,7 +208,7 @@ def _spectrum(here: pd.Series) -> go.Figure:
 def _function(here: pd.Series) -> go.Figure:
     fig = style.figure(
         title="learned function", x_title="angle to the target's direction", x_range=(0, 360),
-        y_range=(-4, 7), height=380,
+        y_range=(-4.5, 7), height=380,
     )  # fmt: skip
     degrees = np.linspace(0, 360, SLICE_ANGLES)
     truth = array(it.data.linear_quadratic(great_circle(6)))

@@ -44,12 +44,14 @@ def double_role() -> Explorer:
         error.add_scatter(
             x=SCALES, y=[output_scale**2 * p.var for p in found], **style.theory("κ² var", style.ORANGE)
         )
+        error.add_scatter(x=SCALES, y=[p.test_error for p in found], **style.theory("their sum"))
         rows = measured[(measured["width"] == width) & (measured["status"] == "finished")]
         rows = rows if output_scale == 1.0 else rows.iloc[:0]
         for fig, column in ((way, "movement"), (error, "test_error")):
             fig.add_scatter(
                 x=rows["implicit_scale"], y=rows[column], **style.points("networks, κ = 1", style.GRAY)
             )
+            fig.update_layout(margin={"t": 102}, height=400)
         return [way, error]
 
     def readout(output_scale: float, width: int) -> str:
@@ -69,16 +71,16 @@ def double_role() -> Explorer:
         name="double-role",
         caption=(
             "Left: how far lazy training moves $A$, and how much room there is between the eigenvalues of "
-            "$DA$ at the start and a fold. Right: the two parts of the infinite-width error. **Move** $m$ "
-            "and $\\kappa$. **Notice** that a larger $\\sigma_A$ shortens the way a little and takes the "
+            "$DA$ at the start and a fold. Right: the two parts of the infinite-width error, and their "
+            "sum, with which the networks compare. **Move** $m$ and $\\kappa$. **Notice** that "
+            "a larger $\\sigma_A$ shortens the way a little and takes the "
             "room "
             "faster, and that on the right both parts rise: the kernel gets too sharp for this target."
         ),
         alt=(
             "Two plots over the implicit scale. Left, the lazy movement, nearly flat and then falling, and "
-            "the room, which "
-            "falls to zero at 1.41. Right, bias squared and the variance's part; points of trained "
-            "networks at three scales."
+            "the room, which falls to zero at 1.41. Right, bias squared, the variance's part and their sum; "
+            "points of trained networks at three scales."
         ),
         readout=readout,
     )
