@@ -35,7 +35,7 @@ class Benchmark:
 
     @property
     def goal(self) -> str:
-        return f"{'≤' if self.at_most else '≥'} {self.target:g}"
+        return f"{'≤' if self.at_most else '≥'} {self.target:.3g}"
 
     def met(self, row: Row) -> bool:
         """Whether the value reaches the target at an accuracy that counts."""
@@ -245,6 +245,7 @@ def cost() -> Figure:
     fig.add_scatter(x=m, y=1e3 * line, **style.theory(f"m to the {exponent:.2f}"))
     fig.add_scatter(x=m, y=1e3 * floor, **style.guide("three bare products"))
     fig.update_xaxes(tickvals=m.tolist(), ticktext=[str(w) for w in m])
+    fig.update_yaxes(dtick=1)
     return Figure(
         fig,
         name="step-cost",
@@ -283,6 +284,7 @@ def methods() -> Figure:
         fig.add_scatter(x=x, y=y, **marked)
     fig.add_scatter(x=[220, 2400], y=[1, 1], **style.guide("the floor"))
     fig.update_xaxes(tickvals=x, ticktext=[str(m) for m in x])
+    fig.update_yaxes(dtick=1)
     return Figure(
         fig,
         name="above-the-floor",

@@ -187,7 +187,8 @@ def _spiral(antisymmetric: float) -> list[go.Figure]:
         )
     plane = _add_paths(_states("States"), A, b)
     move(plane, "equilibrium", showlegend=False)
-    return [plane, figure.update_layout(showlegend=False)]
+    figure.update_layout(showlegend=False)
+    return [panel.update_layout(margin={"t": 88}, height=450) for panel in (plane, figure)]
 
 
 def _words(A: Tensor, b: Tensor) -> str:

@@ -153,7 +153,7 @@ def _draw(gradient: str, implicit_scale: float) -> list[go.Figure]:
     )
     loss.add_scatter(y=training("exact", implicit_scale), **style.theory("exact"))
     loss.add_scatter(y=training(gradient, implicit_scale), **style.measured("chosen", style.TRAIN))
-    return [*panels, loss]
+    return [panel.update_layout(margin={"t": 72}) for panel in (*panels, loss)]
 
 
 def _readout(gradient: str, implicit_scale: float) -> str:

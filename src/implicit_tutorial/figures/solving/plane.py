@@ -108,5 +108,5 @@ def _readout(solver: str) -> str:
     words = [f"{solver} finds {np.isfinite(found).mean():.0%} of the equilibria"]
     for s, a in ((0.5, 0.5), (0.5, 2.0), (1.5, 0.5)):
         sweeps = found[grid.index(a), grid.index(s)]
-        words.append(f"at s = {s:g}, a = {a:g} " + (f"{sweeps:.0f} sweeps" if sweeps > 0 else "none"))
-    return ", ".join(words).replace("equilibria,", "equilibria;").replace("%", " %") + "."
+        words.append((f"{sweeps:.0f} sweeps" if sweeps > 0 else "none") + f" at s = {s:g}, a = {a:g}")
+    return "; ".join(words).replace("%", " %") + "."

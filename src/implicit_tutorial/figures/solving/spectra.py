@@ -152,7 +152,8 @@ def _draw(shape: str, radius: float) -> list[go.Figure]:
         # A hundred points draw a line as well as a thousand.
         kept = np.unique(np.linspace(0, len(y) - 1, 100).round().astype(int))
         curves.add_scatter(x=kept + 1, y=y[kept], **style.measured(name, color))
-    return [plane.update_layout(showlegend=False), curves]
+    plane.update_layout(showlegend=False)
+    return [panel.update_layout(margin={"t": 72}) for panel in (plane, curves)]
 
 
 def _readout(shape: str, radius: float) -> str:
