@@ -65,7 +65,7 @@ def certified_convergence(certificate: Callable) -> Iterator[Measurement]:
     )
     yield below("movement ‖A − A₀‖_F, in units of r*", history.movement.iloc[-1] / proof.r_star, 1)
     yield above(
-        "movement, in units of the least that fits the labels",
+        "movement over the least that fits",
         history.movement.iloc[-1] / (proof.initial_error / proof.s0),
         0.9,
     )
