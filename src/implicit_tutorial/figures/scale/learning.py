@@ -58,7 +58,7 @@ def learning_curves() -> Explorer:
         for fig in (error, prices):
             ticks = [16, 64, 256, 1024]
             fig.update_xaxes(tickvals=ticks, ticktext=[str(t) for t in ticks])
-            fig.update_layout(margin={"t": 102}, height=420)
+            fig.update_layout(margin={"t": 114}, height=420)
         return [error, prices]
 
     def readout(target: str, output_scale: float) -> str:

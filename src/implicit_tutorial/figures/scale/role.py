@@ -51,7 +51,7 @@ def double_role() -> Explorer:
             fig.add_scatter(
                 x=rows["implicit_scale"], y=rows[column], **style.points("networks, κ = 1", style.GRAY)
             )
-            fig.update_layout(margin={"t": 102}, height=400)
+            fig.update_layout(margin={"t": 114}, height=420)
         return [way, error]
 
     def readout(output_scale: float, width: int) -> str:
