@@ -38,6 +38,8 @@ def watch(
     run = it.Run(net, X, y, method=FLOW, record=quiet)
     seen = np.full((len(times), len(X_watch)), np.nan)
     z = None
+    with torch.no_grad():
+        start = net.initial_output(X_watch) if net.centered else 0.0
     for i, t in enumerate(times):
         run.advance(it.Until(time=t), throw=False)
         if run.status.failed:
@@ -47,7 +49,6 @@ def watch(
             if not bool(solution.converged.all()):
                 break
             z = solution.z
-            start = net.initial_output(X_watch) if net.centered else 0.0
             seen[i] = (net.output(z) - start).numpy()
     return seen
 
