@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import axe
 import pytest
 
 pytestmark = pytest.mark.browser
 
-# Width and theme. The pages from the disk are the same files, so two appearances are enough there.
-APPEARANCES = {
-    "server": [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")],
-    "disk": [(1280, "light"), (375, "dark")],
-}
+# Both widths, both themes, and both ways to open a page; the rules of accessibility once in each theme.
+APPEARANCES = [
+    ("server", 1280, "light", True),
+    ("server", 1280, "dark", False),
+    ("server", 375, "light", False),
+    ("disk", 375, "dark", True),
+]
 
 
-@pytest.mark.parametrize("origin", APPEARANCES)
-def test_page_is_whole_in_every_appearance(
-    open_tab, html: Path, served: str, document: str, origin: str
-) -> None:
-    """No console error, no request elsewhere, nothing sideways or cut off, each plot drawn and readable."""
-    base = served if origin == "server" else html.as_uri()
+def test_page_is_whole_in_every_appearance(open_tab, html: Path, served: str, document: str) -> None:
+    """No console error, no request elsewhere, nothing sideways or cut off, each plot drawn and readable,
+    and nothing that axe-core objects to."""
     shots = html.parent / "screenshots"
     shots.mkdir(exist_ok=True)
-    for width, theme in APPEARANCES[origin]:
-        at = f"at {width} px, {theme}"
+    for origin, width, theme, accessible in APPEARANCES:
+        base = served if origin == "server" else html.as_uri()
+        at = f"from the {origin} at {width} px, {theme}"
         tab = open_tab(width=width, theme=theme)
         errors, requests = [], []
         tab.on("console", lambda m, to=errors: to.append(m.text) if m.type == "error" else None)
@@ -40,9 +41,10 @@ def test_page_is_whole_in_every_appearance(
         assert tab.evaluate("inspect.cutOff()") == [], at
         assert tab.locator(".it-plot:has(.main-svg)").count() == tab.locator(".it-plot").count(), at
         assert min(tab.evaluate("inspect.plotContrasts()"), default=21) >= 4.5, at
-        if origin == "server":
-            name = f"{document.replace('/', '-')}-{width}-{theme}.png"
-            tab.screenshot(path=shots / name, full_page=True)
+        name = f"{document.replace('/', '-')}-{width}-{theme}.png"
+        tab.screenshot(path=shots / name, full_page=True)
+        if accessible:
+            assert axe.violations(tab) == [], at
 
 
 def test_mathematics_is_typeset(open_tab, served: str) -> None:

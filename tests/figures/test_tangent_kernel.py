@@ -113,9 +113,8 @@ def test_waves_are_eigenvectors_of_the_limit_and_have_the_eigenvalues_shown(laye
         torch.testing.assert_close(waves.T @ waves, torch.eye(2, dtype=torch.float64))
         value = fig.eigenvalue(K, k)
         torch.testing.assert_close(K @ waves / len(K), value * waves, rtol=1e-9, atol=1e-12)
-    dashed = [t for t in fig.spectrum().panels(implicit_scale=0.8)[0]["data"] if "dash" in t.get("line", {})][
-        1:
-    ]
+    panel = fig.kernel_spectrum().panels(implicit_scale=0.8)[0]
+    dashed = [t for t in panel["data"] if "dash" in t.get("line", {})][1:]
     shown = dashed[list(common.LAYERS).index(layer)]["y"]
     np.testing.assert_allclose(shown, torch.fft.fft(K[0]).real[1:21] / len(K), rtol=1e-6)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from implicit_tutorial.explorer import Explorer
 from implicit_tutorial.figures.tangent_kernel.common import drawn, inputs, lambda_min, limit
-from implicit_tutorial.figures.tangent_kernel.frequencies import eigenfunction, eigenvalue, spectrum
+from implicit_tutorial.figures.tangent_kernel.frequencies import eigenfunction, eigenvalue, kernel_spectrum
 from implicit_tutorial.figures.tangent_kernel.product import angle, factors
 from implicit_tutorial.figures.tangent_kernel.rates import slowest_rates, suffices
 from implicit_tutorial.figures.tangent_kernel.unit import one_unit, unit_kernels
@@ -22,7 +22,7 @@ EXPLORERS: dict[str, Callable[[], Explorer]] = {
     "factors": factors,
     "angle": angle,
     "width-error": width_error,
-    "spectrum": spectrum,
+    "kernel-spectrum": kernel_spectrum,
     "suffices": suffices,
 }
 
@@ -37,11 +37,11 @@ __all__ = [
     "fitted_exponent",
     "inputs",
     "kernel_errors",
+    "kernel_spectrum",
     "lambda_min",
     "limit",
     "one_unit",
     "slowest_rates",
-    "spectrum",
     "suffices",
     "unit_kernels",
     "width_error",

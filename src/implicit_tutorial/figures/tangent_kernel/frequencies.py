@@ -65,7 +65,7 @@ def _spectrum(scale: float, layer: str) -> tuple[np.ndarray, np.ndarray]:
     return exact, np.array([eigenvalue(getattr(kernels, layer), int(k)) for k in FREQUENCIES])
 
 
-def spectrum() -> Explorer:
+def kernel_spectrum() -> Explorer:
     """Eigenvalue against frequency for each layer, and one eigenfunction of each layer's kernel."""
     degrees = np.degrees(circle_angles())
     offset = {"implicit": 5.2, "output": 2.6, "input": 0.0}
@@ -117,7 +117,7 @@ def spectrum() -> Explorer:
             Control("implicit_scale", _SCALES, start=0.8, label="implicit_scale $\\sigma_A$", fmt="g"),
             Control("frequency", [1, 2, 3, 4, 5, 6], start=3, label="frequency $k$"),
         ],
-        name="spectrum",
+        name="kernel-spectrum",
         caption=(
             "Left, how fast each layer alone learns the frequency $k$: points for one network of width 512, "
             "dashed for infinite width. Right, the eigenfunctions of that network, and dashed the pure wave "
