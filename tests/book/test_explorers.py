@@ -118,12 +118,16 @@ def test_every_handle_shows_what_python_computes(open_tab, html: Path, served: s
     these values. (All stored frames are compared when the notebooks are run again; in the last place the
     Python function is called here.) A link copied then opens every figure as it was left."""
     page = html / f"{document}.html"
+    names = stored_names(page)
+    if not names:
+        return
     source = page.read_text(encoding="utf-8")
     known = registry()
-    tab, again = open_tab(), open_tab()
+    tab = open_tab()
+    again = tab.context.new_page()
     tab.goto(f"{served}/{document}.html")
     left = {}
-    for name in stored_names(page):
+    for name in names:
         frames = decode(source, name)
         handle = Handle(tab, name)
         axes = [list(dict.fromkeys(key[k] for key in frames)) for k in range(len(handle.inputs()))]

@@ -222,6 +222,7 @@
       if (!this.panels) return;
       this.template = themed(this.spec.template, this.figure);
       this.shown.fill(null);
+      delete this.figure.dataset.shown;
     }
 
     /* Draw the panels of which something changed. */
