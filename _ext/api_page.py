@@ -1,7 +1,7 @@
 """Sphinx extension: the API page reads docstrings and type hints as they are written.
 
-Docstrings are plain mathematical text: |A| is a matrix of absolute values, not a substitution, and an
-indented formula needs no blank line around it.
+Docstrings are plain mathematical text: |A| is a matrix of absolute values, not a substitution, an indented
+formula needs no blank line around it, and a colon in the line about an attribute does not end a type.
 A type hint names a class by the private module that defines it, such as `implicit_tutorial.network.Name`; the
 page documents it as `implicit_tutorial.Name`. Classes that are not public are written without a link.
 """
@@ -57,9 +57,17 @@ def set_apart(lines: list[str]) -> list[str]:
 def as_plain_text(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Runs before napoleon; autodoc wants the list changed in place. A | outside ``code`` is a character."""
     lines[:] = [BAR.sub(lambda match: match[1] or r"\|", line) for line in set_apart(lines)]
+    app.env.temp_data["api_page_lines"] = list(lines)
+
+
+def whole_lines(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Runs after napoleon, which takes what stands before a colon for the type of an attribute."""
+    if what in ("attribute", "property") and any(line.startswith(":type:") for line in lines):
+        lines[:] = app.env.temp_data["api_page_lines"]
 
 
 def setup(app: Sphinx) -> dict:
     app.connect("autodoc-process-docstring", as_plain_text, priority=400)
+    app.connect("autodoc-process-docstring", whole_lines, priority=600)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

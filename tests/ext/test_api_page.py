@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "_ext"))
 import api_page
 
 
-def read(*lines: str) -> list[str]:
+def read(*lines: str, what: str = "function", napoleon: list[str] | None = None) -> list[str]:
+    app = SimpleNamespace(env=SimpleNamespace(temp_data={}))
     text = list(lines)
-    api_page.as_plain_text(None, "function", "f", None, None, text)
+    api_page.as_plain_text(app, what, "f", None, None, text)
+    text[:] = napoleon or text
+    api_page.whole_lines(app, what, "f", None, None, text)
     return text
 
 
@@ -39,3 +43,11 @@ def test_lists_and_sections_stay_as_they_are() -> None:
     ]
     assert [line for line in read(*lines) if line] == [line for line in lines if line]
     assert read(*lines)[-3:] == lines[-3:]
+
+
+def test_a_colon_in_the_line_about_an_attribute_ends_no_type() -> None:
+    split = ["the rate when it holds.", "", ":type: λ₀/4"]
+    assert read("λ₀/4: the rate when it holds.", what="property", napoleon=split) == [
+        "λ₀/4: the rate when it holds."
+    ]
+    assert read("The same.", what="function", napoleon=split) == split

@@ -96,9 +96,9 @@ def test_several_outputs_and_layers() -> None:
     assert torch.equal(two.variance, one.variance)
 
 
-def test_parallel_inputs_are_refused() -> None:
+def test_equal_inputs_are_refused() -> None:
     X, y, X_test, _ = problem(n=20)
-    with pytest.raises(ValueError, match="parallel"):
+    with pytest.raises(ValueError, match="equal"):
         infinite_width_prediction(torch.cat([X, X[:1]]), torch.cat([y, y[:1]]), X_test, **SCALES)
     with pytest.raises(ValueError, match="singular"):
         infinite_width_prediction(X, y, X_test, implicit_scale=0.0)

@@ -22,7 +22,7 @@ _BOUND, _WIDTH = "07_a_bound_you_can_compute", "08_generalization_error_against_
 
 @claim(
     "C15",
-    "With probability 1 − δ, test loss ≤ training loss + 2ρ(r/n)(√(Σ‖J_i⁰‖²) + Σδ_i(r)) + a confidence term: "
+    "With probability 1 − δ, test loss ≤ training loss + 2c(r/n)(√(Σ‖J_i⁰‖²) + Σδ_i(r)) + a confidence term: "
     "computed from the training inputs, and vacuous for random labels.",
     chapter=_BOUND,
     subject=generalization_bound,

@@ -17,7 +17,7 @@ from implicit_tutorial.training.certificate import Ball
 
 @dataclass(frozen=True)
 class BoundedLoss:
-    """ℓ(f, y) with values in [0, ``largest``] and Lipschitz constant ``lipschitz`` in f."""
+    """ℓ(f, y) with values in [0, ``largest``] and Lipschitz constant c = ``lipschitz`` in f."""
 
     name: str
     value: Callable[[Tensor, Tensor], Tensor]
@@ -39,9 +39,9 @@ class GeneralizationBound:
 
     train_loss: float
     linear: float
-    """2ρ(r/n)√(Σ‖J_i⁰‖²): what the network could fit of random signs, were it linear in A."""
+    """2c(r/n)√(Σ‖J_i⁰‖²): what the network could fit of random signs, were it linear in A."""
     remainder: float
-    """2ρ(r/n) Σδ_i(r): what it could fit because it is not; infinite when ‖A₀‖₂ + r ≥ 1."""
+    """2c(r/n) Σδ_i(r): what it could fit because it is not; infinite when ‖A₀‖₂ + r ≥ 1."""
     confidence_term: float
     """3M√(ln(2/δ_k)/2n): the price of a finite sample, and of not knowing r beforehand."""
     confidence: float
@@ -55,7 +55,7 @@ class GeneralizationBound:
     delta: Tensor
     """(n,) δ_i(r) ≥ ‖J_i(A) − J_i⁰‖ in the ball (C12)."""
     lazy_linear: float
-    """√(e₀ᵀK⁻¹e₀·tr K)/n: ``linear``/2ρ with the radius of lazy training, to compare with infinite width."""
+    """√(e₀ᵀK⁻¹e₀·tr K)/n: ``linear``/2c with the radius of lazy training, to compare with infinite width."""
     loss: BoundedLoss
 
     @property
@@ -97,7 +97,7 @@ def generalization_bound(
     loss: str | BoundedLoss = "absolute",
     base: float = 2.0**-10,
 ) -> GeneralizationBound:
-    """test ≤ train + 2ρ(r/n)(√(Σ‖J_i⁰‖²) + Σδ_i(r)) + 3M√(ln(2/δ_k)/2n) with probability 1 − δ (C15).
+    """test ≤ train + 2c(r/n)(√(Σ‖J_i⁰‖²) + Σδ_i(r)) + 3M√(ln(2/δ_k)/2n) with probability 1 − δ (C15).
 
     The Rademacher complexity of {f_A : ‖A − A₀‖_F ≤ r}, from the training inputs (after Arora et al. 2019);
     r = base·2^k is the movement rounded up, and δ_k = 6δ/(π(k + 1))² shares δ out over the radii.

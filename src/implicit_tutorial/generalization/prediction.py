@@ -91,7 +91,7 @@ def infinite_width_prediction(
     """Gradient flow ends at f₀(x) + K(x,X)K⁻¹(y − f₀(X)), f₀ ∼ N(0, κ²Q): mean, variance, test error (C16).
 
     Args:
-        X: (n, d) training inputs on the unit sphere, no two parallel.
+        X: (n, d) training inputs on the unit sphere, no two equal.
         y: (n,) or (n, k) labels.
         X_test: (t, d) inputs to predict at.
         y_test: (t,) or (t, k) their labels, for ``bias2`` and ``test_error``.
@@ -105,7 +105,7 @@ def infinite_width_prediction(
 
     Raises:
         ValueError: shapes that do not match, an unknown layer, a negative time, κ ≤ 0, or a kernel that is
-            singular to rounding (two training inputs nearly parallel; σ_A = 0 and no other layer trained).
+            singular to rounding (two training inputs nearly equal; σ_A = 0 and no other layer trained).
     """
     _check(X, y, X_test, y_test, output_scale, time, layers)
     scales = {"implicit_scale": implicit_scale, "input_scale": input_scale}
@@ -146,7 +146,7 @@ def _cholesky(K: Tensor) -> Tensor:
     if int(info) or float(root.diagonal().square().min()) <= floor:
         raise ValueError(
             "the kernel matrix of the training inputs is singular to rounding. Likely cause: two inputs are "
-            "parallel or nearly so, or the trained layer has scale 0. Remove one input of each such pair, "
+            "equal or nearly so, or the trained layer has scale 0. Remove one input of each such pair, "
             "use float64, or train a layer whose kernel is positive definite."
         )
     return root

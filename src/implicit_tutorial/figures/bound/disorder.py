@@ -63,7 +63,7 @@ def label_disorder() -> Explorer:
         name="label-disorder",
         caption=(
             f"Infinite width, centered, {N_SAMPLES} inputs in $\\mathbb R^3$, $\\sigma_A = 0.5$; means of "
-            f"{SEEDS} shufflings. Training error is zero everywhere. **Move** the target. **Notice** that "
+            f"{SEEDS} shufflings. Training error is zero everywhere. **Choose** the target. **Notice** that "
             "bound and test loss rise together, and that one shuffled label in ten makes the bound "
             "vacuous, long before nothing is learned."
         ),

@@ -41,8 +41,9 @@ def bound_samples() -> Explorer:
         caption=(
             "The same network trained on more and more inputs, true labels, $\\sigma_A = 0.2$. Dotted: the "
             "loss of $f = 0$, which a useful bound must beat. **Move** $\\kappa$. **Notice** that linear and "
-            "confidence term fall like $1/\\sqrt n$ (dashed), that the bound beats the dotted line only at "
-            "the right end, and only for the larger $\\kappa$; and how far below it the test loss is."
+            "confidence term fall like $1/\\sqrt n$, along the dashed line; that the bound beats the dotted "
+            "line only at the right end, and only for the larger $\\kappa$; and how far below it the test "
+            "loss is."
         ),
         alt=(
             "Terms of the bound over the number of samples, both logarithmic. Linear and confidence terms "
@@ -64,8 +65,9 @@ def _draw(output_scale: float) -> go.Figure:
     for column, (name, color) in _LOOK.items():
         look = style.measured(name, color) | {"mode": "lines+markers"}
         figure.add_scatter(x=n, y=t[column].to_numpy(dtype=float), **look)
-    guide = t["confidence"].iloc[0] * (n / n[0]) ** -0.5
-    figure.add_scatter(x=n, y=guide, **style.theory("1/√n"), showlegend=False)
+    # Below the terms that it is compared with, since on them it would not be seen.
+    guide = 0.3 * t["confidence"].iloc[0] * (n / n[0]) ** -0.5
+    figure.add_scatter(x=n, y=guide, **style.theory("slope −1/2"))
     figure.add_scatter(
         x=[40, 2000], y=[nothing_learned()] * 2, **style.guide("loss of f = 0"), showlegend=False
     )

@@ -19,7 +19,7 @@ from implicit_tutorial.generalization import GeneralizationBound
 
 #: The summands in the order of the formula, by their columns in the stored table.
 TERMS = {"train_loss": "training", "linear": "linear", "remainder": "remainder", "confidence": "confidence"}
-LABELS = {"true": "Labels in their order", "shuffled": "The same labels, shuffled"}
+LABELS = {"true": "labels in their order", "shuffled": "the same labels, shuffled"}
 N_SAMPLES = 200
 
 

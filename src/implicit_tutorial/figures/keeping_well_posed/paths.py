@@ -170,7 +170,7 @@ def _landscape(coupling: float) -> go.Figure:
 def _spiral(antisymmetric: float) -> list[go.Figure]:
     A, b = turning(antisymmetric)
     figure = style.figure(
-        title="Distance to the equilibrium",
+        title="distance to the equilibrium",
         x_title="sweep",
         y_title="‖z − z*‖",
         x_range=(0, SWEEPS),
@@ -185,7 +185,7 @@ def _spiral(antisymmetric: float) -> list[go.Figure]:
             y=np.maximum(array(error), 1e-12),
             **style.measured(name, _COLORS[name]),
         )
-    plane = _add_paths(_states("States"), A, b)
+    plane = _add_paths(_states("states"), A, b)
     move(plane, "equilibrium", showlegend=False)
     figure.update_layout(showlegend=False)
     return [panel.update_layout(margin={"t": 88}, height=450) for panel in (plane, figure)]

@@ -19,7 +19,7 @@ from implicit_tutorial.figures.keeping_well_posed.training import (
     training,
 )
 
-_RANGES = {"Sweeps": (6, 500), "Loss": (0, 8), "Test error": (0, 8), "Norm": (0, 2.4)}
+_RANGES = {"sweeps": (6, 500), "loss": (0, 8), "test error": (0, 8), "norm": (0, 2.4)}
 
 
 def stored_time(method: str, implicit_scale: float) -> float:
@@ -38,7 +38,7 @@ def training_remedies() -> Explorer:
         _draw,
         [
             Control("method", list(METHODS), label="remedy"),
-            Control("implicit_scale", list(SCALES), start=0.9, label="implicit scale $\\sigma_A$", fmt=".1f"),
+            Control("implicit_scale", list(SCALES), start=0.9, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
         name="training-remedies",
         caption=(
@@ -64,10 +64,10 @@ def training_remedies() -> Explorer:
 def _draw(method: str, implicit_scale: float) -> list[go.Figure]:
     here, plain = training(method, implicit_scale), training("none", implicit_scale)
     return [
-        _panel("Sweeps", "sweeps", here.sweeps, plain.sweeps, failure=LIMIT),
-        _panel("Loss", "½ mean square error", here.loss, plain.loss),
-        _panel("Test error", "½ mean square error", here.test, plain.test),
-        _panel("Norm", "‖A‖₂", here.norm, plain.norm),
+        _panel("sweeps", "sweeps", here.sweeps, plain.sweeps, failure=LIMIT),
+        _panel("loss", "½ mean square error", here.loss, plain.loss),
+        _panel("test error", "½ mean square error", here.test, plain.test),
+        _panel("norm", "‖A‖₂", here.norm, plain.norm),
     ]
 
 
@@ -80,21 +80,16 @@ def _panel(
         y_title=y_title,
         x_range=(-0.5, STEPS + 0.5),
         y_range=_RANGES[title],
-        y_log=title == "Sweeps",
+        y_log=title == "sweeps",
         height=300,
     )
     for values, look in ((plain, style.theory("none")), (here, style.measured("remedy"))):
         figure.add_scatter(x=np.arange(len(values)), y=values, **look)
     if failure is not None:
-        ends = [(len(v), c) for v, c in ((plain, style.GRAY), (here, style.BAD)) if len(v) <= STEPS]
-        figure.add_scatter(
-            x=[x for x, _ in ends],
-            y=[failure] * len(ends),
-            mode="markers",
-            name="fails",
-            marker={"symbol": "x", "size": 11, "color": [c for _, c in ends]},
-        )
-    return figure.update_layout(showlegend=title == "Sweeps", legend={"font": {"size": 10}})
+        ends = sorted({len(v) for v in (plain, here) if len(v) <= STEPS})
+        look = style.points("fails", style.BAD, symbol="x", size=11)
+        figure.add_scatter(x=ends, y=[failure] * len(ends), **look)
+    return figure.update_layout(showlegend=title == "sweeps", legend={"font": {"size": 10}})
 
 
 def _readout(method: str, implicit_scale: float) -> str:

@@ -65,6 +65,7 @@ def digit_laws() -> Explorer:
         )
         for fig in (error, moved):
             fig.update_xaxes(tickvals=[128, 256, 512], ticktext=["128", "256", "512"])
+            fig.update_layout(margin={"t": 72})  # on a phone the legend takes two rows
         moved.update_layout(showlegend=False)
         return [error, moved]
 

@@ -46,12 +46,14 @@ def mistakes() -> Explorer:
         said.add_scatter(
             x=[f[i]], y=[0.4], error_x=spread, **style.points("mean, ± 2 deviations", style.BLUE)
         )
-        return [picture, said.update_yaxes(visible=False).update_layout(margin={"t": 84})]
+        return [picture, said.update_yaxes(visible=False).update_layout(margin={"t": 96})]
 
     def readout(rank: int) -> str:
         i = ranked()[rank - 1]
+        digit = int(images().labels_test[i])
+        article = "an" if digit == 8 else "a"
         return (
-            f"Mistake {rank} of {total}: a {int(images().labels_test[i])}; output {f[i]:.2f} ± "
+            f"Mistake {rank} of {total}: {article} {digit}; output {f[i]:.2f} ± "
             f"{2 * deviation[i]:.2f}, label {int(images().y_test[i]):+d}."
         ).replace("-", "−")
 

@@ -48,6 +48,8 @@ def kappa_law() -> Explorer:
         for fig, column, line in zip((error, moved), ("test_error", "movement"), theory, strict=True):
             fig.add_scatter(x=rows["output_scale"], y=rows[column], **style.points("networks", style.BLUE))
             fig.add_scatter(x=_GRID, y=line, **style.theory("infinite width, or lazy"))
+        for fig in (error, moved):
+            fig.update_layout(margin={"t": 72})  # on a phone the legend takes two rows
         moved.update_layout(showlegend=False)
         return [error, moved]
 

@@ -49,7 +49,7 @@ def certified_error() -> Explorer:
     """True error and certified bounds along Picard's iteration at several σ_A (C7)."""
     return Explorer(
         _figure,
-        [Control("implicit_scale", SCALES, start=0.4, label="implicit scale $\\sigma_A$", fmt=".2f")],
+        [Control("implicit_scale", SCALES, start=0.4, label="implicit_scale $\\sigma_A$", fmt=".2f")],
         name="certified-error",
         caption=(
             "The true error $\\lVert z_k - z^*\\rVert$ of Picard's states (solid), and what can be "

@@ -87,7 +87,7 @@ def _injections() -> go.Figure:
     """The plane of injections without what depends on p, q and b."""
     limits = (-1.65, 1.65)
     figure = style.figure(
-        title="Injections", x_title="b₁", y_title="b₂", x_range=limits, y_range=limits, height=390
+        title="injections", x_title="b₁", y_title="b₂", x_range=limits, y_range=limits, height=390
     )
     _square(figure)
     figure.update_layout(showlegend=False)
@@ -142,7 +142,7 @@ def _plane_of_states() -> go.Figure:
     """The plane of states without what depends on p, q and b."""
     limits = (-0.15, TOP)
     figure = style.figure(
-        title="States", x_title="z₁", y_title="z₂", x_range=limits, y_range=limits, height=390
+        title="states", x_title="z₁", y_title="z₂", x_range=limits, y_range=limits, height=390
     )
     _square(figure)
     marker = {"symbol": "arrow", "size": 8, "color": style.GRAY, "opacity": 0.45}

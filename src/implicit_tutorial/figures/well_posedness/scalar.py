@@ -75,7 +75,7 @@ def _equilibria(a: float, b: float) -> it.equilibrium.EquilibriumCount:
 def _staircase() -> go.Figure:
     """The diagram without what depends on a and b."""
     figure = style.figure(
-        title="The iteration",
+        title="the iteration",
         x_title="z",
         y_title="relu(az + b)",
         x_range=(0, TOP),
@@ -113,7 +113,7 @@ def _climb(figure: go.Figure, a: float, b: float) -> None:
 def _map() -> go.Figure:
     """The plane of all (a, b) in its three regions."""
     figure = style.figure(
-        title="How many equilibria",
+        title="how many equilibria",
         x_title="weight a",
         y_title="injection b",
         x_range=(-2.1, 2.1),

@@ -30,7 +30,7 @@ def initialization_scale() -> Explorer:
             _residuals(implicit_scale),
             _numbers(implicit_scale),
         ],
-        [Control("implicit_scale", SCALES, start=0.6, label="implicit scale $\\sigma_A$", fmt=".2f")],
+        [Control("implicit_scale", SCALES, start=0.6, label="implicit_scale $\\sigma_A$", fmt=".2f")],
         name="initialization-scale",
         caption=(
             f"One Gaussian network of width {WIDE} and one input. Top left: eigenvalues of $A$ and of $DA$, "
@@ -124,7 +124,7 @@ def _circle(figure: go.Figure, radius: float, name: str, line: dict) -> None:
 
 def _spectra(implicit_scale: float) -> go.Figure:
     figure = style.figure(
-        title="Eigenvalues",
+        title="eigenvalues",
         x_title="real part",
         y_title="imaginary part",
         x_range=(-1.75, 1.75),
@@ -149,7 +149,7 @@ def _rows(implicit_scale: float) -> list[tuple[str, float]]:
 
 def _conditions(implicit_scale: float) -> go.Figure:
     rows = _rows(implicit_scale)[::-1]
-    figure = style.figure(title="Conditions", x_title="value", x_range=(0, 3), height=400)
+    figure = style.figure(title="conditions", x_title="value", x_range=(0, 3), height=400)
     values = np.array([value for _, value in rows])
     figure.add_bar(
         x=np.minimum(values, 2.0),
@@ -194,7 +194,7 @@ def _residuals(implicit_scale: float) -> go.Figure:
 def _numbers(implicit_scale: float) -> go.Figure:
     share, _ = fractions(implicit_scale)
     figure = style.figure(
-        title=f"Equilibria at width {WIDTH}",
+        title=f"equilibria at width {WIDTH}",
         x_title="number of equilibria",
         y_title="fraction of draws",
         y_range=(0, 1.12),

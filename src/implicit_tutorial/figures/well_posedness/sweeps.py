@@ -59,7 +59,7 @@ def rate() -> Explorer:
 
 def _figure(width: int) -> go.Figure:
     figure = style.figure(
-        x_title="implicit scale σ<sub>A</sub>",
+        x_title="implicit_scale σ<sub>A</sub>",
         y_title="sweeps to 10⁻¹⁰",
         x_range=(0, 1.5),
         y_range=(5, 1100),

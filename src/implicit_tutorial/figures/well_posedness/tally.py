@@ -46,7 +46,7 @@ def counts() -> Figure:
     table = np.array([fractions(s)[0] for s in SCALES])
     exact = [fractions(s)[1] for s in SCALES]
     figure = style.figure(
-        x_title="implicit scale σ<sub>A</sub>",
+        x_title="implicit_scale σ<sub>A</sub>",
         y_title="fraction of draws",
         x_range=(0, SCALES[-1]),
         y_range=(0, 1),

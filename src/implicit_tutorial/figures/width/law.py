@@ -44,13 +44,13 @@ def constants() -> Explorer:
         name="constants",
         caption=(
             "The constant $C$ of $E(m) = E_\\infty + C/m$, in units of $E_\\infty$, with its 95 % interval; "
-            "orange where the interval contains zero. **Move** the part. **Notice** that a finite kernel "
-            "mostly raises the error or leaves it undecided, and that moving features lower it, for "
+            "orange where the interval contains zero. **Choose** what changes the error. **Notice** that a "
+            "finite kernel mostly raises it or leaves it undecided, and that moving features lower it, for "
             "everything but noise."
         ),
         alt=(
             "A list of settings with a point and an interval each, on an axis of C over the infinite-width "
-            "error. As a whole most are left of zero; pure noise and noisy labels are far to the right."
+            "error. As a whole most are left of zero; pure noise is far to the right."
         ),
         readout=_readout,
     )

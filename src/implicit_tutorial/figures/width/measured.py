@@ -105,8 +105,8 @@ def error_against_width() -> Explorer:
             "Left: mean square test error. Small points are single networks, large ones their mean with its "
             "95 % interval; dashed is the expected error at infinite width; the thin line is the mean error "
             "of the same networks with their kernels held fixed. Right: how far features and kernel moved, "
-            "relative to their start. **Move** the setting. **Notice** on which side of the dashed line the "
-            "networks are, and that where they are below it, the thin line is mostly above."
+            "relative to their start. **Choose** the setting. **Notice** on which side of the dashed line "
+            "the networks are, and that where they are below it, the thin line is mostly above."
         ),
         alt=(
             "Two panels over the width. Left, test errors with their means: for most targets below the "
@@ -125,7 +125,7 @@ def _axis(figure: go.Figure) -> go.Figure:
 def _errors(name: str) -> go.Figure:
     runs, means, frozen = finished(name), mean_error(name), mean_error(name, "frozen_error")
     figure = style.figure(
-        title="Test error", x_title="width m", y_title="mean square error",
+        title="test error", x_title="width m", y_title="mean square error",
         x_log=True, y_log=True, x_range=(12, 5500), y_range=(0.005, 2), height=400,
     )  # fmt: skip
     figure.add_scatter(
@@ -154,7 +154,7 @@ def _errors(name: str) -> go.Figure:
 
 def _movement(name: str) -> go.Figure:
     figure = style.figure(
-        title="Movement", x_title="width m", y_title="relative change",
+        title="movement", x_title="width m", y_title="relative change",
         x_log=True, y_log=True, x_range=(12, 5500), y_range=(0.02, 300), height=430,
     )  # fmt: skip
     figure.update_layout(margin={"t": 84})

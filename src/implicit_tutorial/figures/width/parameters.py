@@ -41,9 +41,9 @@ def same_parameters() -> Explorer:
         name="same-parameters",
         caption=(
             "Mean test error at $\\kappa = 1$, $n = 60$, $d = 6$ against the number of parameters that are "
-            "trained, each way with as many as it is given. **Move** the target. **Notice** the peak of the "
-            "output layer where it has as many parameters as there are samples, and that no way wins for "
-            "all targets."
+            "trained, each way with as many as it is given. **Choose** the target. **Notice** the peak of "
+            "the output layer where it has as many parameters as there are samples, and that no way wins "
+            "for all targets."
         ),
         alt=(
             "Test error over the number of trained parameters, both logarithmic, for three kinds of network. "
