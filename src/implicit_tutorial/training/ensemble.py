@@ -101,11 +101,15 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
         run.begin(member)
     active = [i for i, run in enumerate(runs) if not run.finished(until)]
     step, goal = 0, -math.inf if until.loss is None else until.loss
+    eta: list[float] = []
+    settled = False
     while active:
-        eta = [0.0] * len(runs)
-        for i in active:
-            eta[i] = min(members[i].eta, runs[i].remaining(until) / method.fused)
-        lags = sweeper.step(torch.tensor(eta, dtype=sweeper.b.dtype, device=sweeper.b.device))
+        if not settled:
+            eta = [0.0] * len(runs)
+            for i in active:
+                eta[i] = min(members[i].eta, runs[i].remaining(until) / method.fused)
+            steps = torch.tensor(eta, dtype=sweeper.b.dtype, device=sweeper.b.device)
+        lags = sweeper.step(steps)
         losses = sweeper.losses()
         step += 1
         # Most steps only count; what costs Python time is left to those on which something happens.
@@ -130,4 +134,6 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
                 run.end()
             else:
                 still.append(i)
+        # Steps stay as they are until a network stops, or has to end at a given time.
+        settled = until.time is None and len(still) == len(active)
         active = still

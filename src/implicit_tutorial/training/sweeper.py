@@ -138,6 +138,8 @@ class Sweeper:
             if sum(not lag <= self.tolerance for lag in first) <= max(1, len(first) // 2):
                 break
             first, begun = once(None), begun + 1
+        if all(lag <= self.tolerance for lag in first):
+            return first
         lags = list(first)
         for s, lag in enumerate(lags):
             sweeps = begun
@@ -189,15 +191,16 @@ class Sweeper:
         return lags
 
     def _evaluate(self, new: Tensor, z: Tensor, dz: Tensor, pick: Callable[[Tensor], Tensor]) -> None:
-        """e at the equilibrium, from a sweep z → z + dz.
+        """e at the equilibrium, from a sweep z → z + dz; z is used up.
 
         The adjoint knows what is still missing: v·z* ≈ v·z + u·dz, up to the square of the lag; v·(z + dz) is
         only half way. The adjoint of e·f does not tell the outputs apart, so k of them are taken at z + dz.
         """
         e = pick(self.e)
         if self.n_outputs is None:
-            torch.bmm(z, pick(self.v), out=e)
-            e.add_(torch.linalg.vecdot(pick(self.u), dz)[..., None])
+            # Both products in one sum: a batch of matrix-vector products is slow.
+            z.mul_(pick(self.v).mT).addcmul_(pick(self.u), dz)
+            torch.sum(z, dim=2, keepdim=True, out=e)
         else:
             torch.bmm(new, pick(self.v), out=e)
         e.mul_(self.kappa).sub_(pick(self.target))
