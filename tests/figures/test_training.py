@@ -183,10 +183,16 @@ def test_the_prediction_is_kernel_regression_in_the_end() -> None:
     np.testing.assert_allclose(circle.predicted()[-1], end.numpy(), atol=0.02)
 
 
-def test_a_network_that_is_lost_has_no_function() -> None:
-    explorer = fig.learning_circle()
-    assert np.isnan(circle.learned(32, 0.3)[-1]).all()
-    assert "left the well-posed region" in explorer.readout(time=1000, width=32, output_scale=0.3)
+@pytest.mark.parametrize("width", circle.WIDTHS)
+@pytest.mark.parametrize("output_scale", circle.OUTPUT)
+def test_every_network_on_the_circle_has_a_function_at_all_times(width: int, output_scale: float) -> None:
+    assert np.isfinite(circle.learned(width, output_scale)).all()
+
+
+def test_a_network_without_equilibria_has_no_outputs() -> None:
+    X, y = common.demanding_task()
+    net = it.EquilibriumNetwork(5, 8, implicit_scale=3.0, solver=common.SOLVER)
+    assert np.isnan(common.watch(net, X, y, [0.0, 1.0], X)).all()
 
 
 def test_watching_does_not_change_the_flow() -> None:

@@ -49,7 +49,7 @@ class Benchmark:
 
 
 def _sweeps(row: Row) -> str:
-    return f"m = {row['width']}" + (f", {row['fused']} fused" if row["fused"] > 1 else "")
+    return f"m = {row['width']}, fused={row['fused']}"
 
 
 _CURVE = "loss after 100 steps against converged descent"

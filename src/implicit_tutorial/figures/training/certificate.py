@@ -125,7 +125,7 @@ def certified_width() -> Figure:
         ),
         alt=(
             "Certified error over width, logarithmic, for three implicit scales. At 0.1 the points rise like "
-            "the square root of the width, at 0.2 more slowly, at 0.4 they fall. All are three to five "
-            "powers of ten below a dotted line of ordinary labels."
+            "the square root of the width, at 0.2 more slowly, at 0.4 they fall. All are far below "
+            "a dotted line of ordinary labels, by two and a half powers of ten at the least."
         ),
     )

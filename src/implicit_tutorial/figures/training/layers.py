@@ -44,17 +44,17 @@ def which_layer() -> Explorer:
         panels = []
         for title, column, limits in (
             ("training error", "curve_error", (8e-4, 3)),
-            ("test error", "curve_test", (0.2, 3)),
+            ("test error", "curve_test", (0.1, 3)),
         ):
             fig = style.figure(
                 title=title, x_title="time", x_log=True, y_log=True,
-                x_range=(0.01, 3e3), y_range=limits, height=380,
+                x_range=(0.01, 3e3), y_range=limits, height=400,
             )  # fmt: skip
             for layers, color in COLORS.items():
                 first = runs(layers, implicit_scale).iloc[0]
                 curve = style.measured(layers, color)
                 fig.add_scatter(x=first["curve_time"][1:], y=first[column][1:], **curve)
-            panels.append(fig)
+            panels.append(fig.update_layout(margin={"t": 72}))
         panels[1].update_layout(showlegend=False)
         return panels
 

@@ -18,7 +18,7 @@ from implicit_tutorial.training import TrainingStatus
 
 WIDTH, SAMPLES, INPUTS, SEED = 128, 6, 10, 0
 IMPLICIT = (0.1, 0.2, 0.4, 0.8)
-OUTPUT = (0.1, 0.3, 1.0, 10.0, 10_000.0)
+OUTPUT = (0.1, 1.0, 10.0, 10_000.0)
 _TIMES = np.geomspace(0.01, 1e3, 61)
 _DECAY = 1e-3
 
@@ -98,21 +98,21 @@ def loss_curves() -> Explorer:
         c = curves(implicit_scale, output_scale)
         t, start = c.time, float(c.history.train_loss.iloc[0])
         times = {"x_title": "time, in units of 1/λ<sub>max</sub>", "x_log": True, "x_range": (0.01, 1e3)}
-        loss = style.figure(title="loss", **times, y_log=True, y_range=(1e-3, 10), height=400)
+        loss = style.figure(title="loss", **times, y_log=True, y_range=(7e-4, 10), height=420)
         proven = start * np.exp(-2 * c.certificate.rate * c.unit * _TIMES)
         proven = proven if c.certificate.holds else np.full(len(_TIMES), np.nan)
         loss.add_scatter(x=t[1:], y=c.bound[1:], **style.guide("a posteriori, C13", style.ORANGE))
         loss.add_scatter(x=_TIMES, y=proven, **style.theory("certified, C12", style.GREEN))
         loss.add_scatter(x=_TIMES, y=c.predicted, **style.theory("infinite width, C14"))
         loss.add_scatter(x=t[1:], y=c.history.train_loss.iloc[1:], **style.measured("measured"))
-        size = style.figure(title="implicit layer", **times, y_log=True, y_range=(1e-5, 10), height=400)
+        size = style.figure(title="implicit layer", **times, y_log=True, y_range=(7e-6, 10), height=420)
         size.add_scatter(x=[0.01, 1e3], y=[1, 1], **style.guide("‖A‖ = 1"))
         ball = c.certificate.r_star if c.certificate.holds else np.nan
         size.add_scatter(x=[0.01, 1e3], y=[ball] * 2, **style.theory("r*, C12", style.GREEN))
         size.add_scatter(x=_TIMES, y=c.lazy, **style.theory("lazy movement"))
         size.add_scatter(x=t[1:], y=c.history.movement.iloc[1:], **style.measured("movement"))
         size.add_scatter(x=t[1:], y=c.history.norm_A.iloc[1:], **style.measured("‖A‖", style.VERMILLION))
-        return [loss, size]
+        return [panel.update_layout(margin={"t": 114}) for panel in (loss, size)]
 
     def readout(implicit_scale: float, output_scale: float) -> str:
         c = curves(implicit_scale, output_scale)
