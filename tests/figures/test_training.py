@@ -12,6 +12,7 @@ from scipy.integrate import solve_ivp
 import implicit_tutorial as it
 from implicit_tutorial import experiments
 from implicit_tutorial.experiments import training as runs
+from implicit_tutorial.experiments import watching
 from implicit_tutorial.explorer import Explorer
 from implicit_tutorial.figures import training as fig
 from implicit_tutorial.figures.training import certificate, circle, common, integration, layers, scales, unit
@@ -151,19 +152,19 @@ def test_modes_come_closer_to_the_prediction_as_the_network_widens() -> None:
 
 
 def test_a_dashed_mode_is_an_exponential_and_a_solid_one_the_networks_error() -> None:
-    X, y = modes_figure.task()
+    X, y = watching.mode_task()
     values, vectors = torch.linalg.eigh(it.limit_kernels(X, implicit_scale=0.6, output_scale=5.0).implicit)
     measured, predicted = modes_figure.mode_curves(32, 5.0)
-    times = modes_figure._TIMES / float(values[-1])
+    times = watching.MODES_TIMES / float(values[-1])
     np.testing.assert_allclose(
         predicted[:, 0] / predicted[0, 0], np.exp(-float(values[0]) * times), rtol=1e-8
     )
     np.testing.assert_allclose(measured[0], predicted[0], atol=1e-6)
     net = it.EquilibriumNetwork(4, 32, implicit_scale=0.6, output_scale=5.0, centered=True, seed=0)
-    step = it.GradientDescent(step=times[6] / 400)
+    step = it.GradientDescent(step=times[11] / 400)
     it.train(net, X, y, method=step, until=it.Until(steps=400))
     e = (vectors.T @ (net(X).detach() - y) / y.norm()).numpy()
-    np.testing.assert_allclose(measured[6], e, atol=0.02)
+    np.testing.assert_allclose(measured[11], e, atol=0.02)
 
 
 # ---- the circle ----
@@ -172,27 +173,37 @@ def test_a_dashed_mode_is_an_exponential_and_a_solid_one_the_networks_error() ->
 def test_the_function_starts_flat_and_ends_at_the_samples() -> None:
     f = circle.learned(64, 3.0)
     assert np.abs(f[0]).max() < 1e-6
-    on_grid = np.interp(circle._SAMPLES, circle._ANGLES, f[-1])
-    assert np.abs(on_grid - circle.target(circle._SAMPLES)).max() < 0.35
+    on_grid = np.interp(watching.SAMPLES, watching.ANGLES, f[-1])
+    assert np.abs(on_grid - watching.target(watching.SAMPLES)).max() < 0.35
 
 
 def test_the_prediction_is_kernel_regression_in_the_end() -> None:
-    X, y = circle._inputs(circle._SAMPLES), torch.as_tensor(circle.target(circle._SAMPLES))
-    Xt = circle._inputs(circle._ANGLES)
-    end = it.infinite_width_prediction(X, y, Xt, implicit_scale=circle.SCALE, centered=True).mean
+    X, y = watching.inputs(watching.SAMPLES), torch.as_tensor(watching.target(watching.SAMPLES))
+    Xt = watching.inputs(watching.ANGLES)
+    end = it.infinite_width_prediction(X, y, Xt, implicit_scale=watching.CIRCLE_SCALE, centered=True).mean
     np.testing.assert_allclose(circle.predicted()[-1], end.numpy(), atol=0.02)
 
 
-@pytest.mark.parametrize("width", circle.WIDTHS)
-@pytest.mark.parametrize("output_scale", circle.OUTPUT)
-def test_every_network_on_the_circle_has_a_function_at_all_times(width: int, output_scale: float) -> None:
-    assert np.isfinite(circle.learned(width, output_scale)).all()
+def test_a_network_that_is_lost_has_no_function() -> None:
+    explorer = fig.learning_circle()
+    assert np.isnan(circle.learned(32, 0.3)[-1]).all()
+    assert "left the well-posed region" in explorer.readout(time=1000, width=32, output_scale=0.3)
+
+
+def test_a_stored_function_is_where_descent_leads() -> None:
+    net = it.EquilibriumNetwork(
+        2, 64, implicit_scale=watching.CIRCLE_SCALE, output_scale=3.0, centered=True, seed=0
+    )
+    X, y = watching.inputs(watching.SAMPLES), torch.as_tensor(watching.target(watching.SAMPLES))
+    it.train(net, X, y, method=it.GradientDescent(step=2 / 9 / 100), until=it.Until(steps=100))
+    expected = net(watching.inputs(watching.ANGLES)).detach()
+    np.testing.assert_allclose(circle.learned(64, 3.0)[watching.CIRCLE_TIMES.index(2)], expected, atol=0.03)
 
 
 def test_a_network_without_equilibria_has_no_outputs() -> None:
     X, y = common.demanding_task()
-    net = it.EquilibriumNetwork(5, 8, implicit_scale=3.0, solver=common.SOLVER)
-    assert np.isnan(common.watch(net, X, y, [0.0, 1.0], X)).all()
+    net = it.EquilibriumNetwork(5, 8, implicit_scale=3.0, solver=watching.SOLVER)
+    assert np.isnan(watching.watch(net, X, y, [0.0, 1.0], X)).all()
 
 
 def test_watching_does_not_change_the_flow() -> None:
@@ -200,7 +211,7 @@ def test_watching_does_not_change_the_flow() -> None:
     ends = []
     for times in ([1.0, 5.0, 20.0], [20.0]):
         net = it.EquilibriumNetwork(5, 48, output_scale=2.0, centered=True)
-        ends.append(common.watch(net, X, y, times, X)[-1])
+        ends.append(watching.watch(net, X, y, times, X)[-1])
     np.testing.assert_allclose(ends[0], ends[1], atol=0.03)
 
 

@@ -20,6 +20,14 @@ from implicit_tutorial.experiments.training import (
     integration,
     trained_layers,
 )
+from implicit_tutorial.experiments.watching import (
+    CIRCLE_OUTPUT,
+    CIRCLE_WIDTHS,
+    MODES_OUTPUT,
+    MODES_WIDTHS,
+    circle_flow,
+    mode_flow,
+)
 
 TARGETS = ("linear", "linear + quadratic", "ReLU teacher", "degree 3", "noise")
 #: The setting of C16.
@@ -303,6 +311,18 @@ SWEEPS: dict[str, Sweep] = {
             "How fast does each layer alone learn, and how well does it generalize?",
             trained_layers,
             tuple(_grid(layers=list(CHOICES), implicit_scale=[0.3, 0.7, 1.1], seed=range(3))),
+        ),
+        Sweep(
+            "circle_flow",
+            "Which function on the circle does a network show at each time?",
+            circle_flow,
+            tuple(_grid(width=CIRCLE_WIDTHS, output_scale=CIRCLE_OUTPUT)),
+        ),
+        Sweep(
+            "mode_flow",
+            "How does each mode of the error decay?",
+            mode_flow,
+            tuple(_grid(width=MODES_WIDTHS, output_scale=MODES_OUTPUT)),
         ),
     )
 }

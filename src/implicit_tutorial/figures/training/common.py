@@ -1,4 +1,4 @@
-"""What the figures of the chapter share: labels, networks, and a flow that is watched as it goes."""
+"""What the figures of the chapter share: labels, a task, and the solution of a linear flow."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
-
-#: Loose enough to be quick; the figures show three digits at most.
-SOLVER = it.Picard(rtol=1e-6)
-FLOW = it.ExponentialFlow(rtol=0.03)
 
 
 def unit_labels(X: Tensor) -> Tensor:
@@ -25,32 +21,6 @@ def demanding_task() -> tuple[Tensor, Tensor]:
     """Twelve inputs in R⁵ with linear and quadratic labels, for the first network of the chapter."""
     X = it.data.sphere(12, 5, seed=1)
     return X, it.data.linear_quadratic(X)
-
-
-def watch(
-    net: it.EquilibriumNetwork, X: Tensor, y: Tensor, times: Sequence[float], X_watch: Tensor
-) -> np.ndarray:
-    """Outputs (len(times), len(X_watch)) when gradient flow on Θ passes each time; NaN after a failure.
-
-    The network is trained in place.
-    """
-    quiet = it.Record(every=10**9, movement=False, norm=False, spectrum=False)
-    run = it.Run(net, X, y, method=FLOW, record=quiet)
-    seen = np.full((len(times), len(X_watch)), np.nan)
-    z = None
-    with torch.no_grad():
-        start = net.initial_output(X_watch) if net.centered else 0.0
-    for i, t in enumerate(times):
-        run.advance(it.Until(time=t), throw=False)
-        if run.status.failed:
-            break
-        with torch.no_grad():
-            solution = net.equilibrium(X_watch, z0=z, throw=False)
-            if not bool(solution.converged.all()):
-                break
-            z = solution.z
-            seen[i] = (net.output(z) - start).numpy()
-    return seen
 
 
 def decayed(K: Tensor, e: Tensor, times: Sequence[float]) -> np.ndarray:

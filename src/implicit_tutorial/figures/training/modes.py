@@ -7,41 +7,34 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial import experiments
+from implicit_tutorial.experiments.watching import (
+    MODES_OUTPUT,
+    MODES_SCALE,
+    MODES_TIMES,
+    MODES_WIDTHS,
+    mode_task,
+)
 from implicit_tutorial.explorer import Control, Explorer, style
-from implicit_tutorial.figures.training.common import SOLVER, decayed, watch
+from implicit_tutorial.figures.training.common import decayed
 
-SCALE, SEED = 0.6, 0
-WIDTHS, OUTPUT = (32, 128, 512), (0.5, 5.0)
-_TIMES = np.concatenate([[0.0], np.geomspace(0.03, 300, 13)])
 #: The fastest mode, one in the middle, and the slowest.
 SHOWN = {"fastest": -1, "third": -3, "slowest": 0}
 
 
 @lru_cache
-def task() -> tuple[Tensor, Tensor]:
-    """Eight inputs, and labels that contain every mode of the kernel equally."""
-    X = it.data.sphere(8, 4, seed=0)
-    _, vectors = torch.linalg.eigh(it.limit_kernels(X, implicit_scale=SCALE).implicit)
-    return X, vectors.sum(dim=1)
-
-
-@lru_cache
 def mode_curves(width: int, output_scale: float) -> tuple[np.ndarray, np.ndarray]:
     """(times, n) coefficients of e(t)/‖e₀‖ in the modes of K^∞, measured and predicted."""
-    X, y = task()
-    K = it.limit_kernels(X, implicit_scale=SCALE, output_scale=output_scale).implicit
+    X, y = mode_task()
+    K = it.limit_kernels(X, implicit_scale=MODES_SCALE, output_scale=output_scale).implicit
     values, vectors = torch.linalg.eigh(K)
-    net = it.EquilibriumNetwork(
-        4, width, implicit_scale=SCALE, output_scale=output_scale, centered=True, seed=SEED, solver=SOLVER
-    )
-    times = _TIMES / float(values[-1])
-    outputs = watch(net, X, y, times, X)
+    frame = experiments.load("mode_flow")
+    (outputs,) = frame[(frame.width == width) & (frame.output_scale == output_scale)].outputs
     size = float(y.norm())
-    measured = (outputs - y.numpy()) @ vectors.numpy() / size
-    return measured, decayed(K, -y, times) @ vectors.numpy() / size
+    measured = (np.array(outputs, dtype=float) - y.numpy()) @ vectors.numpy() / size
+    return measured, decayed(K, -y, MODES_TIMES / float(values[-1])) @ vectors.numpy() / size
 
 
 def deviation(width: int, output_scale: float) -> float:
@@ -63,9 +56,9 @@ def mode_decay() -> Explorer:
         for (name, k), color in zip(SHOWN.items(), colors, strict=True):
             start = measured[0, k]
             fig.add_scatter(
-                x=_TIMES[1:], y=predicted[1:, k] / start, **style.theory(None, color), showlegend=False
+                x=MODES_TIMES[1:], y=predicted[1:, k] / start, **style.theory(None, color), showlegend=False
             )
-            fig.add_scatter(x=_TIMES[1:], y=measured[1:, k] / start, **style.measured(name, color))
+            fig.add_scatter(x=MODES_TIMES[1:], y=measured[1:, k] / start, **style.measured(name, color))
         fig.add_scatter(x=[None], y=[None], **style.theory("infinite width"))
         return fig
 
@@ -78,8 +71,8 @@ def mode_decay() -> Explorer:
     return Explorer(
         draw,
         [
-            Control("width", WIDTHS, start=128, label="width $m$"),
-            Control("output_scale", OUTPUT, start=5.0, label="output_scale $\\kappa$", fmt="g"),
+            Control("width", MODES_WIDTHS, start=128, label="width $m$"),
+            Control("output_scale", MODES_OUTPUT, start=5.0, label="output_scale $\\kappa$", fmt="g"),
         ],
         name="mode-decay",
         caption=(

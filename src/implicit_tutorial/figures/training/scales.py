@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial.experiments.watching import FLOW
 from implicit_tutorial.explorer import Control, Explorer, style
-from implicit_tutorial.figures.training.common import FLOW, decayed, unit_labels
+from implicit_tutorial.figures.training.common import decayed, unit_labels
 from implicit_tutorial.training import TrainingStatus
 
 WIDTH, SAMPLES, INPUTS, SEED = 128, 6, 10, 0
