@@ -72,8 +72,9 @@ def which_layer() -> Explorer:
         name="which-layer",
         caption=(
             "The same network and the same 24 inputs in $\\mathbb R^6$; only the choice of what is trained "
-            "differs. **Move** $\\sigma_A$ from 0.3 to 1.1. **Notice** how the blue curve overtakes the red "
-            "one; and that all choices fit, but that the smoother kernel of the output layer guesses better."
+            "differs. **Move** $\\sigma_A$ from 0.3 to 1.1. **Notice** how the implicit layer's curve "
+            "overtakes the output layer's; and that all choices fit, but that the smoother kernel of the "
+            "output layer guesses better."
         ),
         alt=(
             "Training and test error against time for four choices. At a small implicit scale the implicit "

@@ -75,6 +75,8 @@ def unit_descent() -> Explorer:
             y=np.abs(1 / (1 - inside) - label),
             **style.points("descent"),
         )
+        for fig in (loss, error):
+            fig.update_layout(margin={"t": 102}, height=390)
         return [loss, error.update_layout(showlegend=False)]
 
     def readout(label: float, fraction: float) -> str:
@@ -83,7 +85,10 @@ def unit_descent() -> Explorer:
         if path[-1] >= 1:
             return f"{stable}. Step {len(path) - 1} lands at a = {path[-1]:.3g}: no equilibrium."
         if abs(1 / (1 - path[-1]) - label) < _LIMIT:
-            return f"{stable}. Descent arrives in {len(path) - 1} steps."
+            steps = f"{len(path) - 1} steps"
+            if fraction * label**4 < 1:
+                return f"{stable}. Descent arrives in {steps}."
+            return f"{stable}. Descent jumps to and fro, and comes close by chance after {steps}."
         return f"{stable}. Descent does not arrive: it jumps to and fro."
 
     return Explorer(
