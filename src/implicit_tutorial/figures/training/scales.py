@@ -113,7 +113,7 @@ def loss_curves() -> Explorer:
         size.add_scatter(x=_TIMES, y=c.lazy, **style.theory("lazy movement"))
         size.add_scatter(x=t[1:], y=c.history.movement.iloc[1:], **style.measured("movement"))
         size.add_scatter(x=t[1:], y=c.history.norm_A.iloc[1:], **style.measured("‖A‖", style.VERMILLION))
-        return [panel.update_layout(margin={"t": 114}) for panel in (loss, size)]
+        return [panel.update_layout(margin={"t": 132}, height=440) for panel in (loss, size)]
 
     def readout(implicit_scale: float, output_scale: float) -> str:
         c = curves(implicit_scale, output_scale)

@@ -76,7 +76,7 @@ def unit_descent() -> Explorer:
             **style.points("descent"),
         )
         for fig in (loss, error):
-            fig.update_layout(margin={"t": 102}, height=390)
+            fig.update_layout(margin={"t": 118}, height=410)
         return [loss, error.update_layout(showlegend=False)]
 
     def readout(label: float, fraction: float) -> str:
