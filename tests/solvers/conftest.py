@@ -12,6 +12,7 @@ import implicit_tutorial as it
 
 SOLVERS = {
     "Anderson": it.Anderson(rtol=1e-12, max_steps=5000),
+    "textbook Anderson": it.Anderson(rtol=1e-12, max_steps=5000, start_gain=0, period=1),
     "damped Anderson": it.Anderson(rtol=1e-12, max_steps=5000, damping=0.6, window=4),
     "Broyden": it.Broyden(rtol=1e-12, max_steps=5000),
     "forgetful Broyden": it.Broyden(rtol=1e-12, max_steps=5000, memory=3),

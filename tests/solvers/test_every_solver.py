@@ -160,6 +160,8 @@ def test_solvers_are_values(solver):
         (lambda: it.Anderson(damping=0.0), "damping=0"),
         (lambda: it.Anderson(damping=1.5), "damping=1.5"),
         (lambda: it.Anderson(regularization=-1.0), "regularization=-1"),
+        (lambda: it.Anderson(period=0), "period=0"),
+        (lambda: it.Anderson(start_gain=-1.0), "start_gain=-1"),
         (lambda: it.Broyden(memory=0), "memory=0"),
         (lambda: it.ForwardBackward(step=0.0), "step=0"),
         (lambda: it.PeacemanRachford(step=-1.0), "step=-1"),

@@ -16,6 +16,7 @@ import implicit_tutorial as it
 SOLVERS = [
     it.Picard(),
     it.Anderson(max_steps=300),
+    it.Anderson(max_steps=300, start_gain=0, period=1),
     it.Broyden(max_steps=300),
     it.Newton(),
     it.ForwardBackward(max_steps=2000),

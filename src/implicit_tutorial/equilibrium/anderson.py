@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.problem import Problem, Tolerances, Tracker
-from implicit_tutorial.equilibrium.safeguard import Safeguard
+from implicit_tutorial.equilibrium.safeguard import Safeguard, extended
 from implicit_tutorial.equilibrium.solution import SolverResult
+
+#: Plain sweeps before the first look at them, and how much longer the wait for the next look is each time.
+_FIRST_LOOK, _WAIT = 5, 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,19 +21,31 @@ class Anderson(Tolerances):
 
     ΔG and ΔP hold the last ``window`` differences of g and p. On a linear problem this is restarted
     GMRES: it gains much where the spectrum of DA is stretched (symmetric or trained A), next to nothing
-        on a Gaussian
-    one (C6). A safeguard falls back to Picard, so it is guaranteed whenever ‖A‖₂ < 1.
+    on a Gaussian one (C6).
+
+    A mixed sweep costs more than a plain one, so only every ``period``-th is (Banerjee, Suryanarayana & Pask
+    2016), and none before it pays. Each sample makes plain sweeps z ← p until one combination of its
+    last three residuals is as small as ``start_gain`` more of them would make the last one. Residuals of
+    a wide Gaussian network are orthogonal, and their best combination is 1/√(1 + ρ² + ρ⁴) of the last
+    one, ρ = σ_A/√2: more than ρ⁴ up to σ_A = 1.26. So Gaussian problems are left to Picard, where they
+    do not converge slowly. ``Anderson(start_gain=0, period=1)`` is the method of the textbooks.
+
+    A safeguard falls back to Picard, so it is guaranteed whenever ‖A‖₂ < 1.
 
     Args:
         window: how many differences to keep; memory 2·window states a sample.
         damping: β in (0, 1]; 1 takes the full step.
         regularization: ridge of the least-squares problem relative to its unit-length columns, 100 rounding
             units by default. It removes columns that rounding cannot tell apart; sweeps hardly depend on it.
+        period: mix at every so many sweeps.
+        start_gain: sweeps that a combination must be worth before mixing begins; 0 mixes from the start.
     """
 
     window: int = 10
     damping: float = 1.0
     regularization: float | None = None
+    period: int = 4
+    start_gain: float = 4.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,79 +59,183 @@ class Anderson(Tolerances):
             raise ValueError(
                 f"regularization={self.regularization}: it is relative to unit columns; choose it in [0, 1)."
             )
+        if self.period < 1:
+            raise ValueError(f"period={self.period}: 1 mixes at every sweep, 4 at every fourth.")
+        if not self.start_gain >= 0:
+            raise ValueError(f"start_gain={self.start_gain}: a number of sweeps; 0 mixes from the start.")
 
     def run(self, problem: Problem, z0: Tensor | None) -> SolverResult:
         z = problem.start(z0)
         tracker = Tracker(problem, z, self)
-        window = _Window(z, self.window, self.regularization)
-        safeguard = Safeguard(z, patience=10 + 2 * self.window)
-        rows = g_last = p_last = None
+        watch = _Watch(self.start_gain)
+        mixer = _Mixer(self, problem, z)
+        if self.start_gain == 0:
+            mixer.join(len(z))
+        rows = None
         while tracker.active and tracker.step < self.max_steps:
             fz = problem(z, rows)
             keep = tracker.observe(z, fz)
             if keep is not None:
                 if not tracker.active:
                     break
-                z, fz, rows = z[keep], fz[keep], tracker.rows
-                window.keep(keep)
-                safeguard.keep(keep)
-                if g_last is not None:
-                    g_last, p_last = g_last[keep], p_last[keep]
-            g = fz - z
+                # Samples that mix come first, in an order that moves few of their windows.
+                plain = torch.nonzero(keep[mixer.count :]).flatten() + mixer.count
+                kept = torch.cat([mixer.keep(keep[: mixer.count]), plain])
+                z, fz = z[kept], fz[kept]
+                watch.keep(kept)
+                tracker.reorder((keep.cumsum(0) - 1)[kept])
+                rows = tracker.rows
+            if mixer.count < len(fz):
+                starting = watch.look(tracker.step, tracker.change)
+                if starting is not None and bool(starting[mixer.count :].any()):
+                    starting[: mixer.count] = True
+                    order = torch.argsort(~starting, stable=True)
+                    mixer.join(int(starting.sum()) - mixer.count)
+                    z, fz = z[order], fz[order]
+                    tracker.reorder(order)
+                    rows = tracker.rows
+            g, k = tracker.change, mixer.count
             p = fz if self.damping == 1 else z + self.damping * g
+            if k:
+                mixed = mixer.advance(
+                    g[:k], fz[:k], p[:k], tracker.latest[:k], tracker.step % self.period == 0
+                )
+                p = mixed if k == len(p) else torch.cat([mixed, p[k:]])
             z = p
-            if g_last is not None:
-                z = problem.with_zeros_of(p - window.step(g, g - g_last, p - p_last), fz)
-            restart = safeguard.judge(fz, tracker.latest)
-            if bool(restart.any()):
-                z = torch.where(restart[:, None], safeguard.image, z)
-                window.clear(restart)
-            g_last, p_last = g, p
         return tracker.result()
 
 
-class _Window:
-    """The last differences of every sample, their Gram matrices, and the least-squares step from them."""
+class _Watch:
+    """Looks now and then whether a combination of three plain sweeps is worth several more of them."""
 
-    def __init__(self, z: Tensor, size: int, regularization: float | None) -> None:
-        n, m = z.shape
-        size = min(size, m)
-        self.dG = z.new_zeros(n, size, m)
-        self.dP = z.new_zeros(n, size, m)
-        self.gram = z.new_zeros(n, size, size)
-        self.valid = torch.zeros(n, size, dtype=torch.bool, device=z.device)
-        self.fresh = torch.ones(n, dtype=torch.bool, device=z.device)
-        self.slot = 0
-        self.ridge = 100 * torch.finfo(z.dtype).eps if regularization is None else regularization
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+        self.residuals: list[Tensor] = []
+        self.next = _FIRST_LOOK
 
     def keep(self, rows: Tensor) -> None:
-        for name in ("dG", "dP", "gram", "valid", "fresh"):
-            setattr(self, name, getattr(self, name)[rows])
+        self.residuals = [g[rows] for g in self.residuals]
 
-    def clear(self, rows: Tensor) -> None:
-        """Empty the window of the given samples; the difference across the restart is not used either."""
-        self.valid = self.valid & ~rows[:, None]
-        self.fresh = ~rows
+    def look(self, step: int, g: Tensor) -> Tensor | None:
+        """The mask of samples for which mixing pays; None at a sweep at which nothing is looked at.
 
-    def step(self, g: Tensor, dg: Tensor, dp: Tensor) -> Tensor:
-        """ΔP γ with γ = argmin ‖g − ΔG γ‖² + ridge ‖γ‖², the oldest difference being replaced by (dg, dp)."""
+        With θ = min ‖w₀g + w₁g₁ + w₂g₂‖/‖g‖, Σw = 1, over the last three residuals, it pays when
+        θ ≤ ρ^gain, where ρ² = ‖g‖/‖g₂‖ is the contraction of the last two sweeps.
+        """
+        if step < self.next - 2:
+            return None
+        self.residuals.append(g)
+        if step < self.next:
+            return None
+        G = torch.stack(self.residuals, dim=1)
+        self.residuals, self.next = [], max(step + 3, int(_WAIT * step))
+        gram = torch.bmm(G, G.mT)
+        length = gram.diagonal(dim1=1, dim2=2).sqrt()
+        gram = gram / (length[:, :, None] * length[:, None, :])
+        gram.diagonal(dim1=1, dim2=2).add_(100 * torch.finfo(g.dtype).eps)
+        share = length[:, 2:] / length
+        # 1/θ² = 1ᵀ (GGᵀ)⁻¹ 1 ‖g‖², in units in which the columns have length one.
+        inverse = (share * torch.linalg.solve_ex(gram, share)[0]).sum(dim=1)
+        return inverse * share[:, 0] ** self.gain >= 1
+
+
+class _Mixer:
+    """The samples that mix: their last differences, Gram matrices and safeguards."""
+
+    def __init__(self, solver: Anderson, problem: Problem, z: Tensor) -> None:
+        n, m = z.shape
+        size = min(solver.window, m)
+        self.problem = problem
+        self.ridge = (
+            100 * torch.finfo(z.dtype).eps if solver.regularization is None else solver.regularization
+        )
+        #: Room for all samples; memory that none has used yet costs nothing.
+        self.room_G, self.room_P = z.new_empty(n, size, m), z.new_empty(n, size, m)
+        self.safeguard = Safeguard(z[:0], patience=10 + 2 * solver.window)
+        self.gram = z.new_zeros(0, size, size)
+        self.g = self.p = z[:0]
+        self.valid = torch.zeros(0, size, dtype=torch.bool, device=z.device)
+        #: Whether g and p are those of the sweep before.
+        self.linked = torch.zeros(0, dtype=torch.bool, device=z.device)
+        self.slot = self.pending = 0
+
+    _PER_SAMPLE = ("gram", "g", "p", "valid", "linked")
+
+    @property
+    def count(self) -> int:
+        return len(self.linked)
+
+    @property
+    def dG(self) -> Tensor:
+        return self.room_G[: self.count]
+
+    @property
+    def dP(self) -> Tensor:
+        return self.room_P[: self.count]
+
+    def keep(self, rows: Tensor) -> Tensor:
+        """Forget all samples but those in the mask; return where the others were, in their new order.
+
+        The last ones move to the gaps: to close ranks would copy all windows whenever a sample converges.
+        """
+        count = int(rows.sum())
+        gaps = torch.nonzero(~rows[:count]).flatten()
+        last = torch.nonzero(rows[count:]).flatten() + count
+        order = torch.arange(count, device=rows.device)
+        order[gaps] = last
+        for room in (self.room_G, self.room_P):
+            room[gaps] = room[last]
+        for name in self._PER_SAMPLE:
+            setattr(self, name, getattr(self, name)[order])
+        self.safeguard.keep(order)
+        return order
+
+    def join(self, more: int) -> None:
+        """Take in so many more samples, with nothing in their windows."""
+        for room in (self.room_G, self.room_P):
+            room[self.count : self.count + more] = 0
+        for name in self._PER_SAMPLE:
+            setattr(self, name, extended(getattr(self, name), more, 0))
+        self.safeguard.join(more)
+
+    def advance(self, g: Tensor, fz: Tensor, p: Tensor, residual: Tensor, mix: bool) -> Tensor:
+        """The next states: p, or its combination with the window, or what the safeguard wants."""
+        self._store(g - self.g, p - self.p)
+        self.g, self.p = g, p
+        z = self.problem.with_zeros_of(p - self._step(g), fz) if mix else p
+        restart = self.safeguard.judge(fz, residual)
+        if bool(restart.any()):
+            z = torch.where(restart[:, None], self.safeguard.image, z)
+            # The difference across the restart is not used either.
+            self.valid = self.valid & ~restart[:, None]
+        self.linked = ~restart
+        return z
+
+    def _store(self, dg: Tensor, dp: Tensor) -> None:
+        """Replace the oldest difference."""
         length = torch.linalg.vector_norm(dg, dim=1)
-        usable = self.fresh & (length > 0)
+        usable = self.linked & (length > 0)
         # Scaled so that dg has length one: the ridge is then relative.
         scale = torch.where(usable, 1 / length.clamp(min=torch.finfo(dg.dtype).tiny), 0)[:, None]
-        dG, slot = self.dG, self.slot
-        torch.mul(dg, scale, out=dG[:, slot])
-        torch.mul(dp, scale, out=self.dP[:, slot])
-        self.valid[:, slot] = usable
-        self.fresh = torch.ones_like(self.fresh)
-        self.slot = (slot + 1) % dG.shape[1]
-        # One pass over ΔG gives the new Gram row and the right-hand side.
-        products = torch.bmm(dG, torch.stack([dG[:, slot], g], dim=1).mT)
-        self.gram[:, slot, :] = self.gram[:, :, slot] = products[:, :, 0]
+        torch.mul(dg, scale, out=self.dG[:, self.slot])
+        torch.mul(dp, scale, out=self.dP[:, self.slot])
+        self.valid[:, self.slot] = usable
+        size = self.dG.shape[1]
+        self.slot, self.pending = (self.slot + 1) % size, min(self.pending + 1, size)
+
+    def _step(self, g: Tensor) -> Tensor:
+        """ΔP γ with γ = argmin ‖g − ΔG γ‖² + ridge ‖γ‖²."""
+        dG = self.dG
+        new = [(self.slot - k) % dG.shape[1] for k in range(self.pending, 0, -1)]
+        self.pending = 0
+        # One pass over ΔG gives the Gram rows of what is new, and the right-hand side.
+        products = torch.bmm(dG, torch.cat([dG[:, new], g[:, None]], dim=1).mT)
+        self.gram[:, new, :] = products[:, :, :-1].mT
+        self.gram[:, :, new] = products[:, :, :-1]
         valid = self.valid.to(g.dtype)
         gram = self.gram * valid[:, :, None] * valid[:, None, :]
         # Unused columns get the equation γ = 0; an empty window gives zero.
         gram.diagonal(dim1=1, dim2=2).add_(1 - valid + self.ridge)
-        gamma, info = torch.linalg.solve_ex(gram, products[:, :, 1] * valid)
+        gamma, info = torch.linalg.solve_ex(gram, products[:, :, -1] * valid)
         gamma = torch.where((info == 0)[:, None] & torch.isfinite(gamma), gamma, 0)
         return torch.bmm(gamma[:, None], self.dP)[:, 0]

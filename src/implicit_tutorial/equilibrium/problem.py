@@ -105,6 +105,11 @@ class Tracker:
     @property
     def latest(self) -> Tensor:
         """Residuals of the active rows at their last observed states."""
+        return self._last[2]
+
+    @property
+    def change(self) -> Tensor:
+        """(active, m) image minus state at their last observed states."""
         return self._last[1]
 
     def observe(self, z: Tensor, fz: Tensor) -> Tensor | None:
@@ -122,8 +127,9 @@ class Tracker:
 
     def _judge(self, z: Tensor, fz: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
         """Status of each active row as it stands; STEP_LIMIT for one that may go on."""
-        residual, size = norm(fz - z), norm(fz)
-        self._last = (z, residual)
+        change = fz - z
+        residual, size = norm(change), norm(fz)
+        self._last = (z, change, residual)
         status = torch.full_like(self.rows, Status.STEP_LIMIT, dtype=torch.int8)
         status[residual > DIVERGENCE_FACTOR * self.first[self.rows]] = Status.DIVERGED
         status[residual <= self.atol + self.rtol * size] = Status.CONVERGED
@@ -132,7 +138,7 @@ class Tracker:
 
     def retire(self, stop: Tensor, status: Tensor) -> Tensor:
         """Take the rows in ``stop`` out with the given status; return the mask of rows that go on."""
-        z, residual = self._last
+        z, change, residual = self._last
         done = self.rows[stop]
         self.z[done] = z[stop]
         self.residual[done] = residual[stop]
@@ -140,12 +146,17 @@ class Tracker:
         self.steps[done] = self.step
         keep = ~stop
         self.rows = self.rows[keep]
-        self._last = (z[keep], residual[keep])
+        self._last = (z[keep], change[keep], residual[keep])
         return keep
+
+    def reorder(self, order: Tensor) -> None:
+        """Number the active rows in another order."""
+        self.rows = self.rows[order]
+        self._last = tuple(x[order] for x in self._last)
 
     def result(self) -> SolverResult:
         if self.active and self.step:
-            z, residual = self._last
+            z, _, residual = self._last
             self.z[self.rows] = z
             self.residual[self.rows] = residual
             self.steps[self.rows] = self.step

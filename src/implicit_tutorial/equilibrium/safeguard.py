@@ -28,9 +28,15 @@ class Safeguard:
         self.rest = torch.zeros(n, dtype=torch.int64, device=device)
 
     def keep(self, rows: Tensor) -> None:
-        """Forget all samples but those in the mask ``rows``."""
+        """Forget all samples but ``rows``, a mask or their numbers in a new order."""
         for name in ("image", "residual", "age", "length", "rest"):
             setattr(self, name, getattr(self, name)[rows])
+
+    def join(self, more: int) -> None:
+        """Take in so many more samples, which start now."""
+        starts = {"image": 0, "residual": torch.inf, "age": 0, "length": 1, "rest": 0}
+        for name, value in starts.items():
+            setattr(self, name, extended(getattr(self, name), more, value))
 
     def judge(self, image: Tensor, residual: Tensor) -> Tensor:
         """Take note of a sweep; return the mask of samples whose next state must be ``self.image``."""
@@ -46,3 +52,8 @@ class Safeguard:
         self.rest = torch.where(restart, self.length - 1, torch.where(resting, self.rest - 1, 0))
         self.length = torch.where(restart, 2 * self.length, self.length)
         return restart | resting
+
+
+def extended(x: Tensor, more: int, value: float) -> Tensor:
+    """``x`` with so many more rows that hold ``value``."""
+    return torch.cat([x, x.new_full((more, *x.shape[1:]), value)])
