@@ -23,12 +23,13 @@ class Anderson(Tolerances):
     GMRES: it gains much where the spectrum of DA is stretched (symmetric or trained A), next to nothing
     on a Gaussian one (C6).
 
-    A mixed sweep costs more than a plain one, so only every ``period``-th is (Banerjee, Suryanarayana & Pask
-    2016), and none before it pays. Each sample makes plain sweeps z ← p until one combination of its
-    last three residuals is as small as ``start_gain`` more of them would make the last one. Residuals of
-    a wide Gaussian network are orthogonal, and their best combination is 1/√(1 + ρ² + ρ⁴) of the last
-    one, ρ = σ_A/√2: more than ρ⁴ up to σ_A = 1.26. So Gaussian problems are left to Picard, where they
-    do not converge slowly. ``Anderson(start_gain=0, period=1)`` is the method of the textbooks.
+    A mixed sweep costs more than a plain one, so only every ``period``-th is one (Banerjee, Suryanarayana &
+    Pask 2016), or one whose residual has grown, and none before it pays. Each sample makes plain sweeps
+    z ← p until one combination of its last three residuals is as small as ``start_gain`` more of them
+    would make the last one. Residuals of a wide Gaussian network are orthogonal, and their best
+    combination is 1/√(1 + ρ² + ρ⁴) of the last one, ρ = σ_A/√2: more than ρ⁴ up to σ_A = 1.26. So Gaussian
+    problems are left to Picard, unless they converge slowly. ``Anderson(start_gain=0, period=1)`` is the
+    method of the textbooks.
 
     A safeguard falls back to Picard, so it is guaranteed whenever ‖A‖₂ < 1.
 
@@ -37,7 +38,7 @@ class Anderson(Tolerances):
         damping: β in (0, 1]; 1 takes the full step.
         regularization: ridge of the least-squares problem relative to its unit-length columns, 100 rounding
             units by default. It removes columns that rounding cannot tell apart; sweeps hardly depend on it.
-        period: mix at every so many sweeps.
+        period: mix at every so many sweeps, and where the residual has grown.
         start_gain: sweeps that a combination must be worth before mixing begins; 0 mixes from the start.
     """
 
@@ -154,12 +155,13 @@ class _Mixer:
         self.safeguard = Safeguard(z[:0], patience=10 + 2 * solver.window)
         self.gram = z.new_zeros(0, size, size)
         self.g = self.p = z[:0]
+        self.residual = z.new_zeros(0)
         self.valid = torch.zeros(0, size, dtype=torch.bool, device=z.device)
         #: Whether g and p are those of the sweep before.
         self.linked = torch.zeros(0, dtype=torch.bool, device=z.device)
         self.slot = self.pending = 0
 
-    _PER_SAMPLE = ("gram", "g", "p", "valid", "linked")
+    _PER_SAMPLE = ("gram", "g", "p", "residual", "valid", "linked")
 
     @property
     def count(self) -> int:
@@ -202,7 +204,14 @@ class _Mixer:
         """The next states: p, or its combination with the window, or what the safeguard wants."""
         self._store(g - self.g, p - self.p)
         self.g, self.p = g, p
-        z = self.problem.with_zeros_of(p - self._step(g), fz) if mix else p
+        # Where a sweep makes the residual grow, another plain one would be worse.
+        grown = self.linked & (residual > self.residual)
+        self.residual = residual
+        if mix or bool(grown.any()):
+            mixed = self.problem.with_zeros_of(p - self._step(g), fz)
+            z = mixed if mix else torch.where(grown[:, None], mixed, p)
+        else:
+            z = p
         restart = self.safeguard.judge(fz, residual)
         if bool(restart.any()):
             z = torch.where(restart[:, None], self.safeguard.image, z)
