@@ -12,7 +12,7 @@ from implicit_tutorial.equilibrium.safeguard import Safeguard, extended
 from implicit_tutorial.equilibrium.solution import SolverResult
 
 #: Plain sweeps before the first look at them, and how much longer the wait for the next look is each time.
-_FIRST_LOOK, _WAIT = 5, 1.5
+_FIRST_LOOK, _WAIT = 10, 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +23,12 @@ class Anderson(Tolerances):
     GMRES: it gains much where the spectrum of DA is stretched (symmetric or trained A), next to nothing
     on a Gaussian one (C6).
 
-    A mixed sweep costs more than a plain one, so only every ``period``-th is one (Banerjee, Suryanarayana &
-    Pask 2016), or one whose residual has grown, and none before it pays. Each sample makes plain sweeps
-    z ← p until one combination of its last three residuals is as small as ``start_gain`` more of them
-    would make the last one. Residuals of a wide Gaussian network are orthogonal, and their best
-    combination is 1/√(1 + ρ² + ρ⁴) of the last one, ρ = σ_A/√2: more than ρ⁴ up to σ_A = 1.26. So Gaussian
-    problems are left to Picard, unless they converge slowly. ``Anderson(start_gain=0, period=1)`` is the
+    Mixing costs memory traffic, so only every ``period``-th sweep mixes (Banerjee, Suryanarayana & Pask
+    2016), or one whose residual has grown, and none before it pays. Each sample makes plain sweeps z ← p
+    until one combination of its last three residuals is as small as ``start_gain`` more plain sweeps would
+    make the last one. Residuals of a wide Gaussian network are orthogonal: their best combination is
+    1/√(1 + ρ² + ρ⁴) of the last one, ρ = σ_A/√2, which is more than ρ⁸ up to σ_A = 1.33. So Gaussian
+    problems are left to Picard, but for the slowest samples. ``Anderson(start_gain=0, period=1)`` is the
     method of the textbooks.
 
     A safeguard falls back to Picard, so it is guaranteed whenever ‖A‖₂ < 1.
@@ -46,7 +46,7 @@ class Anderson(Tolerances):
     damping: float = 1.0
     regularization: float | None = None
     period: int = 4
-    start_gain: float = 4.0
+    start_gain: float = 8.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,30 +79,30 @@ class Anderson(Tolerances):
             if keep is not None:
                 if not tracker.active:
                     break
-                # Samples that mix come first, in an order that moves few of their windows.
-                plain = torch.nonzero(keep[mixer.count :]).flatten() + mixer.count
-                kept = torch.cat([mixer.keep(keep[: mixer.count]), plain])
-                z, fz = z[kept], fz[kept]
+                if mixer.count:
+                    # Samples that mix come first, in an order that moves few of their windows.
+                    plain = torch.nonzero(keep[mixer.count :]).flatten() + mixer.count
+                    kept = torch.cat([mixer.keep(keep[: mixer.count]), plain])
+                    tracker.reorder((keep.cumsum(0) - 1)[kept])
+                else:
+                    kept = keep
+                fz, rows = fz[kept], tracker.rows
                 watch.keep(kept)
-                tracker.reorder((keep.cumsum(0) - 1)[kept])
-                rows = tracker.rows
             if mixer.count < len(fz):
                 starting = watch.look(tracker.step, tracker.change)
                 if starting is not None and bool(starting[mixer.count :].any()):
                     starting[: mixer.count] = True
                     order = torch.argsort(~starting, stable=True)
                     mixer.join(int(starting.sum()) - mixer.count)
-                    z, fz = z[order], fz[order]
                     tracker.reorder(order)
-                    rows = tracker.rows
+                    fz, rows = fz[order], tracker.rows
             g, k = tracker.change, mixer.count
-            p = fz if self.damping == 1 else z + self.damping * g
+            z = fz if self.damping == 1 else problem.with_zeros_of(fz - (1 - self.damping) * g, fz)
             if k:
-                mixed = mixer.advance(
-                    g[:k], fz[:k], p[:k], tracker.latest[:k], tracker.step % self.period == 0
-                )
-                p = mixed if k == len(p) else torch.cat([mixed, p[k:]])
-            z = p
+                mix = tracker.step % self.period == 0
+                mixed = mixer.advance(g[:k], fz[:k], z[:k], tracker.latest[:k], mix)
+                if mixed is not None:
+                    z = mixed if k == len(z) else torch.cat([mixed, z[k:]])
         return tracker.result()
 
 
@@ -200,37 +200,29 @@ class _Mixer:
             setattr(self, name, extended(getattr(self, name), more, 0))
         self.safeguard.join(more)
 
-    def advance(self, g: Tensor, fz: Tensor, p: Tensor, residual: Tensor, mix: bool) -> Tensor:
-        """The next states: p, or its combination with the window, or what the safeguard wants."""
-        self._store(g - self.g, p - self.p)
+    def advance(self, g: Tensor, fz: Tensor, p: Tensor, residual: Tensor, mix: bool) -> Tensor | None:
+        """The next states: combined with the window, or what the safeguard wants; None when all are p."""
+        # Replace the oldest difference.
+        torch.sub(g, self.g, out=self.dG[:, self.slot])
+        torch.sub(p, self.p, out=self.dP[:, self.slot])
+        self.valid[:, self.slot] = self.linked
+        size = self.dG.shape[1]
+        self.slot, self.pending = (self.slot + 1) % size, min(self.pending + 1, size)
         self.g, self.p = g, p
         # Where a sweep makes the residual grow, another plain one would be worse.
         grown = self.linked & (residual > self.residual)
         self.residual = residual
+        z = None
         if mix or bool(grown.any()):
             mixed = self.problem.with_zeros_of(p - self._step(g), fz)
             z = mixed if mix else torch.where(grown[:, None], mixed, p)
-        else:
-            z = p
         restart = self.safeguard.judge(fz, residual)
         if bool(restart.any()):
-            z = torch.where(restart[:, None], self.safeguard.image, z)
+            z = torch.where(restart[:, None], self.safeguard.image, p if z is None else z)
             # The difference across the restart is not used either.
             self.valid = self.valid & ~restart[:, None]
         self.linked = ~restart
         return z
-
-    def _store(self, dg: Tensor, dp: Tensor) -> None:
-        """Replace the oldest difference."""
-        length = torch.linalg.vector_norm(dg, dim=1)
-        usable = self.linked & (length > 0)
-        # Scaled so that dg has length one: the ridge is then relative.
-        scale = torch.where(usable, 1 / length.clamp(min=torch.finfo(dg.dtype).tiny), 0)[:, None]
-        torch.mul(dg, scale, out=self.dG[:, self.slot])
-        torch.mul(dp, scale, out=self.dP[:, self.slot])
-        self.valid[:, self.slot] = usable
-        size = self.dG.shape[1]
-        self.slot, self.pending = (self.slot + 1) % size, min(self.pending + 1, size)
 
     def _step(self, g: Tensor) -> Tensor:
         """ΔP γ with γ = argmin ‖g − ΔG γ‖² + ridge ‖γ‖²."""
@@ -241,10 +233,13 @@ class _Mixer:
         products = torch.bmm(dG, torch.cat([dG[:, new], g[:, None]], dim=1).mT)
         self.gram[:, new, :] = products[:, :, :-1].mT
         self.gram[:, :, new] = products[:, :, :-1]
-        valid = self.valid.to(g.dtype)
-        gram = self.gram * valid[:, :, None] * valid[:, None, :]
+        # In units in which the columns have length one: the ridge is then relative.
+        length = self.gram.diagonal(dim1=1, dim2=2).sqrt()
+        used = self.valid & (length > 0)
+        unit = torch.where(used, 1 / length, 0)
+        gram = self.gram * unit[:, :, None] * unit[:, None, :]
         # Unused columns get the equation γ = 0; an empty window gives zero.
-        gram.diagonal(dim1=1, dim2=2).add_(1 - valid + self.ridge)
-        gamma, info = torch.linalg.solve_ex(gram, products[:, :, -1] * valid)
-        gamma = torch.where((info == 0)[:, None] & torch.isfinite(gamma), gamma, 0)
+        gram.diagonal(dim1=1, dim2=2).add_(self.ridge + ~used)
+        gamma, info = torch.linalg.solve_ex(gram, products[:, :, -1] * unit)
+        gamma = torch.where((info == 0)[:, None] & torch.isfinite(gamma), gamma, 0) * unit
         return torch.bmm(gamma[:, None], self.dP)[:, 0]

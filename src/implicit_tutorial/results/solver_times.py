@@ -17,7 +17,7 @@ import implicit_tutorial as it
 from implicit_tutorial.experiments import solving
 from implicit_tutorial.results.backward_cost import best_time
 
-SCALES, REPEATS = (0.4, 0.7, 1.0), 5
+SCALES, REPEATS = (0.4, 0.7, 1.0), 15
 
 
 def measure() -> dict[str, Any]:
