@@ -7,7 +7,7 @@ from implicit_tutorial.figures.solving.gradients import cheaper_gradients, error
 from implicit_tutorial.figures.solving.plane import solver_plane
 from implicit_tutorial.figures.solving.reuse import film, network, rotating_digit, warm_training
 from implicit_tutorial.figures.solving.spectra import spectrum
-from implicit_tutorial.figures.solving.table import comparison, first_distances
+from implicit_tutorial.figures.solving.table import comparison, first_distances, measured
 
 #: Every figure of the chapter by its name on the page.
 EXPLORERS: dict[str, Callable[[], Explorer]] = {
@@ -24,6 +24,7 @@ __all__ = [
     "errors",
     "film",
     "first_distances",
+    "measured",
     "milliseconds",
     "network",
     "training",

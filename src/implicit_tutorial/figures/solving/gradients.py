@@ -104,7 +104,7 @@ def cheaper_gradients() -> Explorer:
         _draw,
         [
             Control("gradient", list(GRADIENTS), start="one step"),
-            Control("implicit_scale", list(SCALES), start=0.7, label="implicit scale $\\sigma_A$", fmt=".1f"),
+            Control("implicit_scale", list(SCALES), start=0.7, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
         name="cheaper-gradients",
         caption=(
@@ -127,7 +127,7 @@ def _draw(gradient: str, implicit_scale: float) -> list[go.Figure]:
     found, k = errors(implicit_scale), np.arange(PRODUCTS + 1)
     panels = []
     for column, (title, limits) in enumerate(
-        (("Relative error", (1e-6, 2.0)), ("Angle, in degrees", (1e-4, 120.0)))
+        (("relative error", (1e-6, 2.0)), ("angle, in degrees", (1e-4, 120.0)))
     ):
         panel = style.figure(
             title=title,
@@ -144,7 +144,7 @@ def _draw(gradient: str, implicit_scale: float) -> list[go.Figure]:
             panel.add_scatter(x=k, y=y, **style.measured(shown, color) | {"mode": "lines+markers"})
         panels.append(panel)
     loss = style.figure(
-        title="Loss",
+        title="loss",
         x_title="step of gradient descent",
         x_range=(0, _STEPS),
         y_range=(5e-3, 2.0),

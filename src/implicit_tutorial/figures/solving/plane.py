@@ -24,7 +24,7 @@ def stored(solver: str) -> np.ndarray:
 
 @cache
 def norm_boundary() -> tuple[np.ndarray, np.ndarray]:
-    """The points (s, a) with ‖sS + aK‖₂ = 1: the norm is homogeneous, so each direction has one."""
+    """The points (s, a) with ‖sS + aR‖₂ = 1: the norm is homogeneous, so each direction has one."""
     angles = np.linspace(0, np.pi / 2, 46)
     scale = [1 / float(torch.linalg.matrix_norm(matrix(math.cos(t), math.sin(t)), 2)) for t in angles]
     return scale * np.cos(angles), scale * np.sin(angles)
@@ -44,7 +44,7 @@ def solver_plane() -> Explorer:
         [Control("solver", list(SOLVERS))],
         name="solver-plane",
         caption=(
-            "$A = sS + aK$ with $S$ symmetric, $K$ antisymmetric, both from one Gaussian matrix of width 64 "
+            "$A = sS + aR$ with $S$ symmetric, $R$ antisymmetric, both from one Gaussian matrix of width 64 "
             "and of norm about one; the diagonal $s = a$ holds the Gaussian matrices. Colour: sweeps to "
             "$10^{-10}$, on a logarithmic scale; empty: not found in 500 sweeps, or refused. Lines: "
             "$\\lVert A\\rVert_2 = 1$ (dashed), the monotone limit $s = 1$ (solid), and the typical limit "

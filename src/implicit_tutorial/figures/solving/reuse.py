@@ -122,7 +122,7 @@ def _draw_film(angle_step: float, tolerance: float) -> list[go.Figure]:
     )
     run = screening(angle_step, tolerance)
     sweeps = style.figure(
-        title="Sweeps of each frame",
+        title="sweeps of each frame",
         x_title="angle in degrees",
         x_range=(0, LAST_ANGLE),
         y_range=(0, 1.15 * run.cold.max()),
@@ -197,7 +197,7 @@ def warm_training() -> Explorer:
 def _draw_training(tolerance: float) -> list[go.Figure]:
     run = descent(tolerance)
     panels = []
-    for title, (cold, warm) in (("Forward", run.forward), ("Adjoint", run.adjoint)):
+    for title, (cold, warm) in (("forward", run.forward), ("adjoint", run.adjoint)):
         panel = style.figure(
             title=title,
             x_title="step of gradient descent",

@@ -126,7 +126,7 @@ def spectrum() -> Explorer:
 def _draw(shape: str, radius: float) -> list[go.Figure]:
     run = race(shape, radius)
     plane = style.figure(
-        title="Eigenvalues of DA",
+        title="eigenvalues of DA",
         x_title="real part",
         y_title="imaginary part",
         x_range=(-1.08, 1.08),
@@ -143,7 +143,7 @@ def _draw(shape: str, radius: float) -> list[go.Figure]:
     )
     top = len(run.residuals["Picard"])
     curves = style.figure(
-        title="Relative residual",
+        title="relative residual",
         x_title="sweep",
         x_range=(0, 1.03 * top),
         y_range=(1e-11, 3),
