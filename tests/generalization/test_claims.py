@@ -7,18 +7,11 @@ import time
 
 import pytest
 
-from implicit_tutorial.claims import CLAIMS
-
-registered = set(CLAIMS)
-from implicit_tutorial.claims import bound, scale  # noqa: E402, F401
-from implicit_tutorial.generalization import generalization_bound, infinite_width_prediction  # noqa: E402
-from implicit_tutorial.training import train  # noqa: E402
+from implicit_tutorial.claims import CLAIMS, scale
+from implicit_tutorial.generalization import generalization_bound, infinite_width_prediction
+from implicit_tutorial.training import train
 
 LABELS = ["C15", "C16", "C17", "C18", "C19"]
-MINE = {label: CLAIMS[label] for label in LABELS}
-for label in set(LABELS) - registered:
-    # Tests of the whole ledger see it as the package leaves it.
-    del CLAIMS[label]
 
 
 def smaller_bound(*args, **kwargs):
@@ -69,15 +62,15 @@ BROKEN = {
 @pytest.mark.parametrize("label", LABELS)
 def test_claim_holds_within_seconds_and_repeatably(label: str) -> None:
     start = time.process_time()
-    verdict = MINE[label].check()
+    verdict = CLAIMS[label].check()
     assert time.process_time() - start < 8
     assert verdict.holds, [m for m in verdict.measurements if m.margin <= 0]
-    assert MINE[label].check() == verdict
+    assert CLAIMS[label].check() == verdict
 
 
 @pytest.mark.parametrize(("label", "subject"), [(k, s) for k, subjects in BROKEN.items() for s in subjects])
 def test_claim_is_refuted_by_a_broken_subject(label: str, subject) -> None:
-    assert not MINE[label].check(subject).holds
+    assert not CLAIMS[label].check(subject).holds
 
 
 def test_legendre_quadrature_is_exact_for_polynomials() -> None:
