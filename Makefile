@@ -7,8 +7,8 @@ JOBS   ?= 2
 THREADS ?= 1
 PY     := $(VENV)/bin/python
 
-# nbval runs every notebook again and compares; the plugin brings the tolerance for floats.
-NOTEBOOKS := -p tests.notebooks.tolerance --nbval --nbval-current-env $(wildcard notebooks)
+# nbval runs every notebook again, in Binder's environment, and compares; the plugin brings the tolerance.
+NOTEBOOKS := -p tests.notebooks.tolerance --nbval $(wildcard notebooks)
 
 # One thread gives the same floats everywhere and lets two processes share two cores.
 export OMP_NUM_THREADS ?= 1

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.binder.environment import binder_kernels
+
 pytestmark = pytest.mark.browser
 
 CHAPTERS = sorted(path.name for path in (Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
@@ -58,6 +60,7 @@ def lab(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
+        "JUPYTER_PATH": str(binder_kernels()),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     options = [

@@ -1,5 +1,6 @@
 """The plugin at work: nbval on a small notebook whose stored outputs were bent, one cell a way."""
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -90,7 +91,7 @@ def bends() -> list[Bend]:
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
-    """Outcome of every bent cell, and of two notebooks that must not be collected, from one run of nbval."""
+    """Outcome of every bent cell, and of notebooks that must not pass, from one run of nbval."""
     folder = tmp_path_factory.mktemp("bent")
     path = folder / "bent.ipynb"
     all_bends = bends()
@@ -115,6 +116,8 @@ def outcomes(tmp_path_factory):
     unrun.cells[0].execution_count = 1
     unrun.cells[0].source = "# NBVAL_IGNORE_OUTPUT\n1 + 1"
     nbformat.write(unrun, folder / "ignored.ipynb")
+    unrun.cells[0].source = r'block = b"\1" * 1_600_000_000'
+    nbformat.write(unrun, folder / "hungry.ipynb")
 
     report = folder / "report.xml"
     command = [
@@ -123,7 +126,7 @@ def outcomes(tmp_path_factory):
         str(folder),
     ]
     run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    cases = ET.parse(report).getroot().iter("testcase")
+    cases = [case for case in ET.parse(report).getroot().iter("testcase") if "bent" in case.get("classname")]
     found = {case.get("name"): "".join(e.get("message", "") + (e.text or "") for e in case) for case in cases}
     return found, all_bends, run.stdout
 
@@ -146,6 +149,12 @@ def test_notebooks_that_would_pass_whatever_they_print_are_not_collected(outcome
     _, _, log = outcomes
     assert "unrun.ipynb, code cell 0: stored without a run" in log
     assert "ignored.ipynb, code cell 0: its output would be ignored" in log
+
+
+def test_a_kernel_that_takes_more_memory_than_binder_has_is_a_failure(outcomes):
+    found, _, log = outcomes
+    assert found["memory"] == ""
+    assert re.search(r"the kernel took 1\.\d+ GB, and Binder has 1\.5 GB", log)
 
 
 def test_a_cell_chooses_its_tolerance_in_a_comment():

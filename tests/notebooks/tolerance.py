@@ -1,6 +1,9 @@
 """A pytest plugin for nbval: every output of every notebook is compared, numbers within a tolerance.
 
-    python -m pytest -p tests.notebooks.tolerance --nbval --nbval-current-env notebooks
+    python -m pytest -p tests.notebooks.tolerance --nbval notebooks
+
+The kernels are those of Binder's environment, where a notebook may take so much memory and no more; with
+``--nbval-current-env`` they are those of the present one.
 
 A cell may ask for another tolerance with a comment of its own:
 
@@ -22,8 +25,11 @@ from typing import Any
 import nbval.plugin as nbval
 import pytest
 
+from tests.binder.environment import binder_kernels
 from tests.notebooks.compare import Tolerance, output_difference, text_difference
 
+#: Bytes that Binder has for a kernel.
+MEMORY = 1.5e9
 OVERRIDE = re.compile(r"^#\s*nbval-(rtol|atol):\s*(\S+)\s*$", re.M)
 
 
@@ -51,6 +57,12 @@ def tolerance_of(source: str) -> Tolerance:
 class NotebookFile(nbval.IPyNbFile):
     """A notebook all of whose cells were run and are compared."""
 
+    def setup(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            if not self.config.option.nbval_current_env:
+                patch.setenv("JUPYTER_PATH", str(binder_kernels()))
+            super().setup()
+
     def collect(self) -> Iterator[pytest.Item]:
         for item in super().collect():
             where = f"{self.path.name}, code cell {item.cell_num}"
@@ -61,6 +73,7 @@ class NotebookFile(nbval.IPyNbFile):
             yield NotebookCell.from_parent(
                 self, name=item.name, cell_num=item.cell_num, cell=item.cell, options=item.options
             )
+        yield NotebookMemory.from_parent(self, name="memory")
 
 
 class NotebookCell(nbval.IPyNbCell):
@@ -98,6 +111,21 @@ class NotebookCell(nbval.IPyNbCell):
             if difference := output_difference(mime, *pair, tol):
                 return f"{mime}: {difference}"
         return None
+
+
+class NotebookMemory(pytest.Item):
+    """What the kernel has taken at its highest, after the last cell."""
+
+    def runtest(self) -> None:
+        # Resident memory by name: what the system calls a child's peak begins with its parent's.
+        status = Path(f"/proc/{self.parent.kernel.km.provisioner.pid}/status")
+        if not status.exists():
+            pytest.skip("only Linux tells how much memory another process has taken")
+        peak = 1024 * int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1])
+        assert peak < MEMORY, f"the kernel took {peak / 1e9:.2f} GB, and Binder has {MEMORY / 1e9:.1f} GB"
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"{self.path.name}: memory"
 
 
 def _streams(outputs: list) -> dict[str, str]:
