@@ -17,7 +17,8 @@ import pytest
 
 from tests.binder.environment import binder_kernels
 
-pytestmark = pytest.mark.browser
+# The environment is made first, if it is not there.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 CHAPTERS = sorted(path.name for path in (Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 #: One chapter of each part: a chapter takes most of a minute here, and tests/binder runs all of them live.
