@@ -82,16 +82,26 @@ def served(html: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def open_tab(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens an empty tab, each a reader of its own: no cookies, no stored theme."""
-    contexts = []
+def open_tab(browser: Any, html: Path, served: str) -> Iterator[Callable[..., Any]]:
+    """Opens an empty tab, each a reader of its own: no cookies, no stored theme.
+
+    In the end, no page may have complained on its console, or asked for anything that is not of the book.
+    """
+    contexts: list[Any] = []
+    complaints: list[str] = []
+    inside = (served, html.as_uri(), "data:", "blob:")
 
     def tab(width: int = 1280, height: int = 900, theme: str = "light") -> Any:
         contexts.append(browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme))
         contexts[-1].add_init_script(path=Path(__file__).parent / "inspect.js")
         contexts[-1].set_default_timeout(20_000)
-        return contexts[-1].new_page()
+        page = contexts[-1].new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith(inside) else complaints.append(r.url))
+        return page
 
     yield tab
     for context in contexts:
         context.close()
+    assert complaints == []
