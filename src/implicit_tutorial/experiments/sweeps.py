@@ -16,6 +16,7 @@ from implicit_tutorial.experiments.kernel import infinite_width
 from implicit_tutorial.experiments.networks import equilibrium_network, phase_cell
 from implicit_tutorial.experiments.training import (
     CHOICES,
+    INTEGRATORS,
     certified_error,
     integration,
     trained_layers,
@@ -294,7 +295,13 @@ SWEEPS: dict[str, Sweep] = {
             "integration",
             "How exactly does each method follow the flow, and at what cost?",
             integration,
-            ({"inputs": "sphere"}, {"inputs": "circle"}),
+            # The dearest first: no process is left with one of them while the others have nothing to do.
+            tuple(
+                {"inputs": inputs, "method": method, "parameter": parameter}
+                for inputs in ("circle", "sphere")
+                for method, (_, parameters) in INTEGRATORS.items()
+                for parameter in reversed(parameters)
+            ),
         ),
         Sweep(
             "certified_error",

@@ -32,13 +32,11 @@ _DECAYS = 4
 _QUIET = Record(every=10**9, norm=False, spectrum=False)
 
 #: A method by its name, and the values of the one number that makes it dearer and more exact.
-METHODS = {
+INTEGRATORS = {
     "gradient descent": (lambda fraction: GradientDescent(fraction=fraction), (0.5, 0.25, 0.1, 0.05)),
     "single sweep": (lambda fraction: SingleSweep(fraction=fraction), (0.5, 0.25, 0.1, 0.05)),
-    "exponential flow": (lambda steps: ExponentialFlow(steps=steps), (5, 10, 20, 40, 80)),
+    "exponential flow": (lambda steps: ExponentialFlow(steps=int(steps)), (5, 10, 20, 40, 80)),
 }
-#: What is stored of each run.
-RUN_COLUMNS = ("method", "parameter", "error", "evaluations", "products")
 
 
 def sample(inputs: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -75,26 +73,28 @@ def follow(inputs: str, method: Any) -> tuple[Tensor, Any]:
         return net(X_test), history.iloc[-1]
 
 
-def integration(*, inputs: str) -> dict[str, Any]:
-    """For every run of every method: the distance of its final predictor from the flow's, and what it cost.
+@lru_cache
+def exact_flow(inputs: str) -> Tensor:
+    """The predictor at the end of the time by torchdiffeq's adaptive Runge–Kutta method."""
+    return follow(inputs, ReferenceFlow(rtol=1e-4))[0]
 
-    The flow is that of torchdiffeq's adaptive Runge–Kutta method. ``evaluations`` of the gradient, or of the
-    kernel where that is what a method evaluates; ``products`` of n × m by m × m: sweeps, and updates of Θ, of
-    which the predictor–corrector makes three a step.
+
+def integration(*, inputs: str, method: str, parameter: float) -> dict[str, Any]:
+    """One run of a method: the distance of its final predictor from the flow's, and what it cost.
+
+    ``evaluations`` of the gradient, or of the kernel where that is what a method evaluates; ``products`` of
+    n × m by m × m: sweeps, and updates of Θ, of which the predictor–corrector makes three a step.
     """
-    exact, _ = follow(inputs, ReferenceFlow(rtol=1e-4))
-    table: dict[str, list[Any]] = {column: [] for column in RUN_COLUMNS}
-    for method, (make, parameters) in METHODS.items():
-        for parameter in parameters:
-            f, last = follow(inputs, make(parameter))
-            steps, flow = int(last.step), method == "exponential flow"
-            gap = float(torch.linalg.vector_norm(f - exact) / torch.linalg.vector_norm(exact))
-            evaluations = 2 * steps + 1 if flow else steps
-            products = int(last.forward_sweeps + last.adjoint_sweeps) + steps * (3 if flow else 1)
-            row = (method, parameter, gap, evaluations, products)
-            for column, value in zip(RUN_COLUMNS, row, strict=True):
-                table[column].append(value)
-    return {"status": "finished", "condition": end_time(inputs)[1], **table}
+    exact = exact_flow(inputs)
+    f, last = follow(inputs, INTEGRATORS[method][0](parameter))
+    steps, flow = int(last.step), method == "exponential flow"
+    return {
+        "status": "finished",
+        "condition": end_time(inputs)[1],
+        "error": torch.linalg.vector_norm(f - exact) / torch.linalg.vector_norm(exact),
+        "evaluations": 2 * steps + 1 if flow else steps,
+        "products": int(last.forward_sweeps + last.adjoint_sweeps) + steps * (3 if flow else 1),
+    }
 
 
 #: What may be trained, by the name it has in the chapter.

@@ -8,7 +8,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from implicit_tutorial import experiments
-from implicit_tutorial.experiments.training import RUN_COLUMNS
 from implicit_tutorial.explorer import Control, Explorer, style
 
 _COLORS = {"gradient descent": style.VERMILLION, "single sweep": style.GREEN, "exponential flow": style.BLUE}
@@ -21,7 +20,7 @@ _COSTS = {
 
 @lru_cache
 def _table() -> pd.DataFrame:
-    return experiments.load("integration").explode(list(RUN_COLUMNS), ignore_index=True)
+    return experiments.load("integration")
 
 
 def runs(inputs: str, method: str) -> pd.DataFrame:
