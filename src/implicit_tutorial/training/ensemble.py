@@ -102,7 +102,11 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
     active = [i for i, run in enumerate(runs) if not run.finished(until)]
     step, goal = 0, -math.inf if until.loss is None else until.loss
     eta: list[float] = []
-    settled = False
+    settled, uncounted = False, 0
+
+    def calm(i: int, losses: list[float]) -> bool:
+        return sweeper.alive[i] and goal < losses[i] <= runs[i].largest_loss
+
     while active:
         if not settled:
             eta = [0.0] * len(runs)
@@ -112,15 +116,18 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
         lags = sweeper.step(steps)
         losses = sweeper.losses()
         step += 1
-        # Most steps only count; what costs Python time is left to those on which something happens.
+        uncounted += 1
+        # On most steps nothing happens to any network; they are counted together, for Python's time is dear.
         eventful = runs[0].record.due(step) or step == until.steps
+        if settled and not eventful and all(calm(i, losses) for i in active):
+            continue
         still = []
         for i in active:
             run, member = runs[i], members[i]
-            member.time += eta[i] * method.fused
+            member.time += uncounted * eta[i] * method.fused
             member.residual = lags[i]
-            calm = sweeper.alive[i] and goal < losses[i] <= run.largest_loss
-            if calm and not eventful and (until.time is None or member.time < until.time):
+            run.step += uncounted - 1
+            if not eventful and calm(i, losses) and (until.time is None or member.time < until.time):
                 run.step += 1
                 still.append(i)
                 continue
@@ -134,6 +141,7 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
                 run.end()
             else:
                 still.append(i)
+        uncounted = 0
         # Steps stay as they are until a network stops, or has to end at a given time.
         settled = until.time is None and len(still) == len(active)
         active = still
