@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +39,8 @@ class Problem(NamedTuple):
 
     def __call__(self, z: Tensor, rows: Tensor | None = None) -> Tensor:
         """One sweep: the map applied to the given rows."""
-        return self.activate(self.preactivation(z, rows), rows)
+        h = self.preactivation(z, rows)
+        return h.relu_() if self.mask is None else h.mul_(self.mask if rows is None else self.mask[rows])
 
     def with_zeros_of(self, z: Tensor, image: Tensor) -> Tensor:
         """z projected on the set the map reaches, and zero wherever ``image`` is.
@@ -78,7 +80,7 @@ def relative_tolerance(rtol: float | None, dtype: torch.dtype) -> float:
 
 def row_norm(x: Tensor) -> Tensor:
     """(n,) Euclidean norm of each row, safe from squares that overflow or underflow."""
-    largest = x.abs().amax(dim=1, keepdim=True)
+    largest = torch.linalg.vector_norm(x, math.inf, dim=1, keepdim=True)
     scale = torch.where((largest > 0) & torch.isfinite(largest), largest, 1)
     return torch.linalg.vector_norm(x / scale, dim=1) * scale[:, 0]
 
