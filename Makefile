@@ -8,6 +8,7 @@ THREADS ?= 1
 PY     := $(VENV)/bin/python
 
 # nbval runs every notebook again, in Binder's environment, and compares; the plugin brings the tolerance.
+# They come last: JupyterLab's test begins by making that environment, and nobody waits for it.
 NOTEBOOKS := -p tests.notebooks.tolerance --nbval $(wildcard notebooks)
 
 # One thread gives the same floats everywhere and lets two processes share two cores.
@@ -31,7 +32,7 @@ book: setup  ## build the book into _build/html (executes the notebooks; warning
 test: setup  ## everything CI runs: lint, unit tests, notebooks against their stored outputs, browser, Lab, Binder
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@$(PY) tools/build_book.py
-	$(PY) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder $(NOTEBOOKS) tests
+	$(PY) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder tests $(NOTEBOOKS)
 
 serve: book  ## build, then serve the book on http://127.0.0.1:8000
 	@$(PY) -m http.server 8000 --bind 127.0.0.1 --directory _build/html
