@@ -33,7 +33,7 @@ _QUIET = Record(every=10**9, norm=False, spectrum=False)
 
 #: A method by its name, and the values of the one number that makes it dearer and more exact.
 INTEGRATORS = {
-    "gradient descent": (lambda fraction: GradientDescent(fraction=fraction), (0.5, 0.25, 0.1, 0.05)),
+    "gradient descent": (lambda fraction: GradientDescent(fraction=fraction), (0.5, 0.25, 0.1)),
     "single sweep": (lambda fraction: SingleSweep(fraction=fraction), (0.5, 0.25, 0.1, 0.05)),
     "exponential flow": (lambda steps: ExponentialFlow(steps=int(steps)), (5, 10, 20, 40, 80)),
 }
