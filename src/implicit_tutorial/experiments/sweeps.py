@@ -19,6 +19,7 @@ from implicit_tutorial.experiments.training import (
     INTEGRATORS,
     certified_error,
     integration,
+    reference_flow,
     trained_layers,
 )
 from implicit_tutorial.experiments.watching import (
@@ -292,10 +293,16 @@ SWEEPS: dict[str, Sweep] = {
             ),
         ),
         Sweep(
+            "reference_flow",
+            "Where does the gradient flow lead?",
+            reference_flow,
+            ({"inputs": "circle"}, {"inputs": "sphere"}),
+        ),
+        Sweep(
             "integration",
             "How exactly does each method follow the flow, and at what cost?",
             integration,
-            # The dearest first: no process is left with one of them while the others have nothing to do.
+            # The dearest first, so that no process is left with one of them while the others have nothing to do.
             tuple(
                 {"inputs": inputs, "method": method, "parameter": parameter}
                 for inputs in ("circle", "sphere")
