@@ -302,7 +302,7 @@ SWEEPS: dict[str, Sweep] = {
             "integration",
             "How exactly does each method follow the flow, and at what cost?",
             integration,
-            # The dearest first, so that no process is left with one of them while the others have nothing to do.
+            # The dearest first, so that no process is left with one while the others have nothing to do.
             tuple(
                 {"inputs": inputs, "method": method, "parameter": parameter}
                 for inputs in ("circle", "sphere")

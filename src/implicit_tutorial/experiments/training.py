@@ -75,7 +75,7 @@ def follow(inputs: str, method: Any) -> tuple[Tensor, Any]:
 
 
 def reference_flow(*, inputs: str) -> dict[str, Any]:
-    """The predictor at the end of the time by torchdiffeq's adaptive Runge–Kutta method, on the test inputs."""
+    """The predictor at the end of the time, by torchdiffeq's adaptive Runge–Kutta method."""
     predictor, _ = follow(inputs, ReferenceFlow(rtol=1e-4))
     return {"status": "finished", "predictor": predictor.tolist()}
 
