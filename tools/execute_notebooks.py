@@ -48,6 +48,7 @@ def execute(path: Path, timeout: int) -> None:
         notebook,
         timeout=timeout,
         record_timing=False,
+        coalesce_streams=True,  # how many messages a cell's text comes in is the machine's accident
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=on_cell_start,
     )

@@ -31,14 +31,16 @@ def test_what_is_stored_depends_on_the_code_alone(write, monkeypatch):
     source = (
         "import os\nprint(os.environ['OMP_NUM_THREADS'], os.environ['IMPLICIT_TUTORIAL_LIVE'], os.getcwd())"
     )
-    path = write("a.ipynb", source, "x = 41", "x + 1")
+    slow = "import time\nprint('begun')\ntime.sleep(1)\nprint('done')"  # comes in two messages
+    path = write("a.ipynb", source, "x = 41", "x + 1", slow)
     result = run(path)
     assert result.returncode == 0, result.stderr
     stored = nbformat.read(path, as_version=4)
-    assert [c.id for c in stored.cells] == ["cell-000", "cell-001", "cell-002", "cell-003"]
-    assert [c.get("execution_count") for c in stored.cells] == [None, 1, 2, 3]
+    assert [c.id for c in stored.cells] == [f"cell-00{i}" for i in range(5)]
+    assert [c.get("execution_count") for c in stored.cells] == [None, 1, 2, 3, 4]
     assert stored.cells[1].outputs[0].text == f"1 0 {path.parent}\n"
     assert stored.cells[3].outputs[0].data["text/plain"] == "42"
+    assert [output.text for output in stored.cells[4].outputs] == ["begun\ndone\n"]
     assert stored.cells[1].metadata == {"tags": ["hide-input"]}
     assert set(stored.metadata) == {"kernelspec", "language_info", "title"}
     first = path.read_bytes()
