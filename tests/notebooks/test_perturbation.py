@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from implicit_tutorial.explorer.tree import typed_array
+from tests.notebooks.nbval_run import judged
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = ROOT / "notebooks" / "01_equilibrium_networks.ipynb"
@@ -58,19 +56,11 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     trace["y"] = [1.01 * float(y) for y in values]
     nbformat.write(notebook, folder / "curve.ipynb")
 
-    report = folder / "report.xml"
-    plugins = ["-p", "no:cacheprovider", "-p", "tests.notebooks.tolerance"]
-    nbval = ["--nbval", "--nbval-current-env", f"--junitxml={report}", str(folder)]
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *plugins, *nbval], cwd=ROOT, capture_output=True, text=True
-    )
-    assert run.returncode == 1, run.stdout
-    found: dict[str, list[str]] = {}
-    for case in ET.parse(report).getroot().iter("testcase"):
-        if case.get("name").startswith("Cell"):
-            message = "".join(e.get("message", "") + (e.text or "") for e in case)
-            found.setdefault(case.get("classname").split(".")[-2], []).append(message)
-    return found
+    found, _ = judged(folder)
+    return {
+        name: [message for item, message in items.items() if item.startswith("Cell")]
+        for name, items in found.items()
+    }
 
 
 def test_the_chapter_as_it_is(failures: dict[str, list[str]]) -> None:

@@ -4,13 +4,13 @@ import re
 import subprocess
 import sys
 import textwrap
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from tests.notebooks.nbval_run import judged
 from tests.notebooks.tolerance import tolerance_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,16 +119,8 @@ def outcomes(tmp_path_factory):
     unrun.cells[0].source = r'block = b"\1" * 1_600_000_000'
     nbformat.write(unrun, folder / "hungry.ipynb")
 
-    report = folder / "report.xml"
-    command = [
-        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.notebooks.tolerance"),
-        *("--nbval", "--nbval-current-env", "--continue-on-collection-errors", f"--junitxml={report}"),
-        str(folder),
-    ]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    cases = [case for case in ET.parse(report).getroot().iter("testcase") if "bent" in case.get("classname")]
-    found = {case.get("name"): "".join(e.get("message", "") + (e.text or "") for e in case) for case in cases}
-    return found, all_bends, run.stdout
+    found, log = judged(folder)
+    return found["bent"], all_bends, log
 
 
 def test_each_bent_output_is_judged_rightly(outcomes):
