@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
@@ -97,7 +95,7 @@ class Tracker:
         self.residual = torch.full((n,), torch.inf, dtype=z.dtype, device=z.device)
         self.status = torch.full((n,), Status.STEP_LIMIT, dtype=torch.int8, device=z.device)
         self.rows = torch.arange(n, device=z.device)
-        self.first = torch.zeros(n, dtype=z.dtype, device=z.device)
+        self._limit = torch.zeros_like(self.residual)  # of the active rows: above it, they diverge
         self.step = 0
 
     @property
@@ -117,24 +115,30 @@ class Tracker:
     def observe(self, z: Tensor, fz: Tensor) -> Tensor | None:
         """Record z and its image for the active rows; return the mask of rows that go on, None for all."""
         self.step += 1
+        change = fz - z
         if self.step == 1:
-            self.first = row_norm(fz - z).clamp(min=torch.finfo(z.dtype).tiny)
-        status = self._judge(z, fz, partial(torch.linalg.vector_norm, dim=1))
-        if bool((status == Status.STEP_LIMIT).all()):
+            self._limit = DIVERGENCE_FACTOR * row_norm(change).clamp(min=torch.finfo(z.dtype).tiny)
+        residual = torch.linalg.vector_norm(change, dim=1)
+        self._last = (z, change, residual)
+        size = torch.linalg.vector_norm(fz, dim=1)
+        # Most steps end here. A comparison with nan is false, so what is not finite stops a row as well.
+        if bool(((residual > self._tolerance(size)) & (residual < self._limit)).all()):
             return None
         # Squares that over- or underflow can only stop a row too early: look again before believing it.
-        status = self._judge(z, fz, row_norm)
+        residual, size = row_norm(change), row_norm(fz)
+        self._last = (z, change, residual)
+        status = self._judge(residual, size)
         stop = status != Status.STEP_LIMIT
         return self.retire(stop, status) if bool(stop.any()) else None
 
-    def _judge(self, z: Tensor, fz: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
+    def _tolerance(self, size: Tensor) -> Tensor:
+        return self.rtol * size + self.atol if self.atol else self.rtol * size
+
+    def _judge(self, residual: Tensor, size: Tensor) -> Tensor:
         """Status of each active row as it stands; STEP_LIMIT for one that may go on."""
-        change = fz - z
-        residual, size = norm(change), norm(fz)
-        self._last = (z, change, residual)
         status = torch.full_like(self.rows, Status.STEP_LIMIT, dtype=torch.int8)
-        status[residual > DIVERGENCE_FACTOR * self.first[self.rows]] = Status.DIVERGED
-        status[residual <= self.atol + self.rtol * size] = Status.CONVERGED
+        status[residual > self._limit] = Status.DIVERGED
+        status[residual <= self._tolerance(size)] = Status.CONVERGED
         status[~torch.isfinite(residual)] = Status.NON_FINITE
         return status
 
@@ -147,13 +151,13 @@ class Tracker:
         self.status[done] = status[stop]
         self.steps[done] = self.step
         keep = ~stop
-        self.rows = self.rows[keep]
+        self.rows, self._limit = self.rows[keep], self._limit[keep]
         self._last = (z[keep], change[keep], residual[keep])
         return keep
 
     def reorder(self, order: Tensor) -> None:
         """Number the active rows in another order."""
-        self.rows = self.rows[order]
+        self.rows, self._limit = self.rows[order], self._limit[order]
         self._last = tuple(x[order] for x in self._last)
 
     def result(self) -> SolverResult:
