@@ -14,6 +14,8 @@ NOTEBOOKS := -p tests.notebooks.tolerance --nbval $(wildcard notebooks)
 # One thread gives the same floats everywhere and lets two processes share two cores.
 export OMP_NUM_THREADS ?= 1
 export IMPLICIT_TUTORIAL_LIVE ?= 0
+# What Python has compiled is kept: thirty processes import PyTorch here.
+unexport PYTHONDONTWRITEBYTECODE
 # The kernels' debugger would print a note of its own.
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 

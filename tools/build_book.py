@@ -17,8 +17,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
-from jupyter_cache import get_cache
-from jupyter_cache.executors import load_executor
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the outputs of a notebook depend on, what the look of every page depends on, and the pages themselves.
@@ -63,6 +61,10 @@ def execute_in_parallel(root: Path) -> None:
 
     A notebook that fails is left out: Jupyter Book runs it again, and says which cell failed.
     """
+    # Imported here, for they take a second, and most of the time the book is up to date.
+    from jupyter_cache import get_cache
+    from jupyter_cache.executors import load_executor
+
     cache = get_cache(str(root / "_build" / ".jupyter_cache"))
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         cache.add_nb_to_project(str(path))
@@ -71,6 +73,16 @@ def execute_in_parallel(root: Path) -> None:
             cache.add_nb_to_project(str(path), read_data={"type": "plugin", "name": "myst_nb_md"})
     timeout = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["execute"]["timeout"]
     load_executor("local-parallel", cache).run_and_cache(timeout=timeout)
+
+
+def profile(build: Path) -> Path:
+    """A folder for IPYTHONDIR: the kernels see nothing of the user's own start-up files, and are silent about
+    their sockets, which never leave this machine."""
+    folder = build / ".ipython"
+    config = folder / "profile_default" / "ipython_kernel_config.py"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text('get_config().IPKernelApp.log_level = "ERROR"\n')
+    return folder
 
 
 def main(root: Path = ROOT) -> int:
@@ -90,6 +102,7 @@ def main(root: Path = ROOT) -> int:
     bin_folder = Path(sys.executable).parent
     os.environ |= {
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",  # so that the kernel is this environment's
+        "IPYTHONDIR": str(profile(build)),
         "IMPLICIT_TUTORIAL_LIVE": "0",
         "OMP_NUM_THREADS": "1",
     }

@@ -1,18 +1,31 @@
 """Executing notebooks for storage: what is stored, and what happens when a cell fails."""
 
-import subprocess
+import os
 import sys
 from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "execute_notebooks.py"
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+import execute_notebooks
 
 
-def run(*arguments):
-    return subprocess.run([sys.executable, TOOL, *map(str, arguments)], capture_output=True, text=True)
+class Result(NamedTuple):
+    returncode: int
+    stderr: str
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*arguments):
+        with mock.patch.dict(os.environ):
+            return Result(execute_notebooks.main([*map(str, arguments)]), capsys.readouterr().err)
+
+    return run
 
 
 @pytest.fixture
@@ -26,7 +39,7 @@ def write(tmp_path):
     return write
 
 
-def test_what_is_stored_depends_on_the_code_alone(write, monkeypatch):
+def test_what_is_stored_depends_on_the_code_alone(write, run, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", "a server")
     source = (
         "import os\nprint(os.environ['OMP_NUM_THREADS'], os.environ['IMPLICIT_TUTORIAL_LIVE'], os.getcwd())"
@@ -48,7 +61,7 @@ def test_what_is_stored_depends_on_the_code_alone(write, monkeypatch):
     assert path.read_bytes() == first
 
 
-def test_a_failing_cell_is_named_and_the_file_left_alone(write):
+def test_a_failing_cell_is_named_and_the_file_left_alone(write, run):
     path = write("b.ipynb", "x = 1", "y = x / 0  # here", "z = 1")
     before = path.read_bytes()
     result = run(path)
@@ -59,7 +72,7 @@ def test_a_failing_cell_is_named_and_the_file_left_alone(write):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_check_runs_nothing_and_finds_what_was_never_run(write):
+def test_check_runs_nothing_and_finds_what_was_never_run(write, run):
     path = write("c.ipynb", "raise SystemExit", "")
     result = run("--check", path)
     assert result.returncode == 1
