@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -10,9 +11,12 @@ from torch import Tensor
 
 import implicit_tutorial as it
 
+#: Anderson as in textbooks: it mixes at every sweep, also where nothing can be gained.
+MIXING = partial(it.Anderson, start_gain=0, period=1)
+
 SOLVERS = {
     "Anderson": it.Anderson(rtol=1e-12, max_steps=5000),
-    "textbook Anderson": it.Anderson(rtol=1e-12, max_steps=5000, start_gain=0, period=1),
+    "textbook Anderson": MIXING(rtol=1e-12, max_steps=5000),
     "damped Anderson": it.Anderson(rtol=1e-12, max_steps=5000, damping=0.6, window=4),
     "Broyden": it.Broyden(rtol=1e-12, max_steps=5000),
     "forgetful Broyden": it.Broyden(rtol=1e-12, max_steps=5000, memory=3),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -17,10 +16,9 @@ from implicit_tutorial import Status
 from implicit_tutorial.equilibrium import anderson
 from implicit_tutorial.equilibrium.anderson import _Mixer, _Watch
 from implicit_tutorial.equilibrium.safeguard import Safeguard
+from tests.solvers.conftest import MIXING
 
 ACCELERATED = [it.Anderson, it.Broyden]
-#: Anderson as in textbooks: it mixes at every sweep, also where nothing can be gained.
-MIXING = partial(it.Anderson, start_gain=0, period=1)
 
 
 def linear(make, m=6):

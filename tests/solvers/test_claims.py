@@ -10,6 +10,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.claims.solvers import Remedies, acceleration, staying_well_posed
+from tests.solvers.conftest import MIXING
 
 
 class NormHeldFixed(it.SpectralScaling):
@@ -94,10 +95,6 @@ def test_staying_well_posed_holds():
 @pytest.mark.parametrize("parts", BROKEN.values(), ids=BROKEN)
 def test_staying_well_posed_is_refuted(parts):
     assert refuted(staying_well_posed(dataclasses.replace(Remedies(), **parts)))
-
-
-#: Anderson that mixes at every sweep; the default leaves Gaussian matrices to Picard.
-MIXING = partial(it.Anderson, start_gain=0, period=1)
 
 
 @pytest.mark.parametrize("Solver", [MIXING, it.Broyden])
