@@ -5,11 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -34,9 +33,12 @@ def documents() -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test with an argument `document` runs for every page; the search page belongs to the book as well."""
+    """A test with an argument `document` runs for every page; the search page belongs to the book as well.
+
+    All tests of a module see one page before the next, so that they can share it in the browser.
+    """
     if "document" in metafunc.fixturenames:
-        metafunc.parametrize("document", [*documents(), "search"])
+        metafunc.parametrize("document", [*documents(), "search"], scope="module")
 
 
 @pytest.fixture(scope="session")
@@ -79,29 +81,3 @@ def served(html: Path) -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-@pytest.fixture
-def open_tab(browser: Any, html: Path, served: str) -> Iterator[Callable[..., Any]]:
-    """Opens an empty tab, each a reader of its own: no cookies, no stored theme.
-
-    In the end, no page may have complained on its console, or asked for anything that is not of the book.
-    """
-    contexts: list[Any] = []
-    complaints: list[str] = []
-    inside = (served, html.as_uri(), "data:", "blob:")
-
-    def tab(width: int = 1280, height: int = 900, theme: str = "light") -> Any:
-        contexts.append(browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme))
-        contexts[-1].add_init_script(path=Path(__file__).parent / "inspect.js")
-        contexts[-1].set_default_timeout(20_000)
-        page = contexts[-1].new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith(inside) else complaints.append(r.url))
-        return page
-
-    yield tab
-    for context in contexts:
-        context.close()
-    assert complaints == []

@@ -9,7 +9,8 @@ window.inspect = {
     window.scrollTo({ top: 0, behavior: "instant" });
     await document.fonts.ready;
     if (window.MathJax?.startup) await MathJax.startup.promise;
-    await new Promise((resolve) => setTimeout(resolve, 50)); // the page's own reaction to the typeset mathematics
+    await new Promise((resolve) => setTimeout(resolve, 50)); // the page's own reaction to all this
+    await Promise.allSettled(document.getAnimations().map((change) => change.finished)); // colours change slowly
   },
 
   inputs: (figure) => [...figure.querySelectorAll(".it-control input, .it-control select")],
@@ -24,7 +25,7 @@ window.inspect = {
     }
   },
 
-  // The data and layout that plotly holds, typed arrays as lists, and the line of text below.
+  // Where the controls stand, the data and layout that plotly holds, typed arrays as lists, and the line of text below.
   shown(figure) {
     const plain = (v) => {
       if (ArrayBuffer.isView(v) || Array.isArray(v)) return Array.from(v, plain);
@@ -33,6 +34,7 @@ window.inspect = {
     };
     const plots = [...figure.querySelectorAll(".it-plot")];
     return {
+      position: inspect.inputs(figure).map((input) => Number(input.value)),
       panels: plots.map((plot) => ({ data: plain(plot.data), layout: plain(plot.layout) })),
       readout: figure.querySelector(".it-readout")?.textContent ?? null,
     };
@@ -68,5 +70,22 @@ window.inspect = {
         return (pair[0] + 0.05) / (pair[1] + 0.05);
       }),
     );
+  },
+
+  // What axe-core has to say. Formulas are MathJax's own, and a plot is one labelled image: for so long, text takes
+  // the place of their insides, since axe would walk through them even where it judges nothing.
+  async axe(rules) {
+    const insides = [...document.querySelectorAll("mjx-container > *, .it-plot svg")].map((element) => {
+      const mark = document.createTextNode(element.closest("svg") ? "" : element.textContent);
+      element.replaceWith(mark);
+      return { element, mark };
+    });
+    try {
+      // Without its preload, for which axe looks for style sheets in the wrong place.
+      const options = { resultTypes: ["violations"], preload: false, ...(rules.length && { runOnly: rules }) };
+      return await axe.run({ exclude: ["mjx-container"] }, options);
+    } finally {
+      insides.forEach(({ element, mark }) => mark.replaceWith(element));
+    }
   },
 };

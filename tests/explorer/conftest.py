@@ -1,6 +1,7 @@
 """Explorers whose figures are formulas, a page as the book makes it, and a Chromium that reads only files."""
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import plotly
 import pytest
 
 from implicit_tutorial.explorer import STATIC, Control, Explorer, Figure, style
+from tests.browser import reader
 
 TIMES = np.linspace(0, 1, 121)
 
@@ -109,22 +111,15 @@ def page_path(tmp_path_factory, waves, curve, heat) -> Path:
 
 @pytest.fixture
 def open_page(browser, page_path):
-    """Opens the page; when the test ends, checks that nothing went wrong and nothing came from outside."""
-    contexts, complaints = [], []
+    """Opens the page, each time as another reader; when the test ends, none of them has an objection."""
+    with ExitStack() as readers:
 
-    def opener(fragment: str = "", width: int = 1280, theme: str = "light"):
-        context = browser.new_context(viewport={"width": width, "height": 800})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        inside = ("file:", "blob:", "data:")
-        page.on("request", lambda r: complaints.append(r.url) if not r.url.startswith(inside) else None)
-        page.goto(page_path.as_uri() + fragment)
-        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-        return page
+        def opener(fragment: str = "", width: int = 1280):
+            size = {"width": width, "height": 800}
+            page = readers.enter_context(
+                reader(browser, "file:", console=("error", "warning"), viewport=size)
+            )
+            page.goto(page_path.as_uri() + fragment)
+            return page
 
-    yield opener
-    for context in contexts:
-        context.close()
-    assert complaints == []
+        yield opener

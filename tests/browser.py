@@ -1,0 +1,33 @@
+"""A reader with a browser of his own, who notices what a page does behind his back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def reader(
+    browser: Any, *inside: str, console: tuple[str, ...] = ("error",), **context: Any
+) -> Iterator[Any]:
+    """An empty tab without cookies or a stored theme; `context` is what Playwright calls its options.
+
+    In the end, its pages must not have written on the console (of these kinds), nor raised an error, nor
+    asked for anything whose address does not begin like one of `inside`.
+    """
+    complaints: list[str] = []
+    inside = (*inside, "data:", "blob:")
+    opened = browser.new_context(**context)
+    try:
+        tab = opened.new_page()
+        tab.on("console", lambda m: complaints.append(m.text) if m.type in console else None)
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("request", lambda r: None if r.url.startswith(inside) else complaints.append(r.url))
+        yield tab
+    except BaseException as error:
+        error.add_note(f"The pages' complaints: {complaints}")
+        raise
+    finally:
+        opened.close()
+    assert complaints == []
