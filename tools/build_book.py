@@ -17,11 +17,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
+from kernel_environment import kernel_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the outputs of a notebook depend on, what the look of every page depends on, and the pages themselves.
 LOOK = ("src/**/*.js", "src/**/*.css")
-CODE = ("src/**/*", "results/**/*", "requirements.txt")
+CODE = ("src/**/*", "requirements.txt", "tools/kernel_environment.py")
 FRAME = (*LOOK, "_ext/*.py", "_static/*", "_config.yml", "_toc.yml", "tools/build_book.py")
 PAGES = ("book/**/*", "notebooks/*.ipynb", "tools/check_book.py")
 
@@ -75,16 +76,6 @@ def execute_in_parallel(root: Path) -> None:
     load_executor("local-parallel", cache).run_and_cache(timeout=timeout)
 
 
-def profile(build: Path) -> Path:
-    """A folder for IPYTHONDIR: the kernels see nothing of the user's own start-up files, and are silent about
-    their sockets, which never leave this machine."""
-    folder = build / ".ipython"
-    config = folder / "profile_default" / "ipython_kernel_config.py"
-    config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text('get_config().IPKernelApp.log_level = "ERROR"\n')
-    return folder
-
-
 def main(root: Path = ROOT) -> int:
     build = root / "_build"
     record = build / "fingerprint.json"
@@ -100,12 +91,8 @@ def main(root: Path = ROOT) -> int:
 
     start = time.monotonic()
     bin_folder = Path(sys.executable).parent
-    os.environ |= {
-        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",  # so that the kernel is this environment's
-        "IPYTHONDIR": str(profile(build)),
-        "IMPLICIT_TUTORIAL_LIVE": "0",
-        "OMP_NUM_THREADS": "1",
-    }
+    os.environ["PATH"] = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"  # the kernel is this environment's
+    os.environ |= kernel_environment()
     execute_in_parallel(root)
     command = [str(bin_folder / "jupyter-book"), "build", str(root), "-W", "-n", "--keep-going"]
     built = subprocess.run(command, cwd=root)

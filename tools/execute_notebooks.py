@@ -17,17 +17,11 @@ import time
 from pathlib import Path
 
 import nbformat
+from kernel_environment import kernel_environment
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = {
-    "IMPLICIT_TUTORIAL_LIVE": "0",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-}
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -99,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     paths = [p.resolve() for p in options.notebooks] or sorted((ROOT / "notebooks").glob("*.ipynb"))
 
     failures = 0
-    os.environ.update(ENVIRONMENT)  # kernels inherit it
+    os.environ |= kernel_environment()
     os.environ.pop("JPY_SESSION_NAME", None)
     for path in paths:
         started = time.perf_counter()

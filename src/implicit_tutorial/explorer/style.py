@@ -110,6 +110,7 @@ def figure(
     y_range: tuple[float, float] | None = None,
     height: int = 340,
     equal: bool = False,
+    legend_rows: int = 1,
 ) -> go.Figure:
     """An empty figure in the book's style.
 
@@ -119,11 +120,14 @@ def figure(
         x_range, y_range: the axis limits *in data units*, also on a logarithmic axis.
         height: in pixels; the width follows the page.
         equal: one unit of x is as long as one of y.
+        legend_rows: the most rows that the names above the plot take, on a phone or beside another plot.
     """
     # Whatever shows a figure applies the template; validating it here would take most of a frame's time.
     layout: dict[str, Any] = {"template": {}, "height": height}
     if title:
-        layout |= {"title": {"text": title}, "margin": {"t": 54}}  # a line for the title, one for the legend
+        layout["title"] = {"text": title}
+    if title or legend_rows > 1:
+        layout["margin"] = {"t": (36 if title else 2) + 18 * legend_rows}
     for axis, text, log, limits in (("xaxis", x_title, x_log, x_range), ("yaxis", y_title, y_log, y_range)):
         settings: dict[str, Any] = {"title": {"text": text}} if text else {}
         if log:

@@ -76,15 +76,13 @@ def _draw(implicit_scale: float, target: str) -> go.Figure:
     labels, start = np.full_like(_KAPPA, p.bound_labels), _KAPPA * p.bound_initialization
     figure = style.figure(
         x_title="output_scale κ", y_title="√(e₀ᵀK⁻¹e₀ · tr K) / n", x_log=True, y_log=True,
-        x_range=(0.03, 30), y_range=(0.01, 30), height=390,
+        x_range=(0.03, 30), y_range=(0.01, 30), height=390, legend_rows=3,
     )  # fmt: skip
     figure.add_scatter(x=_KAPPA, y=labels, **style.theory("labels", style.GREEN))
     figure.add_scatter(x=_KAPPA, y=start, **style.theory("initialization", style.VERMILLION))
     figure.add_scatter(x=_KAPPA, y=np.hypot(labels, start), **style.theory("both", style.BLUE))
     y = [measured(target, implicit_scale, k) for k in _MEASURED]
-    return figure.add_scatter(x=_MEASURED, y=y, **style.points(f"width {WIDTH}", style.BLUE)).update_layout(
-        margin={"t": 60}
-    )
+    return figure.add_scatter(x=_MEASURED, y=y, **style.points(f"width {WIDTH}", style.BLUE))
 
 
 def _readout(implicit_scale: float, target: str) -> str:

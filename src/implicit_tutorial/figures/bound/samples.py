@@ -59,7 +59,7 @@ def _draw(output_scale: float) -> go.Figure:
     n = t["n_samples"].to_numpy(dtype=float)
     figure = style.figure(
         x_title="samples n", y_title="loss", x_log=True, y_log=True,
-        x_range=(40, 2000), y_range=(2e-3, 30), height=420,
+        x_range=(40, 2000), y_range=(2e-3, 30), height=420, legend_rows=4,
     )  # fmt: skip
     figure.update_xaxes(tickvals=n.tolist(), ticktext=[f"{k:g}" for k in n])
     for column, (name, color) in _LOOK.items():
@@ -71,7 +71,7 @@ def _draw(output_scale: float) -> go.Figure:
     figure.add_scatter(
         x=[40, 2000], y=[nothing_learned()] * 2, **style.guide("loss of f = 0"), showlegend=False
     )
-    return figure.update_layout(margin={"t": 72})
+    return figure
 
 
 def _readout(output_scale: float) -> str:

@@ -116,7 +116,8 @@ def _states(title: str | None = None) -> go.Figure:
         y_title="z<sub>2</sub>",
         x_range=(-0.06, TOP),
         y_range=(-0.06, TOP),
-        height=430,
+        height=450,
+        legend_rows=3,
         equal=True,
     )
     return figure
@@ -176,7 +177,8 @@ def _spiral(antisymmetric: float) -> list[go.Figure]:
         x_range=(0, SWEEPS),
         y_range=(1e-10, 30),
         y_log=True,
-        height=430,
+        height=450,
+        legend_rows=3,
     )
     for name, path in _PATHS.items():
         error = torch.linalg.vector_norm(path(A, b, _row(*START), SWEEPS) - 1, dim=1)
@@ -188,7 +190,7 @@ def _spiral(antisymmetric: float) -> list[go.Figure]:
     plane = _add_paths(_states("states"), A, b)
     move(plane, "equilibrium", showlegend=False)
     figure.update_layout(showlegend=False)
-    return [panel.update_layout(margin={"t": 88}, height=450) for panel in (plane, figure)]
+    return [plane, figure]
 
 
 def _words(A: Tensor, b: Tensor) -> str:

@@ -50,11 +50,11 @@ def digit_laws() -> Explorer:
         rows, color = runs(layers), COLORS[layers]
         error = style.figure(
             title="test error", x_title="width m", x_log=True, x_range=_WIDTHS, y_range=(0.11, 0.18),
-            height=360,
+            height=360, legend_rows=2,
         )  # fmt: skip
         moved = style.figure(
             title="movement ‖A − A₀‖", x_title="width m", x_log=True, y_log=True, x_range=_WIDTHS,
-            y_range=(0.05, 6), height=360,
+            y_range=(0.05, 6), height=360, legend_rows=2,
         )  # fmt: skip
         limit = prediction(layers).test_error
         error.add_scatter(x=rows["width"], y=rows["test_error"], **style.points("networks", color))
@@ -65,7 +65,6 @@ def digit_laws() -> Explorer:
         )
         for fig in (error, moved):
             fig.update_xaxes(tickvals=[128, 256, 512], ticktext=["128", "256", "512"])
-            fig.update_layout(margin={"t": 72})  # on a phone the legend takes two rows
         moved.update_layout(showlegend=False)
         return [error, moved]
 

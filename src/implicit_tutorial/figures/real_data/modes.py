@@ -52,18 +52,16 @@ def label_modes() -> Explorer:
     def draw(labels: str) -> list[go.Figure]:
         values = style.figure(
             title="rate of a mode", x_title="mode k, the fastest first", y_title="eigenvalue of K₁",
-            x_log=True, y_log=True, x_range=(0.9, 560), y_range=(1e-3, 100), height=360,
+            x_log=True, y_log=True, x_range=(0.9, 560), y_range=(1e-3, 100), height=380, legend_rows=2,
         )  # fmt: skip
         held = style.figure(
             title="share of the labels in the first k", x_title="mode k", x_log=True, x_range=(0.9, 560),
-            y_range=(0, 1.02), height=360,
+            y_range=(0, 1.02), height=380, legend_rows=2,
         )  # fmt: skip
         values.add_scatter(x=k, y=spectrum()[0].numpy(), **style.measured("K₁", style.BLUE))
         values.update_layout(showlegend=False)
         held.add_scatter(x=k, y=shares(labels), **style.measured("these labels", style.TARGET))
         held.add_scatter(x=k, y=k / len(k), **style.theory("labels at random, on average"))
-        for fig in (values, held):
-            fig.update_layout(margin={"t": 72}, height=380)
         return [values, held]
 
     def readout(labels: str) -> str:

@@ -39,6 +39,7 @@ def mistakes() -> Explorer:
         said = style.figure(
             title="what the network says of it", x_title="← odd: −1      output f(x)      even: +1 →",
             x_range=(-2.2, 2.2), y_range=(-1, 1), height=330,
+            legend_rows=3,
         )  # fmt: skip
         said.add_scatter(x=[0, 0], y=[-1, 1], **style.guide("undecided"))
         said.add_scatter(x=[float(images().y_test[i])], y=[0], **style.points("label", style.TARGET, size=13))
@@ -46,7 +47,7 @@ def mistakes() -> Explorer:
         said.add_scatter(
             x=[f[i]], y=[0.4], error_x=spread, **style.points("mean, ± 2 deviations", style.BLUE)
         )
-        return [picture, said.update_yaxes(visible=False).update_layout(margin={"t": 96})]
+        return [picture, said.update_yaxes(visible=False)]
 
     def readout(rank: int) -> str:
         i = ranked()[rank - 1]

@@ -38,18 +38,16 @@ def kappa_law() -> Explorer:
         rows = runs(width, centered=centered)
         error = style.figure(
             title="test error", x_title="output_scale κ", x_log=True, y_log=True,
-            x_range=_RANGE, y_range=(0.01, 8), height=360,
+            x_range=_RANGE, y_range=(0.01, 8), height=360, legend_rows=2,
         )  # fmt: skip
         moved = style.figure(
             title="movement ‖A − A₀‖", x_title="output_scale κ", x_log=True, y_log=True,
-            x_range=_RANGE, y_range=(0.02, 8), height=360,
+            x_range=_RANGE, y_range=(0.02, 8), height=360, legend_rows=2,
         )  # fmt: skip
         theory = predicted(width, centered=centered)
         for fig, column, line in zip((error, moved), ("test_error", "movement"), theory, strict=True):
             fig.add_scatter(x=rows["output_scale"], y=rows[column], **style.points("networks", style.BLUE))
             fig.add_scatter(x=_GRID, y=line, **style.theory("infinite width, or lazy"))
-        for fig in (error, moved):
-            fig.update_layout(margin={"t": 72})  # on a phone the legend takes two rows
         moved.update_layout(showlegend=False)
         return [error, moved]
 

@@ -37,11 +37,11 @@ def learning_curves() -> Explorer:
         n = curve.index.to_numpy(dtype=float)
         error = style.figure(
             title="test error", x_title="samples n", x_log=True, y_log=True, x_range=_SIZES,
-            y_range=(3e-5, 2), height=380,
+            y_range=(3e-5, 2), height=420, legend_rows=4,
         )  # fmt: skip
         prices = style.figure(
             title="what the bound sees", x_title="samples n", x_log=True, y_log=True, x_range=_SIZES,
-            y_range=(0.1, 3000), height=380,
+            y_range=(0.1, 3000), height=420, legend_rows=4,
         )  # fmt: skip
         error.add_scatter(x=n, y=curve["bias2"], **style.theory("infinite width, κ → 0", style.GREEN))
         error.add_scatter(
@@ -58,7 +58,6 @@ def learning_curves() -> Explorer:
         for fig in (error, prices):
             ticks = [16, 64, 256, 1024]
             fig.update_xaxes(tickvals=ticks, ticktext=[str(t) for t in ticks])
-            fig.update_layout(margin={"t": 114}, height=420)
         return [error, prices]
 
     def readout(target: str, output_scale: float) -> str:

@@ -117,7 +117,7 @@ def _draw(output_scale: float, width: int) -> list[go.Figure]:
 def _map(output_scale: float, width: int) -> go.Figure:
     fig = style.figure(
         title="the map", x_title="output_scale κ", y_title="width m", x_log=True, y_log=True,
-        x_range=_X, y_range=_Y, height=380,
+        x_range=_X, y_range=_Y, height=380, legend_rows=2,
     )  # fmt: skip
     table = cells().reset_index()
     lost = table["trained"] <= 0.5
@@ -168,7 +168,6 @@ def _map(output_scale: float, width: int) -> go.Figure:
             "line": {"width": 3},
         },
     )
-    fig.update_layout(margin={"t": 72})
     return fig.update_yaxes(tickvals=widths(), ticktext=[str(m) for m in widths()])
 
 

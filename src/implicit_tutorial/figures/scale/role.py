@@ -25,11 +25,11 @@ def double_role() -> Explorer:
     def draw(output_scale: float, width: int) -> list[go.Figure]:
         way = style.figure(
             title="way and room", x_title="implicit_scale σ<sub>A</sub>", y_log=True, y_range=(0.03, 12),
-            x_range=(0.08, 1.4), height=360,
+            x_range=(0.08, 1.4), height=420, legend_rows=4,
         )  # fmt: skip
         error = style.figure(
             title="test error", x_title="implicit_scale σ<sub>A</sub>", y_log=True, y_range=(0.003, 3),
-            x_range=(0.08, 1.4), height=360,
+            x_range=(0.08, 1.4), height=420, legend_rows=4,
         )  # fmt: skip
         found = [prediction(output_scale, s) for s in SCALES]
         way.add_scatter(
@@ -51,7 +51,6 @@ def double_role() -> Explorer:
             fig.add_scatter(
                 x=rows["implicit_scale"], y=rows[column], **style.points("networks, κ = 1", style.GRAY)
             )
-            fig.update_layout(margin={"t": 114}, height=420)
         return [way, error]
 
     def readout(output_scale: float, width: int) -> str:

@@ -136,6 +136,7 @@ def _draw(gradient: str, implicit_scale: float) -> list[go.Figure]:
             y_range=limits,
             y_log=True,
             height=330,
+            legend_rows=2,
         )
         panel.add_scatter(x=k, y=predicted(implicit_scale, k)[column], **style.theory("predicted"))
         for name, color in (("phantom", style.BLUE), ("shine", style.ORANGE)):
@@ -150,10 +151,11 @@ def _draw(gradient: str, implicit_scale: float) -> list[go.Figure]:
         y_range=(5e-3, 2.0),
         y_log=True,
         height=330,
+        legend_rows=2,
     )
     loss.add_scatter(y=training("exact", implicit_scale), **style.theory("exact"))
     loss.add_scatter(y=training(gradient, implicit_scale), **style.measured("chosen", style.TRAIN))
-    return [panel.update_layout(margin={"t": 72}) for panel in (*panels, loss)]
+    return [*panels, loss]
 
 
 def _readout(gradient: str, implicit_scale: float) -> str:

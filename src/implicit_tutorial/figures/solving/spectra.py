@@ -132,6 +132,7 @@ def _draw(shape: str, radius: float) -> list[go.Figure]:
         x_range=(-1.08, 1.08),
         y_range=(-1.08, 1.08),
         height=400,
+        legend_rows=2,
         equal=True,
     )
     angle = np.linspace(0, 2 * np.pi, 73)
@@ -149,6 +150,7 @@ def _draw(shape: str, radius: float) -> list[go.Figure]:
         y_range=(1e-11, 3),
         y_log=True,
         height=400,
+        legend_rows=2,
     )
     sweeps = np.linspace(1, top, 40)
     curves.add_scatter(x=sweeps, y=predicted(shape, run, sweeps), **style.theory("best rate"))
@@ -158,7 +160,7 @@ def _draw(shape: str, radius: float) -> list[go.Figure]:
         kept = np.unique(np.linspace(0, len(y) - 1, 100).round().astype(int))
         curves.add_scatter(x=kept + 1, y=y[kept], **style.measured(name, color))
     plane.update_layout(showlegend=False)
-    return [panel.update_layout(margin={"t": 72}) for panel in (plane, curves)]
+    return [plane, curves]
 
 
 def _readout(shape: str, radius: float) -> str:

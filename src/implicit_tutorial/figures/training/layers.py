@@ -48,13 +48,13 @@ def which_layer() -> Explorer:
         ):
             fig = style.figure(
                 title=title, x_title="time", x_log=True, y_log=True,
-                x_range=(0.01, 3e3), y_range=limits, height=400,
+                x_range=(0.01, 3e3), y_range=limits, height=400, legend_rows=2,
             )  # fmt: skip
             for layers, color in COLORS.items():
                 first = runs(layers, implicit_scale).iloc[0]
                 curve = style.measured(layers, color)
                 fig.add_scatter(x=first["curve_time"][1:], y=first[column][1:], **curve)
-            panels.append(fig.update_layout(margin={"t": 72}))
+            panels.append(fig)
         panels[1].update_layout(showlegend=False)
         return panels
 

@@ -99,21 +99,22 @@ def loss_curves() -> Explorer:
         c = curves(implicit_scale, output_scale)
         t, start = c.time, float(c.history.train_loss.iloc[0])
         times = {"x_title": "time, in units of 1/λ<sub>max</sub>", "x_log": True, "x_range": (0.01, 1e3)}
-        loss = style.figure(title="loss", **times, y_log=True, y_range=(7e-4, 10), height=420)
+        room = {"height": 440, "legend_rows": 5}
+        loss = style.figure(title="loss", **times, y_log=True, **room, y_range=(7e-4, 10))
         proven = start * np.exp(-2 * c.certificate.rate * c.unit * _TIMES)
         proven = proven if c.certificate.holds else np.full(len(_TIMES), np.nan)
         loss.add_scatter(x=t[1:], y=c.bound[1:], **style.guide("a posteriori, C13", style.ORANGE))
         loss.add_scatter(x=_TIMES, y=proven, **style.theory("certified, C12", style.GREEN))
         loss.add_scatter(x=_TIMES, y=c.predicted, **style.theory("infinite width, C14"))
         loss.add_scatter(x=t[1:], y=c.history.train_loss.iloc[1:], **style.measured("measured"))
-        size = style.figure(title="implicit layer", **times, y_log=True, y_range=(7e-6, 10), height=420)
+        size = style.figure(title="implicit layer", **times, y_log=True, **room, y_range=(7e-6, 10))
         size.add_scatter(x=[0.01, 1e3], y=[1, 1], **style.guide("‖A‖ = 1"))
         ball = c.certificate.r_star if c.certificate.holds else np.nan
         size.add_scatter(x=[0.01, 1e3], y=[ball] * 2, **style.theory("r*, C12", style.GREEN))
         size.add_scatter(x=_TIMES, y=c.lazy, **style.theory("lazy movement"))
         size.add_scatter(x=t[1:], y=c.history.movement.iloc[1:], **style.measured("movement"))
         size.add_scatter(x=t[1:], y=c.history.norm_A.iloc[1:], **style.measured("‖A‖", style.VERMILLION))
-        return [panel.update_layout(margin={"t": 132}, height=440) for panel in (loss, size)]
+        return [loss, size]
 
     def readout(implicit_scale: float, output_scale: float) -> str:
         c = curves(implicit_scale, output_scale)

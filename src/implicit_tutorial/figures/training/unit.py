@@ -46,7 +46,12 @@ def unit_descent() -> Explorer:
         path = descend(label, fraction)
         inside = path[path < 1]
         loss = style.figure(
-            title="loss", x_title="feedback a", x_range=(-2.5, 2), y_range=(-0.3, 6), height=360
+            title="loss",
+            x_title="feedback a",
+            x_range=(-2.5, 2),
+            y_range=(-0.3, 6),
+            height=410,
+            legend_rows=5,
         )
         loss.add_scatter(x=[1, 1], y=[-0.3, 6], **style.guide("no equilibrium beyond"))
         values = (1 / (1 - a) - label) ** 2 / 2
@@ -67,7 +72,7 @@ def unit_descent() -> Explorer:
         f = label + (1 - label) * np.geomspace(1, _LIMIT, 60)
         error = style.figure(
             title="error |f − y|", x_title="time t", y_log=True,
-            x_range=(0, 12), y_range=(1e-3, 3), height=360,
+            x_range=(0, 12), y_range=(1e-3, 3), height=400, legend_rows=4,
         )  # fmt: skip
         error.add_scatter(x=flow_time(f, label), y=np.abs(f - label), **style.theory("flow"))
         error.add_scatter(
@@ -75,8 +80,6 @@ def unit_descent() -> Explorer:
             y=np.abs(1 / (1 - inside) - label),
             **style.points("descent"),
         )
-        for fig in (loss, error):
-            fig.update_layout(margin={"t": 118}, height=410)
         return [loss, error.update_layout(showlegend=False)]
 
     def readout(label: float, fraction: float) -> str:

@@ -81,8 +81,9 @@ def _draw(width: int, output_scale: float, implicit_scale: float) -> go.Figure:
     x = _ANGLES.numpy()
     low, high = (v.numpy() for v in p.band)
     figure = style.figure(
-        x_title="angle", y_title="f", x_range=(-math.pi, math.pi), y_range=(-3, 3), height=430
-    ).update_layout(margin={"t": 72})
+        x_title="angle", y_title="f", x_range=(-math.pi, math.pi), y_range=(-3, 3), height=430,
+        legend_rows=4,
+    )  # fmt: skip
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([high, low[::-1]]),

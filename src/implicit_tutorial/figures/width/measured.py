@@ -126,7 +126,7 @@ def _errors(name: str) -> go.Figure:
     runs, means, frozen = finished(name), mean_error(name), mean_error(name, "frozen_error")
     figure = style.figure(
         title="test error", x_title="width m", y_title="mean square error",
-        x_log=True, y_log=True, x_range=(12, 5500), y_range=(0.005, 2), height=400,
+        x_log=True, y_log=True, x_range=(12, 5500), y_range=(0.005, 2), height=430, legend_rows=3,
     )  # fmt: skip
     figure.add_scatter(
         x=runs["width"],
@@ -147,7 +147,6 @@ def _errors(name: str) -> go.Figure:
     figure.add_scatter(x=list(means), y=y, **look)
     y = [e.value for e in frozen.values()]
     figure.add_scatter(x=list(frozen), y=y, **style.measured("kernel fixed", style.GREEN, width=1))
-    figure.update_layout(margin={"t": 84}, height=430)
     line = [infinite(name)] * 2
     return _axis(figure.add_scatter(x=[12, 5500], y=line, **style.theory("infinite width")))
 
@@ -155,9 +154,8 @@ def _errors(name: str) -> go.Figure:
 def _movement(name: str) -> go.Figure:
     figure = style.figure(
         title="movement", x_title="width m", y_title="relative change",
-        x_log=True, y_log=True, x_range=(12, 5500), y_range=(0.02, 300), height=430,
+        x_log=True, y_log=True, x_range=(12, 5500), y_range=(0.02, 300), height=430, legend_rows=3,
     )  # fmt: skip
-    figure.update_layout(margin={"t": 84})
     for column, label, color in (
         ("feature_movement", "features", style.BLUE),
         ("kernel_movement", "kernel", style.ORANGE),

@@ -56,14 +56,14 @@ def same_parameters() -> Explorer:
 def _draw(target: str) -> go.Figure:
     figure = style.figure(
         x_title="trained parameters", y_title="mean square error", x_log=True, y_log=True,
-        x_range=(10, 2e6), y_range=(0.005, 100), height=400,
+        x_range=(10, 2e6), y_range=(0.005, 100), height=400, legend_rows=4,
     )  # fmt: skip
     for way, (_, color) in WAYS.items():
         t = spent(way, target)
         look = style.measured(way, color) | {"mode": "lines+markers"}
         figure.add_scatter(x=t.index.to_numpy(), y=t["value"].to_numpy(), **look)
     figure.add_scatter(x=[60, 60], y=[0.005, 100], **style.guide("n parameters"), showlegend=False)
-    return figure.update_layout(margin={"t": 72})
+    return figure
 
 
 def _readout(target: str) -> str:
