@@ -85,13 +85,13 @@ def lost_input() -> Explorer:
         name="lost-input",
         caption=(
             "Move `implicit_scale`. If the input enters once (orange), the state vanishes or explodes, and "
-            "the angle on the right does not move at all: no scale brings the input back. If it enters in "
-            "every layer (green), the state settles, until the scale is too large for that as well."
+            "the angle in the second plot does not move at all: no scale brings the input back. If it enters "
+            "in every layer (green), the state settles, until the scale is too large for that as well."
         ),
         alt=(
-            "Two plots over sixty layers. Left, the size of the state on a logarithmic axis: with the "
+            "Two plots over sixty layers. First, the size of the state on a logarithmic axis: with the "
             "input at the first layer only it falls or rises by many decades, with the input at every "
-            "layer it levels off below a scale of about 1.4. Right, the angle between the states of two "
+            "layer it levels off below a scale of about 1.4. Second, the angle between the states of two "
             "inputs: with the input at the first layer only it shrinks to a few degrees, else it stays large."
         ),
         readout=readout,
@@ -144,7 +144,7 @@ def linear_case() -> Explorer:
             "is still there."
         ),
         alt=(
-            "Left, the state after L layers as dots that approach the dashed equilibrium. Right, their "
+            "First, the state after L layers as dots that approach the dashed equilibrium. Second, their "
             "distance on a logarithmic axis: dots on a dashed straight line."
         ),
         readout=readout,
@@ -354,13 +354,13 @@ def truncated_depth() -> Explorer:
         ],
         name="truncated-depth",
         caption=(
-            "Move `depth`: the function of the cut-off network (right) slides onto that of the "
-            "equilibrium. Move `implicit_scale`: the line on the left keeps to the dashed prediction, and "
-            "the dotted certificate is safe, pessimistic, and gone from one half on."
+            "Move `depth`: the function of the cut-off network (second plot) slides onto that of the "
+            "equilibrium. Move `implicit_scale`: the line in the first plot keeps to the dashed prediction, "
+            "and the dotted certificate is safe, pessimistic, and gone from one half on."
         ),
         alt=(
-            "Left, the relative distance to the equilibrium falls along a straight line on a logarithmic "
-            "axis, close to the dashed prediction and below the dotted certificate. Right, the output for "
+            "First, the relative distance to the equilibrium falls along a straight line on a logarithmic "
+            "axis, close to the dashed prediction and below the dotted certificate. Second, the output for "
             "inputs around the circle: the curve of the network with L layers against the dashed curve of "
             "the equilibrium."
         ),

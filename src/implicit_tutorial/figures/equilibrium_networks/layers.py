@@ -100,8 +100,8 @@ def feed_forward() -> Explorer:
             "the staircase becomes an infinite, fading ramp."
         ),
         alt=(
-            "Left, a block matrix of six layers with five blocks just above the diagonal, and one in the "
-            "lower left corner when there is feedback. Right, the error of each layer after each step: an "
+            "First, a block matrix of six layers with five blocks just above the diagonal, and one in the "
+            "lower left corner when there is feedback. Second, the error of each layer after each step: an "
             "empty staircase of exact zeros without feedback, a gradual fading with it."
         ),
         readout=readout,

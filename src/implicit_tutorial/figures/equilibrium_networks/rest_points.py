@@ -87,8 +87,8 @@ def euler_step() -> Explorer:
             "down until the dots follow the flow."
         ),
         alt=(
-            "Left, the plane of two units: dashed spirals run into a star, and a polygon of steps either "
-            "circles the star or follows the spirals. Right, the distance to the star over time on a "
+            "First, the plane of two units: dashed spirals run into a star, and a polygon of steps either "
+            "circles the star or follows the spirals. Second, the distance to the star over time on a "
             "logarithmic axis."
         ),
         readout=readout,

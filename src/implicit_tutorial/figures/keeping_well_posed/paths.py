@@ -96,14 +96,14 @@ def splitting_paths() -> Explorer:
         caption=(
             "Unit 2 excites unit 1 with weight $a$, and unit 1 inhibits unit 2 with the same weight; $b$ is "
             "such that the equilibrium is $(1, 1)$. The symmetric part is zero: well-posed for every $a$. "
-            "Left: the states of three solvers. Right: their distance to the equilibrium. **Move** $a$ "
+            "First: the states of three solvers. Second: their distance to the equilibrium. **Move** $a$ "
             "across 1. **Notice** that Picard's spiral turns outward, forward–backward slows down, and "
             "Peaceman–Rachford hardly minds."
         ),
         alt=(
-            "Left, the plane of two states with three paths from one start to the equilibrium (1, 1); "
-            "Picard's is a spiral, which widens for a above one. Right, the distance to the equilibrium on a "
-            "logarithmic axis against the sweep: straight lines of different slopes."
+            "First, the plane of two states with three paths from one start to the equilibrium (1, 1); "
+            "Picard's is a spiral, which widens for a above one. Second, the distance to the equilibrium on "
+            "a logarithmic axis against the sweep: straight lines of different slopes."
         ),
         readout=lambda antisymmetric: _words(*turning(antisymmetric)),
     )

@@ -81,15 +81,15 @@ def digit_laws() -> Explorer:
         [Control("layers", list(COLORS), label="trained")],
         name="digit-laws",
         caption=(
-            "Even against odd, 500 images, $\\kappa = 1$. Left: the mean square error on unseen images, "
+            "Even against odd, 500 images, $\\kappa = 1$. First: the mean square error on unseen images, "
             "with the "
-            "infinite-width prediction. Right: how far $A$ moves, with the lazy law. **Choose** what is "
+            "infinite-width prediction. Second: how far $A$ moves, with the lazy law. **Choose** what is "
             "trained. **Notice** that the error comes down to its limit from above, and that with all layers "
             "at work $A$ hardly moves, as the lazy law knows."
         ),
         alt=(
-            "Two plots over the width from 128 to 512. Left, points of networks falling towards a dashed "
-            "horizontal line. Right, the movement of A, falling with slope minus one half, below a "
+            "Two plots over the width from 128 to 512. First, points of networks falling towards a dashed "
+            "horizontal line. Second, the movement of A, falling with slope minus one half, below a "
             "dashed line; both are ten times lower when all layers are trained."
         ),
         readout=readout,

@@ -76,12 +76,13 @@ def label_modes() -> Explorer:
         [Control("labels", CHOICES)],
         name="label-modes",
         caption=(
-            "Left: how fast the limit kernel learns each of its modes on 500 digits. Right: how much of the "
-            "labels lies in the first $k$. **Choose** the labels. **Notice** that those with a meaning are "
-            "held by the fast modes, and that shuffled ones lie on the dashed line: they are spread over all."
+            "First: how fast the limit kernel learns each of its modes on 500 digits. Second: how much of "
+            "the labels lies in the first $k$. **Choose** the labels. **Notice** that those with a meaning "
+            "are held by the fast modes, and that shuffled ones lie on the dashed line: they are spread over "
+            "all."
         ),
         alt=(
-            "Left, the eigenvalues of the kernel, falling by several orders over 500 modes. Right, the "
+            "First, the eigenvalues of the kernel, falling by several orders over 500 modes. Second, the "
             "cumulative "
             "share of the labels: for digits it rises early, for shuffled labels in proportion to k."
         ),

@@ -69,7 +69,7 @@ def mistakes() -> Explorer:
             "**Notice** that their bars cross zero: for these, another initialization may well be right."
         ),
         alt=(
-            "Left, an 8 by 8 image of a handwritten digit. Right, a point for the label at minus or plus "
+            "First, an 8 by 8 image of a handwritten digit. Second, a point for the label at minus or plus "
             "one, and "
             "above it the predictor's mean on the other side of zero, with a bar for its spread."
         ),

@@ -69,15 +69,15 @@ def kappa_law() -> Explorer:
         ],
         name="kappa-law",
         caption=(
-            "Points: trained networks. Dashed: $\\text{bias}^2 + \\kappa^2\\,\\text{var}$ on the left, the "
-            "lazy movement on the right. **Choose** the output *centered*: the error no longer rises with "
-            "$\\kappa$, and the movement falls all the way. **Notice** the left end of both panels, where "
-            "the points leave the lines: the networks move less than lazy training would, and err less."
+            "Points: trained networks. Dashed: $\\text{bias}^2 + \\kappa^2\\,\\text{var}$ in the first plot, "
+            "the lazy movement in the second. **Choose** the output *centered*: the error no longer rises "
+            "with $\\kappa$, and the movement falls all the way. **Notice** the left end of both panels, "
+            "where the points leave the lines: the networks move less than lazy training would, and err less."
         ),
         alt=(
-            "Two log-log plots over the output scale. Left, the test error: flat, then rising with slope "
+            "Two log-log plots over the output scale. First, the test error: flat, then rising with slope "
             "two; "
-            "the networks' points lie below the flat part and near the rise. Right, the movement: a falling "
+            "the networks' points lie below the flat part and near the rise. Second, the movement: a falling "
             "line of slope minus one that levels off at large scale; the points level off at small scale."
         ),
         readout=readout,

@@ -77,16 +77,15 @@ def learning_curves() -> Explorer:
         ],
         name="learning-curves",
         caption=(
-            "Left: test error against the number of samples. Points: networks of two widths; dashed: the "
-            "kernel's exact curve, with the initialization's part and without. Right: what the bound is made "
-            "of. **Move** $\\kappa$ down: the points sink with the dashed line. **Notice** on the right "
-            "that the "
-            "price of the labels levels off, while that of the initialization does not."
+            "First: test error against the number of samples. Points: networks of two widths; dashed: the "
+            "kernel's exact curve, with the initialization's part and without. Second: what the bound is "
+            "made of. **Move** $\\kappa$ down: the points sink with the dashed line. **Notice** "
+            "that the price of the labels levels off, while that of the initialization does not."
         ),
         alt=(
-            "Two log-log plots over the number of samples from 16 to 1024. Left, two falling dashed "
+            "Two log-log plots over the number of samples from 16 to 1024. First, two falling dashed "
             "curves, the lower one "
-            "much steeper, and points of networks around the upper one. Right, the labels' price, which "
+            "much steeper, and points of networks around the upper one. Second, the labels' price, which "
             "flattens, the "
             "initialization's price, which rises, and the falling linear term of the bound."
         ),

@@ -19,7 +19,7 @@ def room(implicit_scale: float) -> float:
 
 
 def double_role() -> Explorer:
-    """Way and room on the left, bias² and κ² var on the right, against σ_A."""
+    """Way and room, and beside them bias² and κ² var, against σ_A."""
     measured = stored("width_implicit_scale")
 
     def draw(output_scale: float, width: int) -> list[go.Figure]:
@@ -69,16 +69,15 @@ def double_role() -> Explorer:
         ],
         name="double-role",
         caption=(
-            "Left: how far lazy training moves $A$, and how much room there is between the eigenvalues of "
-            "$DA$ at the start and a fold. Right: the two parts of the infinite-width error, and their "
+            "First: how far lazy training moves $A$, and how much room there is between the eigenvalues of "
+            "$DA$ at the start and a fold. Second: the two parts of the infinite-width error, and their "
             "sum, with which the networks compare. **Move** $m$ and $\\kappa$. **Notice** that "
-            "a larger $\\sigma_A$ shortens the way a little and takes the "
-            "room "
-            "faster, and that on the right both parts rise: the kernel gets too sharp for this target."
+            "a larger $\\sigma_A$ shortens the way a little and takes the room faster, and that both parts "
+            "of the error rise in the end: the kernel gets too sharp for this target."
         ),
         alt=(
-            "Two plots over the implicit scale. Left, the lazy movement, nearly flat and then falling, and "
-            "the room, which falls to zero at 1.41. Right, bias squared, the variance's part and their sum; "
+            "Two plots over the implicit scale. First, the lazy movement, nearly flat and then falling, and "
+            "the room, which falls to zero at 1.41. Second, bias squared, the variance's part and their sum; "
             "points of trained networks at three scales."
         ),
         readout=readout,

@@ -108,15 +108,15 @@ def spectrum() -> Explorer:
         ],
         name="spectrum",
         caption=(
-            "Left: the eigenvalues of $DA$ at the equilibrium. Right: relative residuals of Picard and "
+            "First: the eigenvalues of $DA$ at the equilibrium. Second: relative residuals of Picard and "
             "of Anderson, mixing at every sweep. Dashed: the rate of the best method of this kind, "
             "$\\rho$ for a disc, $\\rho/(1 + \\sqrt{1-\\rho^2})$ for an interval, and the rate of "
             "the rest when a single eigenvalue stands out. **Move** the shape at $\\rho = 0.85$. "
             "**Notice** that Picard sees the radius only, and Anderson the shape."
         ),
         alt=(
-            "Left, the complex plane with the unit circle and eigenvalues that fill a disc, an interval of "
-            "the real axis, or a small disc with one more eigenvalue far to the right. Right, two falling "
+            "First, the complex plane with the unit circle and eigenvalues that fill a disc, an interval of "
+            "the real axis, or a small disc with one more eigenvalue far to the right. Second, two falling "
             "curves on a logarithmic axis: together for the disc, far apart for the other two."
         ),
         readout=_readout,

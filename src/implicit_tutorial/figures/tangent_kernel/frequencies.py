@@ -119,14 +119,14 @@ def kernel_spectrum() -> Explorer:
         ],
         name="kernel-spectrum",
         caption=(
-            "Left, how fast each layer alone learns the frequency $k$: points for one network of width 512, "
-            "dashed for infinite width. Right, the eigenfunctions of that network, and dashed the pure wave "
+            "First, how fast each layer alone learns the frequency $k$: points for one network of width 512, "
+            "dashed for infinite width. Second, the eigenfunctions of that network, and dashed the pure wave "
             "in each. **Move** $\\sigma_A$ from 0.1 to 1.35. **Notice** that the implicit curve rises and "
             "flattens, while the output curve keeps falling as steeply as before."
         ),
         alt=(
-            "Left, eigenvalue against frequency on logarithmic axes: the output layer's falls like the "
-            "inverse fourth power, the implicit and the input layer's like the inverse square. Right, three "
+            "First, eigenvalue against frequency on logarithmic axes: the output layer's falls like the "
+            "inverse fourth power, the implicit and the input layer's like the inverse square. Second, three "
             "eigenfunctions around the circle, close to pure waves."
         ),
         readout=readout,

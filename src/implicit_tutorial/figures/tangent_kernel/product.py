@@ -131,12 +131,12 @@ def angle() -> Explorer:
         caption=(
             "Solid: one network, one input fixed and the other turned away from it. Dashed: infinite width. "
             "**Move** $\\sigma_A$ up. **Notice** that the implicit kernel overtakes the others, and that in "
-            "the right panel it closes to a spike, while the output layer's stays round at the top."
+            "the second panel it closes to a spike, while the output layer's stays round at the top."
         ),
         alt=(
-            "Two plots over the angle from 0 to 180 degrees, three curves each. Left the kernels, right the "
-            "same divided by their value at zero. The implicit and the input kernel have a corner at angle "
-            "zero; the output kernel is smooth there, and falls least."
+            "Two plots over the angle from 0 to 180 degrees, three curves each. First the kernels, second "
+            "the same divided by their value at zero. The implicit and the input kernel have a corner at "
+            "angle zero; the output kernel is smooth there, and falls least."
         ),
         readout=readout,
     )

@@ -136,16 +136,16 @@ def loss_curves() -> Explorer:
         name="loss-curves",
         caption=(
             f"Gradient flow on $\\Theta$ alone: width {WIDTH}, {SAMPLES} inputs, "
-            "$\\lVert e_0\\rVert = \\sqrt6$. Left, the loss; right, how far $A$ has moved, and its norm. "
+            "$\\lVert e_0\\rVert = \\sqrt6$. First, the loss; second, how far $A$ has moved, and its norm. "
             "**Move** $\\kappa$ down from 10 to 0.1 at $\\sigma_A = 0.4$: the movement grows like "
             "$1/\\kappa$, and once it is no longer small beside $\\lVert A\\rVert$ the curve leaves the "
             "prediction. **Notice** that all runs decay at least as fast as C13 says, and how large "
             "$\\kappa$ must be before the green lines of the certificate appear."
         ),
         alt=(
-            "Left, loss against time on logarithmic axes: a measured curve near a dashed prediction, and "
-            "above both a dotted bound. Right, the movement of A rising to a plateau, beside its norm, which "
-            "is constant unless the movement is of the same size."
+            "First, loss against time on logarithmic axes: a measured curve near a dashed prediction, and "
+            "above both a dotted bound. Second, the movement of A rising to a plateau, beside its norm, "
+            "which is constant unless the movement is of the same size."
         ),
         readout=readout,
     )

@@ -102,14 +102,14 @@ def unit_descent() -> Explorer:
         ],
         name="unit-descent",
         caption=(
-            "One linear unit with output $f = 1/(1 - a)$, started at $a = 0$. Left, its loss and the places "
-            "that gradient descent visits; right, the error against time, dashed for the flow. **Move** the "
+            "One linear unit with output $f = 1/(1 - a)$, started at $a = 0$. First, its loss and the places "
+            "that gradient descent visits; second, the error against time, dashed for the flow. **Move** the "
             "step at $y = 2$. **Notice** that the flow creeps up to the minimum from one side, while a step "
             "that was stable at the start jumps about near the end, or over the pole at $a = 1$."
         ),
         alt=(
-            "Left, a loss curve over the feedback a with a minimum left of a pole at one, and points of "
-            "descent on it; with a large step a cross lies beyond the pole. Right, error against time on a "
+            "First, a loss curve over the feedback a with a minimum left of a pole at one, and points of "
+            "descent on it; with a large step a cross lies beyond the pole. Second, error against time on a "
             "logarithmic axis: a dashed curve, and points that follow it when the step is small."
         ),
         readout=readout,

@@ -58,16 +58,16 @@ def two_units() -> Explorer:
         ],
         name="two-units",
         caption=(
-            "Left: each activation pattern owns a cone of injections for which it solves the equation; the "
-            "numbers on the rim count the equilibria exactly, in that direction. Right: the field "
+            "First: each activation pattern owns a cone of injections for which it solves the equation; the "
+            "numbers on the rim count the equilibria exactly, in that direction. Second: the field "
             "$\\operatorname{relu}(Az + b) - z$, all equilibria (filled: Picard returns to it), and Picard "
             "from two starts. **Move** $p$ and $q$ both to $-1.6$: the cones overlap, and with $b = (1, "
             "1)$ two winners and a tie are all equilibria. **Notice** that the cones tile the plane, "
             "without gap or overlap, exactly as long as $pq < 1$."
         ),
         alt=(
-            "Left, the plane of injections with four coloured cones, one for each activation pattern of "
-            "two units, and around it the number of equilibria in 24 directions. Right, the plane of "
+            "First, the plane of injections with four coloured cones, one for each activation pattern of "
+            "two units, and around it the number of equilibria in 24 directions. Second, the plane of "
             "states with a field of arrows, the equilibria and two Picard trajectories."
         ),
         readout=_readout,

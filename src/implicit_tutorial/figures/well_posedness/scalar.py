@@ -53,8 +53,8 @@ def cobweb() -> Explorer:
             "equilibrium, and the staircase never gets there."
         ),
         alt=(
-            "Left, a cobweb diagram: the map relu(az + b), the diagonal, the equilibria where they cross, "
-            "and the staircases of Picard iteration from 0 and from 3. Right, the plane of a and b in "
+            "First, a cobweb diagram: the map relu(az + b), the diagonal, the equilibria where they cross, "
+            "and the staircases of Picard iteration from 0 and from 3. Second, the plane of a and b in "
             "three regions: one equilibrium for a below 1, none for a above 1 and b positive, two for a "
             "above 1 and b negative."
         ),

@@ -102,15 +102,15 @@ def error_against_width() -> Explorer:
         [Control("setting", list(SETTINGS), start="linear + quadratic, κ = 1")],
         name="error-against-width",
         caption=(
-            "Left: mean square test error. Small points are single networks, large ones their mean with its "
+            "First: mean square test error. Small points are single networks, large ones their mean with its "
             "95 % interval; dashed is the expected error at infinite width; the thin line is the mean error "
-            "of the same networks with their kernels held fixed. Right: how far features and kernel moved, "
+            "of the same networks with their kernels held fixed. Second: how far features and kernel moved, "
             "relative to their start. **Choose** the setting. **Notice** on which side of the dashed line "
             "the networks are, and that where they are below it, the thin line is mostly above."
         ),
         alt=(
-            "Two panels over the width. Left, test errors with their means: for most targets below the "
-            "dashed infinite-width line, for pure noise above it. Right, the relative movement of "
+            "Two panels over the width. First, test errors with their means: for most targets below the "
+            "dashed infinite-width line, for pure noise above it. Second, the relative movement of "
             "features and kernel, falling with the width on logarithmic axes."
         ),
         readout=_readout,
