@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import time
-from collections.abc import Callable
-from pathlib import Path
+import itertools
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
-import implicit_tutorial as it
+from implicit_tutorial import results
 from implicit_tutorial.figures.keeping_well_posed.training import (
     LIMIT,
     METHODS,
@@ -25,57 +22,35 @@ from implicit_tutorial.figures.keeping_well_posed.training import (
     SCALES,
     STEPS,
     WIDTH,
-    Find,
-    Method,
     descend,
     finder,
     network,
     task,
 )
-
-
-def seconds_of_a_step(
-    make: Callable[[], it.EquilibriumNetwork], find: Find, *, penalty: float = 0.0, repeats: int = 7
-) -> float:
-    """Processor seconds of update, forward pass and gradient: each step at its best of several runs, the
-    mean over the steps.
-
-    A solve that finds no equilibrium ends the run and is not a step.
-    """
-    X, y, _, _ = task()
-    runs = [
-        np.diff([time.process_time() for _ in descend(make(), X, y, find, penalty=penalty)])
-        for _ in range(repeats)
-    ]
-    return float(np.min(runs, axis=0).mean())
-
-
-def origin(name: str) -> dict[str, Any]:
-    """What a stored time must say of itself."""
-    return {
-        "command": f"python -m implicit_tutorial.results.{name}",
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "machine": {"device": "cpu", "architecture": platform.machine(), "threads": 1},
-    }
+from implicit_tutorial.results.timing import best_step_times, origin
 
 
 def measure() -> dict[str, Any]:
-    """Every remedy at every scale of the figure, on one thread."""
+    """Every remedy at every scale of the figure, on one thread: update, forward pass and gradient.
+
+    A solve that finds no equilibrium ends the run and is not a step.
+    """
     torch.set_num_threads(1)
-    rows = []
-    for scale in SCALES:
-        for name, method in METHODS.items():
+    X, y, _, _ = task()
 
-            def make(method: Method = method, scale: float = scale) -> it.EquilibriumNetwork:
-                return network(method.constraint, scale)
+    def run(name: str, scale: float) -> Iterator[object]:
+        method = METHODS[name]
+        return descend(network(method.constraint, scale), X, y, finder(name), penalty=method.penalty)
 
-            seconds = seconds_of_a_step(make, finder(name), penalty=method.penalty)
-            rows.append({"method": name, "implicit_scale": scale, "seconds": seconds})
+    cells = list(itertools.product(SCALES, METHODS))
+    times = best_step_times([partial(run, name, scale) for scale, name in cells])
     setting = {"width": WIDTH, "n_samples": SAMPLES, "steps": STEPS, "rate": RATE, "rtol": RTOL}
+    rows = [
+        {"method": name, "implicit_scale": scale, "seconds": seconds}
+        for (scale, name), seconds in zip(cells, times, strict=True)
+    ]
     return origin("remedy_cost") | {"setting": setting | {"max_steps": LIMIT}, "rows": rows}
 
 
 if __name__ == "__main__":
-    target = Path(__file__).with_suffix(".json")
-    target.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {target.name}")
+    results.store("remedy_cost", measure())

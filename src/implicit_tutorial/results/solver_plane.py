@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial import results
 from implicit_tutorial.experiments.solving import SOLVERS, gaussian, normal
 
 WIDTH, SAMPLES, LIMIT = 64, 4, 500
@@ -61,6 +60,4 @@ def measure() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    target = Path(__file__).with_suffix(".json")
-    target.write_text(json.dumps(measure(), ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"wrote {target.name}")
+    results.store("solver_plane", measure(), indent=None)
