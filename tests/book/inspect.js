@@ -13,6 +13,13 @@ window.inspect = {
     await Promise.allSettled(document.getAnimations().map((change) => change.finished)); // colours change slowly
   },
 
+  // Go to another address of this page, and wait until its scripts know.
+  follow: (hash) =>
+    new Promise((resolve) => {
+      addEventListener("hashchange", () => resolve(), { once: true });
+      location.hash = hash;
+    }),
+
   inputs: (figure) => [...figure.querySelectorAll(".it-control input, .it-control select")],
 
   // Wait until a figure shows what its controls say.

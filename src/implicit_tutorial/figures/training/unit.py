@@ -50,8 +50,8 @@ def unit_descent() -> Explorer:
             x_title="feedback a",
             x_range=(-2.5, 2),
             y_range=(-0.3, 6),
-            height=410,
-            legend_rows=5,
+            height=400,
+            legend_rows=4,
         )
         loss.add_scatter(x=[1, 1], y=[-0.3, 6], **style.guide("no equilibrium beyond"))
         values = (1 / (1 - a) - label) ** 2 / 2
