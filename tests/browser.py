@@ -26,8 +26,8 @@ def reader(
         tab.on("request", lambda r: None if r.url.startswith(inside) else complaints.append(r.url))
         yield tab
     except BaseException as error:
-        error.add_note(f"The pages' complaints: {complaints}")
+        error.add_note(f"Until then, the pages complained of: {complaints}")
         raise
     finally:
         opened.close()
-    assert complaints == []
+    assert not complaints, f"the pages complain of, or ask for: {complaints}"
