@@ -63,6 +63,21 @@ def test_a_long_step_leaps_over_the_pole_and_a_short_one_arrives() -> None:
     assert len(jumps) > unit._STEPS or jumps[-1] >= 1
 
 
+@pytest.mark.parametrize("label", unit.LABELS)
+@pytest.mark.parametrize("fraction", unit.FRACTIONS)
+def test_the_readout_says_what_descent_does(label: float, fraction: float) -> None:
+    said = unit.unit_descent().readout(label=label, fraction=fraction)
+    path = unit.descend(label, fraction)
+    side = np.sign(1 / (1 - path[path < 1]) - label)
+    turns = int((side[1:] != side[:-1]).sum())
+    error = abs(1 / (1 - path[-1]) - label) if path[-1] < 1 else np.inf
+    assert ("no equilibrium" in said) == (path[-1] >= 1)
+    assert ("arrives in" in said or "by chance" in said) == (error < unit._LIMIT)
+    assert ("to and fro" in said) <= (turns > 20)
+    assert ("on its way" in said) <= (turns == 0)
+    assert ("throws" in said) <= (path.min() < -10 and turns < 10)
+
+
 # ---- loss curves ----
 
 CELLS = [(0.1, 10_000.0), (0.4, 1.0), (0.4, 0.1)]

@@ -84,14 +84,18 @@ def unit_descent() -> Explorer:
 
     def readout(label: float, fraction: float) -> str:
         path = descend(label, fraction)
-        stable = f"At the minimum the longest stable step is {1 / label**4:.3g} of that at the start"
+        stable = f"At the minimum the longest stable step is {1 / label**4:.3g} times that at the start"
         if path[-1] >= 1:
             return f"{stable}. Step {len(path) - 1} lands at a = {path[-1]:.3g}: no equilibrium."
+        steps, calm = f"{len(path) - 1} steps", fraction * label**4 < 1
         if abs(1 / (1 - path[-1]) - label) < _LIMIT:
-            steps = f"{len(path) - 1} steps"
-            if fraction * label**4 < 1:
+            if calm:
                 return f"{stable}. Descent arrives in {steps}."
             return f"{stable}. Descent jumps to and fro, and comes close by chance after {steps}."
+        if calm:
+            return f"{stable}. Descent is still on its way after {steps}."
+        if (np.diff(path[-_STEPS // 4 :]) > 0).all():
+            return f"{stable}. A step throws descent far back, and after {steps} it still creeps up again."
         return f"{stable}. Descent does not arrive: it jumps to and fro."
 
     return Explorer(
