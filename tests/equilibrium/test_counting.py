@@ -112,6 +112,11 @@ def test_two_units_by_hand(name):
     assert it.count_equilibria(A, b).counts.tolist() == [count]
 
 
+def test_a_unit_that_is_off_is_zero_and_not_minus_zero():
+    found = it.count_equilibria(matrix([-2.0]), matrix([-1.0]))
+    assert str(found.solutions[0].item()) == "0.0"
+
+
 def test_solutions_solve_are_distinct_and_exact_zeros_stay_zero(make):
     A, b = make.gaussian(8, 2.0, seed=5), make.injections(30, 8)
     counted = it.count_equilibria(A, b)

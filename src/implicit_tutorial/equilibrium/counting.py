@@ -122,7 +122,7 @@ def count_equilibria(A: Tensor, b: Tensor) -> EquilibriumCount:
         rounding = _TIE * (z.abs().amax(dim=2, keepdim=True) + 1)
         fits = torch.where(on > 0, z >= -rounding, z @ A.T + b <= rounding).all(dim=2)
         for sample in torch.nonzero(fits.any(dim=0)).flatten().tolist():
-            _merge(found[sample], torch.relu(z[fits[:, sample], sample]))
+            _merge(found[sample], torch.relu(z[fits[:, sample], sample]) + 0.0)  # which makes −0 a 0
         for pattern in torch.nonzero(singular).flatten().tolist():
             for sample in torch.nonzero(~continuum).flatten().tolist():
                 ends = _singular_cell(A, b[sample], D[pattern].bool())

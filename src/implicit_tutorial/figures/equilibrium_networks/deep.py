@@ -130,7 +130,7 @@ def linear_case() -> Explorer:
 
     def readout(a: float) -> str:
         z = states(a)
-        verb = "settles at" if abs(a) < 1 else "moves away from"
+        verb = "settles at" if abs(a) < 1 else "swings about" if a == -1 else "moves away from"
         return f"a = {a:g}: the state {verb} {1 / (1 - a):.4g}; after 30 layers it is {z[-1]:.4g}."
 
     values = [-1.2, -1.0, -0.9, -0.7, -0.5, -0.25, 0.0, 0.25, 0.5, 0.7, 0.8, 0.9]
@@ -341,7 +341,7 @@ def truncated_depth() -> Explorer:
         predicted = (implicit_scale / math.sqrt(2)) ** depth
         bound = f"certified below {t.norm**depth:.1e}" if t.norm < 1 else "no certificate, as ‖A‖₂ ≥ 1"
         return (
-            f"{depth} layers at implicit_scale {implicit_scale:.1f}: relative distance {t.error[depth]:.1e}; "
+            f"Depth {depth}, implicit_scale {implicit_scale:.1f}: relative distance {t.error[depth]:.1e}; "
             f"typical rate predicts {predicted:.1e}; {bound}."
         )
 
