@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from implicit_tutorial import figures
 from implicit_tutorial.explorer import Explorer, decode
 
 
+@cache
 def registry() -> dict[str, Callable[[], Explorer]]:
     """All explorers that the chapters' figure modules export, by name."""
     found: dict[str, Callable[[], Explorer]] = {}

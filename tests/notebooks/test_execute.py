@@ -1,17 +1,13 @@
 """Executing notebooks for storage: what is stored, and what happens when a cell fails."""
 
 import os
-import sys
-from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+import execute_notebooks
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-import execute_notebooks
 
 
 class Result(NamedTuple):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+import build_book
 import nbformat
 import pytest
 from jupyter_cache import get_cache
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-import build_book
 
 
 @pytest.fixture

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
+import check_book
 import plotly.graph_objects as go
 import pytest
 
 from implicit_tutorial.explorer import Control, Explorer, Figure
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-import check_book
 
 
 def curve(power: int) -> go.Figure:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import socket
-import sys
 import time
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 import install_torch
+import pytest
 
 PLAIN = [f"torch=={install_torch.VERSION}"]
 FROM_CPU_INDEX = [*PLAIN, "--index-url", install_torch.CPU_INDEX]
