@@ -48,7 +48,10 @@ class Verdict:
 
     @property
     def tightest(self) -> Measurement:
-        return min(self.measurements, key=lambda m: m.margin if math.isfinite(m.margin) else -math.inf)
+        # Of equal margins the first, whatever rounding says.
+        return min(
+            self.measurements, key=lambda m: round(m.margin, 9) if math.isfinite(m.margin) else -math.inf
+        )
 
     @property
     def measured(self) -> float:
