@@ -40,7 +40,7 @@ serve: book  ## build, then serve the book on http://127.0.0.1:8000
 	@$(PY) -m http.server 8000 --bind 127.0.0.1 --directory _build/html
 
 notebooks: setup  ## re-execute every notebook and store its outputs
-	@$(PY) tools/execute_notebooks.py
+	@$(PY) tools/make_notebooks.py
 
 bench: $(VENV)/.stamp-bench  ## measure the speed of training beside other ways to do it (some minutes, an idle machine)
 	@$(PY) -m benchmarks --threads $(THREADS)

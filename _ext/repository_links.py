@@ -7,8 +7,10 @@ remote is a folder, gets no such buttons: a link that leads nowhere is worse tha
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from sphinx.application import Sphinx
@@ -89,14 +91,29 @@ def read_remote(app: Sphinx, config: Config) -> None:
     config.html_theme_options["use_download_button"] = app.repository is not None
 
 
+def notebook_beside(app: Sphinx, pagename: str) -> Path | None:
+    """The notebook that a learner opens for this page, if it is a chapter."""
+    notebook = Path(app.srcdir) / f"{pagename}.ipynb"
+    return notebook if notebook.exists() else None
+
+
+def offer_notebook(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
+    """Put a chapter's notebook where the theme's download button looks for it."""
+    notebook = notebook_beside(app, pagename)
+    if doctree is not None and notebook is not None:
+        target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(notebook, target)
+        context["ipynb_source"] = f"{pagename}.ipynb"
+
+
 def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
     """Binder for notebooks, the whole repository among the downloads, and the repository itself."""
     repository, ref = app.repository, app.repository_ref
     if repository is None or doctree is None:
         return
     buttons = context["header_buttons"]
-    suffix = context.get("page_source_suffix", "")
-    if suffix == ".ipynb" and (url := repository.binder(ref, pagename + suffix)):
+    if notebook_beside(app, pagename) and (url := repository.binder(ref, f"{pagename}.ipynb")):
         buttons.insert(
             0,
             {
@@ -133,5 +150,6 @@ def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict, do
 
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", read_remote)
+    app.connect("html-page-context", offer_notebook)  # before the theme makes its buttons
     app.connect("html-page-context", add_buttons, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOOK = ("src/**/*.js", "src/**/*.css")
 CODE = ("src/**/*", "requirements.txt", "tools/kernel_environment.py")
 FRAME = (*LOOK, "_ext/*.py", "_static/*", "_config.yml", "_toc.yml", "tools/build_book.py")
-PAGES = ("book/**/*", "notebooks/*.ipynb", "tools/check_book.py")
+PAGES = ("book/**/*", "notebooks/*", "tools/check_book.py")
 
 
 def fingerprint(root: Path, patterns: Iterable[str], without: Iterable[str] = (), extra: str = "") -> str:
@@ -67,9 +67,7 @@ def execute_in_parallel(root: Path) -> None:
     from jupyter_cache.executors import load_executor
 
     cache = get_cache(str(root / "_build" / ".jupyter_cache"))
-    for path in sorted((root / "notebooks").glob("*.ipynb")):
-        cache.add_nb_to_project(str(path))
-    for path in sorted((root / "book").glob("*.md")):
+    for path in sorted((*(root / "notebooks").glob("*.md"), *(root / "book").glob("*.md"))):
         if "file_format: mystnb" in path.read_text(encoding="utf-8"):
             cache.add_nb_to_project(str(path), read_data={"type": "plugin", "name": "myst_nb_md"})
     timeout = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["execute"]["timeout"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import json
 import re
 from functools import cache
 from pathlib import Path
@@ -159,20 +158,19 @@ _PROOF = re.compile(
 )
 
 
+_CODE = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.M | re.S)
+
+
 def text_of(path: Path) -> str:
-    if path.suffix == ".md":
-        return path.read_text()
-    cells = json.loads(path.read_text())["cells"]
-    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return _CODE.sub("", path.read_text())
 
 
 def code_of(path: Path) -> str:
-    cells = json.loads(path.read_text())["cells"]
-    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return "\n".join(_CODE.findall(path.read_text()))
 
 
 def chapters(root: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
+    return {path.stem: path for path in sorted((root / "notebooks").glob("*.md"))}
 
 
 def test_each_claim_is_stated_once_and_in_its_chapter(root):

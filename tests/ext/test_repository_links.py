@@ -62,27 +62,45 @@ def test_remote_and_branch_are_read_from_git(tmp_path: Path) -> None:
     assert links.find_repository(str(tmp_path)) == (links.Repository("github.com", "owner/book"), "trunk")
 
 
-def buttons(repository: links.Repository | None, suffix: str = ".ipynb") -> list[dict]:
-    app = SimpleNamespace(repository=repository, repository_ref="main")
-    downloads = {"type": "group", "label": "download-buttons", "buttons": []}
-    context = {"page_source_suffix": suffix, "header_buttons": [downloads] if repository else []}
-    links.add_buttons(app, "notebooks/01_a", "page.html", context, doctree=object())
-    return context["header_buttons"]
+@pytest.fixture
+def buttons(tmp_path: Path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "01_a.ipynb").write_text("{}")
+
+    def buttons(repository: links.Repository | None, page: str = "notebooks/01_a") -> list[dict]:
+        app = SimpleNamespace(repository=repository, repository_ref="main", srcdir=str(tmp_path))
+        downloads = {"type": "group", "label": "download-buttons", "buttons": []}
+        context = {"header_buttons": [downloads] if repository else []}
+        links.add_buttons(app, page, "page.html", context, doctree=object())
+        return context["header_buttons"]
+
+    return buttons
 
 
-def test_a_notebook_gets_binder_downloads_and_its_repository() -> None:
+def test_a_chapter_gets_binder_downloads_and_its_repository(buttons) -> None:
     binder, downloads, repository = buttons(links.Repository("github.com", "owner/book"))
     assert binder["url"].endswith("/gh/owner/book/main?urlpath=lab/tree/notebooks/01_a.ipynb")
     assert [b["url"] for b in downloads["buttons"]] == ["https://github.com/owner/book/archive/main.zip"]
     assert repository["url"] == "https://github.com/owner/book"
 
 
-def test_a_text_page_gets_no_binder() -> None:
-    labels = [b["label"] for b in buttons(links.Repository("github.com", "owner/book"), suffix=".md")]
+def test_a_text_page_gets_no_binder(buttons) -> None:
+    labels = [b["label"] for b in buttons(links.Repository("github.com", "owner/book"), page="book/intro")]
     assert labels == ["download-buttons", "source-repository-button"]
 
 
-def test_without_a_remote_there_are_no_buttons() -> None:
+def test_the_notebook_that_a_page_offers_is_the_one_beside_its_text(tmp_path: Path) -> None:
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "a.ipynb").write_text("a notebook")
+    app = SimpleNamespace(srcdir=str(tmp_path), outdir=str(tmp_path / "html"))
+    for page, offered in (("book/a", "book/a.ipynb"), ("book/b", None)):
+        context: dict = {}
+        links.offer_notebook(app, page, "page.html", context, doctree=object())
+        assert context.get("ipynb_source") == offered
+    assert (tmp_path / "html" / "_sources" / "book" / "a.ipynb").read_text() == "a notebook"
+
+
+def test_without_a_remote_there_are_no_buttons(buttons) -> None:
     assert buttons(None) == []
     config = SimpleNamespace(html_theme_options={})
     app = SimpleNamespace(confdir="/")

@@ -1,19 +1,18 @@
 """The plugin at work: nbval on a small notebook whose stored outputs were bent, one cell a way."""
 
+import os
 import re
-import subprocess
-import sys
 import textwrap
 from dataclasses import dataclass
-from pathlib import Path
+from unittest import mock
 
 import nbformat
 import pytest
+from kernel_environment import kernel_environment
+from make_notebooks import execute
 
 from tests.notebooks.nbval_run import judged
 from tests.notebooks.tolerance import tolerance_of
-
-ROOT = Path(__file__).resolve().parents[2]
 
 SETUP = textwrap.dedent(
     """
@@ -96,13 +95,9 @@ def outcomes(tmp_path_factory):
     path = folder / "bent.ipynb"
     all_bends = bends()
     cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, *(b.source for b in all_bends))]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    executed = subprocess.run(
-        [sys.executable, ROOT / "tools/execute_notebooks.py", path], capture_output=True, text=True, cwd=ROOT
-    )
-    assert executed.returncode == 0, executed.stderr
-
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    with mock.patch.dict(os.environ, kernel_environment()):
+        execute(notebook, path, timeout=120)
     for bend, cell in zip(all_bends, notebook.cells[1:], strict=True):
         if bend.mime == "stdout":
             cell.outputs[0].text = bend.stored

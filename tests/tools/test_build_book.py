@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import build_book
-import nbformat
 import pytest
 from jupyter_cache import get_cache
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    files = "src/p/a.py src/p/static/e.js _ext/x.py book/intro.md notebooks/01.ipynb requirements.txt"
+    files = "src/p/a.py src/p/static/e.js _ext/x.py book/intro.md notebooks/01.md requirements.txt"
     for name in files.split():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
@@ -56,13 +55,10 @@ def test_a_first_build_starts_from_nothing(tree: Path) -> None:
 
 def test_notebooks_are_executed_before_the_build_and_a_failing_one_is_left_to_it(tree: Path) -> None:
     (tree / "_config.yml").write_text("execute: {timeout: 60}")
-    for name, source in (("good", "print(6 * 7)"), ("bad", "1 / 0")):
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-        nbformat.write(notebook, tree / "notebooks" / f"{name}.ipynb")
-    (tree / "notebooks" / "01.ipynb").unlink()
-    page = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n```{code-cell}\nprint(2 + 3)\n```\n"
-    (tree / "book" / "page.md").write_text(page)
+    page = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n```{code-cell}\n%s\n```\n"
+    sources = {"notebooks/good": "print(6 * 7)", "notebooks/bad": "1 / 0", "book/page": "print(2 + 3)"}
+    for name, source in sources.items():
+        (tree / f"{name}.md").write_text(page % source)
     build_book.execute_in_parallel(tree)
     cache = get_cache(str(tree / "_build" / ".jupyter_cache"))
     records = [cache.get_cache_bundle(r.pk).nb.cells for r in cache.list_cache_records()]
