@@ -18,10 +18,11 @@ NUMBERED = ("prf:theorem", "prf:proposition", "prf:observation", "prf:definition
 
 @dataclass(frozen=True)
 class Numbered:
-    """A theorem or an exercise: its kind and number as a reader sees them, and the chapter that states it."""
+    """A theorem or an exercise: kind and number as a reader sees them, its chapter, its title in MyST."""
 
     name: str
     chapter: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Labels:
                 label = directive.options.get("label", "")
                 if not label or label in found:
                     raise ValueError(f"{chapter}: {name} needs a label of its own, not {label or 'none'!r}.")
-                found[label] = Numbered(name, chapter)
+                found[label] = Numbered(name, chapter, directive.argument)
         return found
 
     def title(self, document: str) -> str:

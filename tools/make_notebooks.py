@@ -2,6 +2,7 @@
 
     python tools/make_notebooks.py                     every chapter
     python tools/make_notebooks.py notebooks/01_*.md   the ones named
+    python tools/make_notebooks.py --text [...]        run nothing; write the text anew, keep the outputs
     python tools/make_notebooks.py --check [...]       run nothing; fail if a notebook is stale
 
 A chapter is written once, as notebooks/NN_name.md, and the pages are built from that. The notebook beside
@@ -120,27 +121,38 @@ def make(source: Path, labels: Labels, timeout: int) -> None:
     """Run a chapter and store its notebook, or leave the file as it was and raise RuntimeError."""
     notebook = read(source)
     execute(notebook, source, timeout)
-    target = source.with_suffix(".ipynb")
+    store(finish(notebook, source.stem, labels), source)
+
+
+def store(notebook: NotebookNode, source: Path) -> None:
+    """Write the notebook of a chapter; an interrupted run leaves the stored one whole."""
     partial = source.with_suffix(".ipynb.partial")
-    nbformat.write(finish(notebook, source.stem, labels), partial)
-    partial.replace(target)  # an interrupted run leaves the stored notebook whole
+    nbformat.write(notebook, partial)
+    partial.replace(source.with_suffix(".ipynb"))
 
 
-def check(source: Path, labels: Labels) -> None:
-    """Raise RuntimeError unless the stored notebook is what the chapter says with the stored outputs."""
+def retell(source: Path, labels: Labels) -> tuple[NotebookNode, NotebookNode]:
+    """The stored notebook, and what the chapter says today with the outputs stored there."""
     target = source.with_suffix(".ipynb")
     if not target.exists():
         raise RuntimeError(f"{source.name} has no notebook beside it; run `make notebooks`.")
     stored = nbformat.read(target, as_version=4)
     notebook = read(source)
     take_outputs(notebook, stored, source)
-    if nbformat.writes(finish(notebook, source.stem, labels)) != nbformat.writes(stored):
-        raise RuntimeError(f"{target.name} is not what {source.name} says; run `make notebooks`.")
+    return stored, finish(notebook, source.stem, labels)
+
+
+def check(source: Path, labels: Labels) -> None:
+    """Raise RuntimeError unless the stored notebook is what the chapter says with the stored outputs."""
+    stored, told = retell(source, labels)
+    if nbformat.writes(told) != nbformat.writes(stored):
+        raise RuntimeError(f"{source.stem}.ipynb is not what {source.name} says; run `make notebooks`.")
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("chapters", nargs="*", type=Path, help="default: every chapter in notebooks/")
+    parser.add_argument("--text", action="store_true", help="run nothing, write only the text anew")
     parser.add_argument("--check", action="store_true", help="run nothing, compare text and notebook")
     parser.add_argument("--timeout", type=int, default=300, help="seconds a cell may take")
     options = parser.parse_args(arguments)
@@ -157,6 +169,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
                 raise RuntimeError(f"{source}: there is no such chapter; its text is a file of the kind .md.")
             if options.check:
                 check(source, labels)
+            elif options.text:
+                store(retell(source, labels)[1], source)
             else:
                 make(source, labels, options.timeout)
                 size = source.with_suffix(".ipynb").stat().st_size / 1e6

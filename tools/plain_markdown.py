@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from book_labels import Labels
@@ -58,7 +58,8 @@ class PlainMarkdown:
         for block in parse(text):
             match block:
                 case Directive("solution-start", label):
-                    cells += [Cell(f"#### Solution to {self._numbered(label)}", folded=True), Cell("")]
+                    title = f"{self._numbered(label)} ({self._inline(self.labels.numbered[label].title)})"
+                    cells += [Cell(f"#### Solution to {title}", folded=True), Cell("")]
                     self._inside_solution = True
                 case Directive("solution-end"):
                     self._inside_solution = False
@@ -149,16 +150,19 @@ class PlainMarkdown:
             return f"[{self.labels.title(f'notebooks/{name}')}]({name}.ipynb)"
         return f"[{self.labels.title(name)}](../{name}.md)"
 
-    def _textual_citation(self, keys: str) -> str:
-        return ", ".join(
-            f"{self.labels.authors(key)} [{self._work(key, self.labels.year(key))}]" for key in _keys(keys)
-        )
+    def _textual_citation(self, content: str) -> str:
+        works = [(key, self._work(key, self.labels.year(key))) for key in self._keys(content)]
+        return ", ".join(f"{self.labels.authors(key)} [{work}]" for key, work in works)
 
-    def _parenthetical_citation(self, keys: str) -> str:
-        works = (
-            self._work(key, f"{self.labels.authors(key)}, {self.labels.year(key)}") for key in _keys(keys)
-        )
-        return f"[{', '.join(works)}]"
+    def _parenthetical_citation(self, content: str) -> str:
+        return f"[{', '.join(self._work(key, self._label(key)) for key in self._keys(content))}]"
+
+    def _keys(self, content: str) -> list[str]:
+        """As on the page, in the order of their labels."""
+        return sorted((key.strip() for key in content.split(",")), key=self._label)
+
+    def _label(self, key: str) -> str:
+        return f"{self.labels.authors(key)}, {self.labels.year(key)}"
 
     def _work(self, key: str, text: str) -> str:
         address = self.labels.address(key)
@@ -172,10 +176,6 @@ def _begins_with_heading(block: str | Directive) -> bool:
 def _box(style: str, inside: str, label: str = "") -> str:
     name = f' id="{label}"' if label else ""
     return f'<blockquote{name} style="{style}">\n\n{inside}\n\n</blockquote>'
-
-
-def _keys(content: str) -> Iterator[str]:
-    return (key.strip() for key in content.split(","))
 
 
 def _plain(text: str) -> str:

@@ -105,7 +105,11 @@ def test_check_runs_nothing_and_finds_what_is_stale(write, run):
     for changed, complaint in ((("The text", "A text"), "is not what"), (("1 + 1", "1 + 2"), "other code")):
         path.write_text(whole.replace(*changed))
         assert complaint in run("--check", path).stderr
-    path.write_text(whole)
+    path.write_text(whole.replace("The text", "A text"))
+    assert run("--text", path).returncode == 0
+    assert stored(path).cells[-1].source == "A text."
+    assert stored(path).cells[2].outputs[0].data["text/plain"] == "2"
+    assert run("--check", path).returncode == 0
     notebook = stored(path)
     for cell in notebook.cells:
         cell.pop("execution_count", None)

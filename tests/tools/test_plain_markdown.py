@@ -81,7 +81,7 @@ def sources(plain: PlainMarkdown, text: str) -> list[str]:
         ),
         ("{cite:t}`one` says", "Bai [[2019](https://one.example)] says"),
         ("{cite:t}`two,many`", "A and van der C [[2020](https://doi.org/10.1/2)], A et al. [2021a]"),
-        ("so {cite:p}`one, many`.", "so [[Bai, 2019](https://one.example), A et al., 2021a]."),
+        ("so {cite:p}`one, many`.", "so [A et al., 2021a, [Bai, 2019](https://one.example)]."),
         ("$\\{x\\}$ and `{code}` stay", "$\\{x\\}$ and `{code}` stay"),
     ],
 )
@@ -118,7 +118,7 @@ def test_a_solution_is_folded_and_ends_where_it_ends(plain: PlainMarkdown) -> No
     assert [c.source for c in cells] == [
         "## 2.1. Exercises",
         "### Exercise 2.1 (Try)\n\nDo.",
-        "#### Solution to Exercise 2.1",
+        "#### Solution to Exercise 2.1 (Try)",
         "So.",
     ]
     assert [c.folded for c in cells] == [False, False, True, False]
