@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+#: What a test asks a page about itself, and where things lie in its figures; for `add_init_script`.
+INSPECT, GEOMETRY = (Path(__file__).parent / name for name in ("inspect.js", "geometry.js"))
 
 
 @contextmanager

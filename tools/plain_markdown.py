@@ -21,6 +21,7 @@ _HEADING = re.compile(r"^(?P<marks>#{1,4}) (?P<text>.+)$")
 _BOX = "margin: 1em 0; padding: 0.25em 1em; border-left: 4px solid {color}; background: {tint}"
 _THEOREM = _BOX.format(color="#3c9bd0", tint="rgba(60, 155, 208, 0.09)")
 _TIP = _BOX.format(color="#009e73", tint="rgba(0, 158, 115, 0.09)")
+_FOLD = '<details style="margin: 1em 0">'
 _NOTE = _BOX.format(color="#888888", tint="rgba(128, 128, 128, 0.09)")
 
 
@@ -84,7 +85,7 @@ class PlainMarkdown:
                 return _box(style, f"**{argument}**\n\n{inside}")
             case "dropdown":
                 return (
-                    f"<details>\n<summary><b>{_plain(block.argument)}</b></summary>\n\n{inside}\n\n</details>"
+                    f"{_FOLD}\n<summary><b>{_plain(block.argument)}</b></summary>\n\n{inside}\n\n</details>"
                 )
             case "prf:proof":
                 return f"*Proof.* {inside}"
@@ -139,16 +140,18 @@ class PlainMarkdown:
         value = ast.literal_eval(self.numbers[name])
         return format(value, form)
 
-    def _reference(self, label: str) -> str:
+    def _reference(self, content: str) -> str:
+        text, label = _titled(content)
         target = self.labels.numbered[label]
         file = "" if target.chapter == self.chapter else f"{target.chapter}.ipynb"
-        return f"[{target.name}]({file}#{label})"
+        return f"[{text or target.name}]({file}#{label})"
 
     def _document(self, content: str) -> str:
-        name = content.removeprefix("/").removeprefix("../")
+        text, path = _titled(content)
+        name = path.removeprefix("/").removeprefix("../").removeprefix("notebooks/")
         if name in self.labels.chapters:
-            return f"[{self.labels.title(f'notebooks/{name}')}]({name}.ipynb)"
-        return f"[{self.labels.title(name)}](../{name}.md)"
+            return f"[{text or self.labels.title(f'notebooks/{name}')}]({name}.ipynb)"
+        return f"[{text or self.labels.title(name)}](../{name}.md)"
 
     def _textual_citation(self, content: str) -> str:
         works = [(key, self._work(key, self.labels.year(key))) for key in self._keys(content)]
@@ -167,6 +170,12 @@ class PlainMarkdown:
     def _work(self, key: str, text: str) -> str:
         address = self.labels.address(key)
         return f"[{text}]({address})" if address else text
+
+
+def _titled(content: str) -> tuple[str, str]:
+    """“text <target>” as its two parts; a target alone has no text."""
+    found = re.fullmatch(r"(.*?)\s*<([^<>]+)>", content)
+    return (found[1], found[2]) if found else ("", content)
 
 
 def _begins_with_heading(block: str | Directive) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ def binder_kernels() -> Path:
     """
     listed = (ROOT / "binder" / "requirements.txt").read_text()
     lines = [line for line in listed.splitlines() if line and not line.startswith(("#", "--extra-index-url"))]
+    # Binder brings JupyterLab and with it the kernel.
+    lines += re.findall("^ipykernel==.*", (ROOT / "requirements.txt").read_text(), re.M)
     wanted = "\n".join(lines).replace("+cpu", "") + "\n"
     others = (ROOT / "binder" / "postBuild", ROOT / "pyproject.toml", Path(__file__))
     made_from = wanted + sys.version + "".join(file.read_text() for file in others)

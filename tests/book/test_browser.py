@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from tests.book.shown import axes, compare, registry, second, stored_figures
-from tests.browser import reader
+from tests.browser import INSPECT, reader
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ KNOWN = [
 ]
 
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-INSPECT = Path(__file__).parent / "inspect.js"
+
 
 APPEARANCES = [(375, "light"), (375, "dark"), (1280, "dark"), (1280, "light")]
 #: What axe-core looks for: everything once, and in the dark what a theme changes.
@@ -173,16 +173,11 @@ def test_every_live_figure_shows_what_python_computes(html: Path, document: str)
         if not axes(frames):
             continue
         explorer = registry()[name]()
-        row, *handles, line, _caption = explorer.widget().children
+        widget = explorer.widget()
         values = second(explorer, axes(frames))
-        for handle, value in zip(handles, values.values(), strict=True):
-            handle.value = value
-        assert "<strong>" not in line.value, f"{name}: {line.value}"
-        live = [
-            {"data": [t.to_plotly_json() for t in plot.data], "layout": plot.layout.to_plotly_json()}
-            for plot in row.children
-        ]
-        wrong = compare(live, explorer.panels(**values), rtol=1e-12)
+        widget.values = values
+        assert widget.error == "", f"{name}: {widget.error}"
+        wrong = compare(widget.panels, explorer.panels(**values), rtol=1e-12)
         assert wrong == [], f"{name}: the live figure shows something else"
 
 

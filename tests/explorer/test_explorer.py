@@ -3,13 +3,13 @@
 import json
 from html.parser import HTMLParser
 
-import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
 from implicit_tutorial.explorer import Control, Explorer, Figure, live
 from implicit_tutorial.explorer.tree import typed_array
+from implicit_tutorial.explorer.widgets import Live
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -30,7 +30,9 @@ def test_the_mode_decides_what_a_cell_shows(monkeypatch, waves):
     static = waves._repr_mimebundle_()
     assert set(static) == {"text/plain", "text/html", "application/vnd.plotly.v1+json"}
     monkeypatch.setenv("IMPLICIT_TUTORIAL_LIVE", "1")
-    assert set(waves._repr_mimebundle_()) == {"text/plain", WIDGET}
+    moving, _how = waves._repr_mimebundle_()
+    assert set(moving) == {"text/plain", WIDGET}
+    assert static["text/plain"] == moving["text/plain"]
     assert static["text/plain"].startswith("Explorer waves [implicit_scale, depth]: A wave")
 
 
@@ -110,47 +112,116 @@ def test_plotly_figure_shown_before_a_run_moves_with_the_first_control(waves):
     assert "sliders" not in Figure(go.Figure(), name="x", caption="c", alt="a").native()["layout"]
 
 
-def shown(widget):
-    row, *handles, line, _caption = widget.children
-    return row.children, handles, line
+def assert_shows(widget, panels):
+    """What the browser is sent, read as it reads it: its arrays to the last bit, all else as it is."""
+    (lengths, flat) = widget.frame["arrays"]["shapes"], np.frombuffer(widget.frame["arrays"]["bytes"])
+    sizes = [int(np.prod(shape)) for shape in lengths]
+    parts = np.split(flat, np.cumsum(sizes)[:-1])
+    arrays = [part.reshape(shape) for part, shape in zip(parts, lengths, strict=True)]
+
+    def same(sent, drawn):
+        if isinstance(drawn, np.ndarray):
+            np.testing.assert_array_equal(arrays[sent["f8"]], drawn)
+        elif isinstance(drawn, dict):
+            assert sent.keys() == drawn.keys()
+            [same(sent[key], drawn[key]) for key in drawn]
+        elif isinstance(drawn, list):
+            [same(*pair) for pair in zip(sent, drawn, strict=True)]
+        else:
+            assert sent == drawn
+
+    same(widget.frame["panels"], panels)
 
 
-def test_live_sliders_call_draw_and_change_both_panels(waves):
-    figures, (scale, depth), line = shown(waves.widget())
-    assert isinstance(scale, ipywidgets.SelectionSlider)
-    assert scale.continuous_update
-    assert (scale.value, depth.value, line.value) == (0.5, 10, "scale × depth = 5.00")
-    for values in ((0.9, 10), (0.9, 50), (0.2, 1)):
-        scale.value, depth.value = values
-        expected = waves.panels(implicit_scale=values[0], depth=values[1])
-        for figure, panel in zip(figures, expected, strict=True):
-            for trace, data in zip(figure.data, panel["data"], strict=True):
-                np.testing.assert_array_equal(trace.x, data["x"])
-                np.testing.assert_array_equal(trace.y, data["y"])
-                assert trace.name == data["name"]
-            assert len(figure.layout.shapes) == len(panel["layout"].get("shapes", []))
-        assert line.value == f"scale × depth = {values[0] * values[1]:.2f}"
+def test_live_values_call_draw_and_change_both_panels(waves):
+    widget = waves.widget()
+    assert widget.values == waves.start
+    assert_shows(widget, waves.panels())
+    assert widget.readout == "scale × depth = 5.00"
+    for scale, depth in ((0.9, 10), (0.9, 50), (0.2, 1)):
+        widget.values = {"implicit_scale": scale, "depth": depth}
+        assert_shows(widget, waves.panels(implicit_scale=scale, depth=depth))
+        positions = [c.values.index(v) for c, v in zip(waves.controls, (scale, depth), strict=True)]
+        assert widget.frame["position"] == widget.frame["drawn"] == positions
+        assert widget.frame["readout"] == widget.readout == f"scale × depth = {scale * depth:.2f}"
 
 
-def test_live_choice_is_a_drop_down(curve):
-    (figure,), (shape, _power), _ = shown(curve.widget())
-    assert isinstance(shape, ipywidgets.Dropdown)
-    shape.value = "cosine"
-    np.testing.assert_array_equal(figure.data[0].y, curve.panels(shape="cosine")[0]["data"][0]["y"])
-    assert figure.layout.yaxis.title.text == "cosine(x)"
+def test_live_panels_are_drawn_anew_only_where_they_changed(curve):
+    def draw(k):
+        return [go.Figure(go.Scatter(y=[1.0])), go.Figure(go.Scatter(y=[k]))]
+
+    widget = Explorer(draw, [Control("k", [1, 2])], name="x", caption="c", alt="a").widget()
+    before = widget.frame
+    widget.values = {"k": 2}
+    changed = [a != b for a, b in zip(before["keys"], widget.frame["keys"], strict=True)]
+    assert changed == [False, True]
+
+
+def test_live_choice_is_moved_by_some_of_the_values(curve):
+    widget = curve.widget()
+    widget.values = {"shape": "cosine"}
+    assert widget.values == {"shape": "cosine", "power": 3}
+    assert_shows(widget, curve.panels(shape="cosine"))
+
+
+def test_live_values_that_no_control_has_are_refused(curve):
+    widget = curve.widget()
+    with pytest.raises(ValueError, match=r"No control \['size'\]; there are \['shape', 'power'\]"):
+        widget.values = {"size": 1}
+    with pytest.raises(ValueError, match=r"'power' cannot be 2; its values are \[1, 3, 9\]"):
+        widget.values = {"power": 2}
+    assert widget.values == curve.start
+
+
+def test_live_figure_is_the_pages_figure(curve, waves, heat):
+    for explorer in (curve, waves, heat):
+        page, live = Elements(explorer.html()), Elements(explorer.widget().spec["html"])
+        elsewhere = {"noscript", "script"}
+        plain = [tag for tag, a in live.found if a.get("class") != "it-readout"]
+        assert plain == [
+            tag
+            for i, (tag, a) in enumerate(page.found)
+            if tag not in elsewhere and page.found[i - 1][0] != "noscript" and a.get("class") != "it-readout"
+        ]
+        for tag in ("figure", "input", "select", "label"):
+            assert live.all(tag) == page.all(tag)
+
+
+def test_live_mathematics_needs_no_typesetter():
+    control = Control("k", [1, 2], label=r"scale $\sigma_A<1$ & more")
+    one = Explorer(
+        lambda k: go.Figure(), [control], name="x", alt="a", caption=r"$\lVert A\rVert_2$, $\mathbb R$"
+    )
+    html = one.widget().spec["html"]
+    assert html.count("<math") == 3
+    assert "<msub><mi>&#x003C3;</mi><mi>A</mi></msub><mo>&#x0003C;</mo>" in html
+    assert "</math> &amp; more</label>" in html
+    assert "&#x0211D;" in html
+    assert "\\" not in html
+    Elements(html)
 
 
 def test_live_error_is_said_and_not_hidden():
     def draw(k):
         if k == 2:
             raise ValueError("no equilibrium <here>")
-        return go.Figure(go.Scatter(y=[k]))
+        return go.Figure([go.Scatter(y=[k])] * (1 + (k == 4)))
 
-    one = Explorer(draw, [Control("k", [1, 2, 3])], name="x", caption="c", alt="a")
-    (figure,), (handle,), line = shown(one.widget())
-    handle.value = 2
-    assert "ValueError: no equilibrium &lt;here&gt;" in line.value
-    assert "previous values" in line.value
-    handle.value = 3
-    assert line.value == ""
-    assert list(figure.data[0].y) == [3]
+    one = Explorer(draw, [Control("k", [1, 2, 3, 4])], name="x", caption="c", alt="a")
+    widget = one.widget()
+    widget.values = {"k": 2}
+    assert widget.error == widget.frame["error"] == "ValueError: no equilibrium <here>"
+    assert (widget.frame["position"], widget.frame["drawn"]) == ([1], [0])
+    assert_shows(widget, one.panels(k=1))
+    widget.values = {"k": 3}
+    assert widget.error == widget.frame["error"] == ""
+    assert_shows(widget, one.panels(k=3))
+    widget.values = {"k": 4}
+    assert "2 traces" in widget.error
+
+
+def test_live_figures_bring_the_plotting_library_once_a_kernel(monkeypatch, curve):
+    monkeypatch.setattr(Live, "_brought", False)
+    sizes = [len(curve.widget().plotly) for _ in range(3)]
+    assert sizes[0] > 1e6
+    assert sizes[1:] == [0, 0]

@@ -1,140 +1,152 @@
-"""JupyterLab end to end: open a chapter as Binder would, run it, move a slider, see the figure follow."""
+"""JupyterLab as a learner meets it: each chapter is opened as on Binder, run, looked at, and played with."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs
 
+import nbformat
 import pytest
 
-from tests.binder.environment import binder_kernels
-from tests.browser import reader
+from tests.browser import GEOMETRY, INSPECT, reader
+from tests.lab.conftest import OpenNotebook
 
 # The environment is made first, if it is not there.
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
-#: Its sliders move the scales of the initialization. That every chapter's live figures follow
-#: their handles is seen in tests/book, and that its cells run in Binder's kernel by nbval.
-NOTEBOOK = "07_a_bound_you_can_compute.ipynb"
-SETTINGS = {
-    # The news toast asks a foreign server and then covers the sliders.
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    # All cells stay in the page, also those outside of the window.
-    "notebook-extension/tracker": {"windowingMode": "none"},
-}
-PLOTTED = """(output) => JSON.stringify([...output.querySelectorAll(".js-plotly-plot")].map((plot) => [
-  plot._fullData.map((t) => [t.x, t.y, t.z, t.text, t.visible, t.marker?.color].map(
-    (v) => ArrayBuffer.isView(v) ? Array.from(v) : v)),
-  plot.layout.annotations, plot.layout.shapes, plot.layout.title]))"""
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+#: Where a run leaves a picture of each figure.
+PICTURES = ROOT / "_build" / "lab"
 
+#: Markup that only the makers of the pages understand, and what is left where a name stands for a number.
+MARKUP = re.compile(r":{3}|`{3}|\{[a-z]+:?[a-z]*\}|\$|\b[a-z]+_\w+:\.\d+[a-z]\b|\\\(|\*\*|\]\(")
+#: The window's width, and whether the file browser stands beside the notebook.
+WINDOWS = [(1000, False), (1000, True), (1280, True), (1280, False), (1600, True)]
 
-def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"after {seconds:.0f} s still waiting: {what}"
-        time.sleep(0.1)
+TEXT = """() => [...document.querySelectorAll(".jp-MarkdownCell .jp-MarkdownOutput")].map((cell) => {
+  const text = cell.cloneNode(true);
+  text.querySelectorAll("mjx-container, code").forEach((formula) => formula.remove());
+  return text.textContent;
+})"""
+BOXES = """() => [...document.querySelectorAll(".jp-MarkdownOutput blockquote")].map(
+  (box) => parseFloat(getComputedStyle(box).borderLeftWidth))"""
+PICTURE = """(figure) => JSON.stringify(inspect.shown(figure))"""
 
 
-@pytest.fixture(scope="module")
-def lab(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a JupyterLab of its own, on a copy of the notebooks (running them saves them)."""
-    home = tmp_path_factory.mktemp("lab")
-    shutil.copytree(root / "notebooks", home / "work" / "notebooks")
-    for name, setting in SETTINGS.items():
-        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(setting))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("IMPLICIT_TUTORIAL", "JPY_"))}
-    environment |= {
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "IPYTHONDIR": str(home / "ipython"),
-        "JUPYTER_PATH": str(binder_kernels()),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    options = [
-        "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
-        "--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={home / 'work'}",
-    ]  # fmt: skip
-    log = (home / "log").open("w")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *options], env=environment, stdout=log, stderr=subprocess.STDOUT
-    )
-
-    def answers() -> bool:
-        assert server.poll() is None, (home / "log").read_text()[-3000:]
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=2):
-                return True
-        except OSError:
-            return False
-
-    try:
-        wait_until(answers, 60, "JupyterLab starts")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()  # takes its kernels with it
-        server.wait(timeout=30)
-        log.close()
-
-
-def kernel_is_idle(lab: str) -> bool:
-    with urllib.request.urlopen(f"{lab}/api/sessions", timeout=10) as answer:
-        sessions = json.load(answer)
-    states = [s["kernel"]["execution_state"] for s in sessions if s["path"].endswith(NOTEBOOK)]
-    return states == ["idle"]
-
-
-@pytest.mark.slow
-def test_a_chapter_runs_and_its_figures_follow_the_sliders(browser, lab: str) -> None:
+@pytest.fixture(scope="module", params=CHAPTERS)
+def notebook(browser, lab: str, request: pytest.FixtureRequest) -> Iterator[OpenNotebook]:
+    """A chapter, all of whose cells have run: the shortest one cell by cell."""
     # What JupyterLab writes on the console is its own affair.
     with reader(browser, lab, console=(), viewport={"width": 1280, "height": 1000}) as tab:
-        tab.goto(f"{lab}/lab/tree/notebooks/{NOTEBOOK}?reset")
-        tab.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
-        wait_until(lambda: kernel_is_idle(lab), 60, "the kernel is ready")
+        tab.add_init_script(path=INSPECT)
+        tab.add_init_script(path=GEOMETRY)
+        opened = OpenNotebook(tab, lab, f"notebooks/{request.param}.ipynb")
+        opened.open()
+        if request.param == CHAPTERS[-1]:
+            opened.run_cell_by_cell()
+        else:
+            opened.run_all()
+        yield opened
+        opened.close()
 
-        tab.locator(".lm-MenuBar-itemLabel:text-is('Run')").click()
-        tab.locator(".lm-Menu-itemLabel:text-is('Run All Cells')").click()
-        prompts = tab.locator(".jp-CodeCell .jp-InputPrompt")
-        wait_until(
-            lambda: all(
-                text.strip("[]: \xa0").isdigit() for text in prompts.all_inner_texts() if text.strip()
-            ),
-            120,
-            "all cells have run",
-        )
-        wait_until(lambda: kernel_is_idle(lab), 60, "the kernel is idle again")
-        failed = tab.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']")
-        assert failed.all_inner_texts() == []
 
-        outputs = tab.locator(".jp-Cell-outputArea .jp-OutputArea-child:has(.noUi-handle)")
-        outputs.first.wait_for(timeout=20_000)
-        for output in outputs.all():
-            output.scroll_into_view_if_needed()
-            output.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=20_000)
-            for handle in output.locator(".noUi-handle").all():
-                before = output.evaluate(PLOTTED)
-                handle.focus()
-                low, high, now = (
-                    float(handle.get_attribute(f"aria-value{w}")) for w in ("min", "max", "now")
-                )
-                for _ in range(3):
-                    handle.press("ArrowLeft" if now > (low + high) / 2 else "ArrowRight")
-                wait_until(
-                    lambda output=output, before=before: output.evaluate(PLOTTED) != before,
-                    30,
-                    f"a figure follows its slider in {output.inner_text()[:80]!r}",
-                )
+def test_the_text_is_without_markup(notebook: OpenNotebook) -> None:
+    texts = notebook.tab.evaluate(TEXT)
+    assert len(texts) > 10
+    assert [found for text in texts for found in MARKUP.findall(text)] == []
+    assert notebook.tab.locator(".jp-MarkdownOutput mjx-merror").count() == 0
+    assert notebook.tab.locator(".jp-MarkdownOutput mjx-container").count() > 30
+
+
+def test_boxes_are_boxes_and_answers_are_folded(notebook: OpenNotebook) -> None:
+    stored = nbformat.read(ROOT / notebook.path, as_version=4).cells
+    source = "\n".join(cell.source for cell in stored if cell.cell_type == "markdown")
+    widths = notebook.tab.evaluate(BOXES)
+    assert len(widths) == source.count("<blockquote") > 1
+    assert min(widths) >= 3
+    assert notebook.tab.locator(".jp-MarkdownOutput details").count() == source.count("<details")
+    assert notebook.tab.locator(".jp-MarkdownOutput details[open]").count() == 0
+    solutions = source.count("#### Solution to")
+    assert solutions > 2
+    assert notebook.tab.locator(
+        ".jp-collapseHeadingButton.jp-mod-collapsed, .jp-showHiddenCellsButton"
+    ).count() >= (solutions)
+
+
+def test_figures_are_laid_out_as_on_the_page(notebook: OpenNotebook) -> None:
+    """In windows of all widths, with and without the file browser, and in the dark."""
+    expected = sum(
+        "it-explorer" in output.get("data", {}).get("text/html", "")
+        for cell in nbformat.read(ROOT / notebook.path, as_version=4).cells
+        for output in cell.get("outputs", [])
+    )
+    assert notebook.tab.locator(".jp-OutputArea figure.it-explorer").count() == expected > 0
+    beside = True
+    for width, wanted in WINDOWS:
+        notebook.tab.set_viewport_size({"width": width, "height": 1000})
+        if wanted != beside:
+            notebook.tab.locator(".jp-SideBar [data-id='filebrowser']").click()
+            beside = wanted
+        assert notebook.faults() == [], f"at {width} px, {'with' if beside else 'without'} the file browser"
+    notebook.menu("Settings", "Theme", "JupyterLab Dark")
+    notebook.tab.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
+    assert notebook.faults() == [], "in the dark"
+    assert min(notebook.tab.evaluate("inspect.plotContrasts()")) >= 4.5, "in the dark"
+    notebook.menu("Settings", "Theme", "JupyterLab Light")
+    notebook.tab.locator("body[data-jp-theme-light='true']").wait_for(state="attached")
+    notebook.settle()
+    assert min(notebook.tab.evaluate("inspect.plotContrasts()")) >= 4.5, "in the light"
+
+
+def test_figures_follow_their_handles_and_keep_their_layout(notebook: OpenNotebook) -> None:
+    folder = PICTURES / Path(notebook.path).stem
+    folder.mkdir(parents=True, exist_ok=True)
+    for figure in notebook.tab.locator(".jp-OutputArea figure.it-explorer").all():
+        name = figure.get_attribute("data-name")
+        figure.screenshot(path=folder / f"{name}.png")
+        for handle in figure.locator(".it-control input, .it-control select").all():
+            before = figure.evaluate(PICTURE)
+            at_the_end = handle.evaluate("(h) => Number(h.value) === Number(h.max ?? h.options.length - 1)")
+            handle.press("ArrowLeft" if at_the_end else "ArrowRight")
+            figure.evaluate("inspect.settled")
+            assert figure.evaluate(PICTURE) != before, f"{name} ignores a handle"
+        figure.screenshot(path=folder / f"{name}-moved.png")
+    assert notebook.faults() == [], "after the handles have moved"
+
+
+def test_links_move_the_figures(notebook: OpenNotebook) -> None:
+    """“Show it” sets the handles of a figure and brings it into the window."""
+    tab = notebook.tab
+    tab.evaluate(
+        "document.querySelectorAll('.jp-MarkdownOutput details').forEach((fold) => (fold.open = true))"
+    )
+    links = tab.locator(".jp-MarkdownOutput a[href*='#fig-']").all()
+    for link in links:
+        name, _, wanted = link.get_attribute("href").partition("#fig-")[2].partition(":")
+        figure = tab.locator(f".jp-OutputArea figure[data-name='{name}']")
+        link.click()
+        figure.evaluate("inspect.settled")
+        shown = parse_qs(figure.evaluate("(figure) => figure.explorer.query"))
+        for control, values in parse_qs(wanted).items():
+            assert closest(shown[control][0], values[0]), f"{name} shows {shown} where the link says {wanted}"
+        box = figure.bounding_box()
+        assert -box["height"] < box["y"] < tab.viewport_size["height"], f"{name} is not in the window"
+    assert links or "#fig-" not in (ROOT / notebook.path).read_text()
+
+
+def closest(shown: str, wanted: str) -> bool:
+    """Whether a handle stands at a value that an address names to a few digits."""
+    try:
+        return float(shown) == pytest.approx(float(wanted), rel=0.02)
+    except ValueError:
+        return shown == wanted
+
+
+def test_a_link_opens_another_chapter(notebook: OpenNotebook) -> None:
+    link = notebook.tab.locator(".jp-MarkdownOutput a[href*='.ipynb']").first
+    target = re.search(r"(\d\d_\w+\.ipynb)", link.get_attribute("href"))[1]
+    link.click()
+    notebook.tab.locator(f".lm-DockPanel-tabBar .lm-TabBar-tabLabel:text-is('{target}')").wait_for()

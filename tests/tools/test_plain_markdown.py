@@ -74,7 +74,9 @@ def sources(plain: PlainMarkdown, text: str) -> list[str]:
         ("{prf:ref}`T1`", "[Theorem 1.1](01_one.ipynb#T1)"),
         ("{prf:ref}`O1`", "[Observation 1.1](01_one.ipynb#O1)"),
         ("{prf:ref}`T3`", "[Theorem 2.2](#T3)"),
+        ("{prf:ref}`as said <T1>`", "[as said](01_one.ipynb#T1)"),
         ("{doc}`01_one`", "[Beginnings](01_one.ipynb)"),
+        ("{doc}`the start <../notebooks/01_one>`", "[the start](01_one.ipynb)"),
         (
             "{doc}`../book/notation`, {doc}`/book/notation`",
             ", ".join(["[Notation](../book/notation.md)"] * 2),
@@ -95,7 +97,9 @@ def test_boxes_and_folds_keep_their_markdown_between_blank_lines(plain: PlainMar
     head, *lines = source.split("\n")
     assert head.startswith("<blockquote style=")
     assert "\n".join(lines) == (
-        "\n**Predict**\n\nWhy?\n\n<details>\n<summary><b>Answer</b></summary>\n\n$1$\n\n</details>\n\n</blockquote>"
+        "\n**Predict**\n\nWhy?\n\n"
+        '<details style="margin: 1em 0">\n<summary><b>Answer</b></summary>\n\n$1$\n\n</details>\n\n'
+        "</blockquote>"
     )
 
 

@@ -98,22 +98,24 @@ class Explorer:
         return native_figure(self.controls, self.frames)
 
     def widget(self) -> Any:
-        """The live widget."""
+        """The live widget: the page's figure, drawn anew by this process at every move of a handle."""
         # Imported here: a book build needs no widgets.
-        from implicit_tutorial.explorer.widgets import live_widget
+        from implicit_tutorial.explorer.widgets import Live
 
-        return live_widget(self.draw, self.controls, self.readout, self.caption)
+        return Live(self.draw, self.controls, self.readout, self.name, self.caption, self.alt)
 
     def __repr__(self) -> str:
         handles = f" [{', '.join(c.name for c in self.controls)}]" if self.controls else ""
         return f"{type(self).__name__} {self.name}{handles}: {self.alt}"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": repr(self)}
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict | tuple[dict, dict]:
+        """What a cell shows; with a widget, also what its host must know to show it."""
+        text = {"text/plain": repr(self)}
         if live():
             self._shown = self.widget()  # kept, or the kernel would collect it while the page shows it
-            return self._shown._repr_mimebundle_() | bundle
-        return bundle | {"text/html": self.html(), "application/vnd.plotly.v1+json": self.native()}
+            view, how = self._shown._repr_mimebundle_()
+            return view | text, how
+        return text | {"text/html": self.html(), "application/vnd.plotly.v1+json": self.native()}
 
 
 class Figure(Explorer):

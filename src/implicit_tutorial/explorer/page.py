@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Callable, Iterable, Sequence
+from html import escape, unescape
 
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames
 from implicit_tutorial.explorer.stored import encode
 from implicit_tutorial.explorer.style import TEMPLATE
+from implicit_tutorial.explorer.tree import Panel
 
 DEFAULT_HEIGHT = 340
 
 _INLINE = re.compile(r"`([^`]+)`|\$([^$]+)\$|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
 
 
-def inline(text: str, math: str = '<span class="math notranslate nohighlight">\\({}\\)</span>') -> str:
+def mathjax(tex: str) -> str:
+    """Mathematics for the page's own typesetter, which reads Sphinx's mark-up."""
+    return f'<span class="math notranslate nohighlight">\\({escape(tex, quote=False)}\\)</span>'
+
+
+def inline(text: str, math: Callable[[str], str] = mathjax) -> str:
     """Caption text as HTML: `code`, *emphasis*, **strong** and $mathematics$; everything else is escaped."""
 
     def mark(match: re.Match) -> str:
@@ -24,7 +30,7 @@ def inline(text: str, math: str = '<span class="math notranslate nohighlight">\\
         if code:
             return f"<code>{code}</code>"
         if tex:
-            return math.format(tex)
+            return math(unescape(tex))
         return f"<strong>{strong}</strong>" if strong else f"<em>{emphasis}</em>"
 
     return _INLINE.sub(mark, escape(text, quote=False))
@@ -33,27 +39,43 @@ def inline(text: str, math: str = '<span class="math notranslate nohighlight">\\
 def figure_html(name: str, controls: Sequence[Control], frames: Frames, caption: str, alt: str) -> str:
     """The `<figure>` element with its plots, controls, caption and stored frames."""
     start = [c.start_index for c in controls]
-    parts = [f'<figure class="it-explorer" id="fig-{name}" data-name="{name}">', _plots(frames, alt)]
-    if controls:
-        rows = "".join(_control(name, c) for c in controls)
-        parts.append(f'<div class="it-controls">{rows}</div>')
-    if frames.readout is not None:
-        line = frames.readout.at(start, frames.shape)
-        parts.append(f'<p class="it-readout" aria-live="polite">{escape(line)}</p>')
-    parts.append(
-        f"<noscript><p>This figure needs JavaScript, which is off. It shows: {escape(alt)}</p></noscript>"
-    )
+    readout = None if frames.readout is None else frames.readout.at(start, frames.shape)
     spec = encode(name, controls, frames, TEMPLATE)
-    parts.append(f'<script type="application/json" class="it-spec">{spec}</script>')
-    parts.append(f"<figcaption>{inline(caption)}</figcaption></figure>")
+    stored = [
+        f"<noscript><p>This figure needs JavaScript, which is off. It shows: {escape(alt)}</p></noscript>",
+        f'<script type="application/json" class="it-spec">{spec}</script>',
+    ]
+    return element(name, controls, frames.panels, readout, caption, alt, source=stored)
+
+
+def element(
+    name: str,
+    controls: Sequence[Control],
+    panels: Sequence[Panel],
+    readout: str | None,
+    caption: str,
+    alt: str,
+    *,
+    math: Callable[[str], str] = mathjax,
+    source: Iterable[str] = (),
+) -> str:
+    """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from."""
+    parts = [f'<figure class="it-explorer" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
+    if controls:
+        rows = "".join(_control(name, c, math) for c in controls)
+        parts.append(f'<div class="it-controls">{rows}</div>')
+    if readout is not None:
+        parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
+    parts += source
+    parts.append(f"<figcaption>{inline(caption, math)}</figcaption></figure>")
     return "\n".join(parts)
 
 
-def _plots(frames: Frames, alt: str) -> str:
+def _plots(panels: Sequence[Panel], alt: str) -> str:
     """One box a panel, with its height reserved so that the page does not jump when plotly arrives."""
-    count = len(frames.panels)
+    count = len(panels)
     boxes = []
-    for p, panel in enumerate(frames.panels):
+    for p, panel in enumerate(panels):
         label = alt if count == 1 else f"{alt} (panel {p + 1} of {count})"
         height = panel["layout"].get("height", DEFAULT_HEIGHT)
         boxes.append(
@@ -62,9 +84,9 @@ def _plots(frames: Frames, alt: str) -> str:
     return f'<div class="it-panels">{"".join(boxes)}</div>'
 
 
-def _control(name: str, control: Control) -> str:
+def _control(name: str, control: Control, math: Callable[[str], str]) -> str:
     target = f"fig-{name}-{control.name}"
-    label = f'<label for="{target}">{inline(control.label)}</label>'
+    label = f'<label for="{target}">{inline(control.label, math)}</label>'
     if control.is_choice:
         options = "".join(
             f'<option value="{i}"{" selected" if i == control.start_index else ""}>{escape(text)}</option>'

@@ -25,15 +25,20 @@ from implicit_tutorial.explorer.tree import MISSING, Panel, Tree, put
 KINDS = ("f4", "f8")
 
 
-class _Pool:
-    """Distinct arrays in the order of their first use; a tree refers to them as {"f4": number}."""
+class Pool:
+    """Distinct arrays in the order of their first use; a tree refers to them as {"f4": number}.
 
-    def __init__(self) -> None:
+    Arguments:
+        exact: keep every array as float64.
+    """
+
+    def __init__(self, exact: bool = False) -> None:
+        self.exact = exact
         self.arrays: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
         self._known: dict[Any, dict[str, int]] = {}
 
     def refer(self, array: np.ndarray) -> dict[str, int]:
-        kind = "f4" if _fits_float32(array) else "f8"
+        kind = "f4" if not self.exact and _fits_float32(array) else "f8"
         stored = np.ascontiguousarray(array, dtype="<" + kind)
         key = kind, stored.shape, stored.tobytes()
         if key not in self._known:
@@ -52,13 +57,19 @@ class _Pool:
 
     def document(self) -> dict[str, Any]:
         return {
-            kind: {
-                "shapes": [list(a.shape) if a.ndim != 1 else a.size for a in arrays],
-                "bytes": _pack(arrays),
-            }
+            kind: {"shapes": _shapes(arrays), "bytes": _pack(arrays)}
             for kind, arrays in self.arrays.items()
             if arrays
         }
+
+    def raw(self, kind: str) -> dict[str, Any]:
+        """The arrays of one kind with their bytes as they are, for a reader on the same machine or wire."""
+        arrays = self.arrays[kind]
+        return {"shapes": _shapes(arrays), "bytes": b"".join(a.tobytes() for a in arrays)}
+
+
+def _shapes(arrays: list[np.ndarray]) -> list[int | list[int]]:
+    return [list(a.shape) if a.ndim != 1 else a.size for a in arrays]
 
 
 def _fits_float32(array: np.ndarray) -> bool:
@@ -88,14 +99,11 @@ def _unpack(kind: str, entry: dict[str, Any]) -> list[np.ndarray]:
 
 def encode(name: str, controls: Sequence[Control], frames: Frames, template: dict[str, Any]) -> str:
     """The JSON document of an explorer, safe inside an HTML script element."""
-    pool = _Pool()
+    pool = Pool()
     document = {
         "version": 1,
         "name": name,
-        "controls": [
-            {"name": c.name, "values": list(c.values), "texts": c.texts, "start": c.start_index}
-            for c in controls
-        ],
+        "controls": handles(controls),
         "panels": [pool.tree(panel) for panel in frames.panels],
         "varying": [_varying_document(v, pool) for v in frames.varying],
         "readout": None if frames.readout is None else _varying_document(frames.readout, pool),
@@ -106,7 +114,14 @@ def encode(name: str, controls: Sequence[Control], frames: Frames, template: dic
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _varying_document(varying: Varying, pool: _Pool) -> dict[str, Any]:
+def handles(controls: Sequence[Control]) -> list[dict[str, Any]]:
+    """What the script must know of the controls."""
+    return [
+        {"name": c.name, "values": list(c.values), "texts": c.texts, "start": c.start_index} for c in controls
+    ]
+
+
+def _varying_document(varying: Varying, pool: Pool) -> dict[str, Any]:
     """Index −1 says that the frame does not set the attribute; no index says 0, 1, 2, …"""
     kept = [i for i, v in enumerate(varying.values) if v is not MISSING]
     number = {old: new for new, old in enumerate(kept)}

@@ -68,8 +68,8 @@ TEMPLATE: dict[str, Any] = {
             "font": {"size": 14},
         },
         "margin": {"l": 52, "r": 12, "t": 20, "b": 44},
-        "xaxis": _AXIS,
-        "yaxis": _AXIS,
+        "xaxis": _AXIS | {"ticklabelstandoff": 5},  # or its first number touches that of the other axis
+        "yaxis": _AXIS | {"ticklabelstandoff": 3},
         "legend": {
             "orientation": "h",
             "x": 0,
@@ -92,11 +92,6 @@ TEMPLATE: dict[str, Any] = {
         for kind in ("heatmap", "contour")
     },
 }
-
-
-def template() -> go.layout.Template:
-    """The template as plotly's object; it is applied figure by figure and never becomes plotly's default."""
-    return go.layout.Template(TEMPLATE)
 
 
 def figure(

@@ -1,97 +1,154 @@
-"""The live explorer: ipywidgets that call `draw` in the running kernel."""
+"""The live explorer: the page's own figure, whose frames the running kernel draws.
+
+The browser side is the page's script and style sheet with `live.js` behind them. It asks in custom messages:
+
+- `{"ask": "frame", "position": [2, 0]}`: answered by a new `frame`, the widget's state;
+- `{"ask": "plotly"}`: answered by `{"plotly": true}` and plotly.js in a buffer.
+
+Messages wait until the kernel has run the cells that are queued. Therefore the first widget of a kernel
+brings plotly.js along in its state; to ask for it is for a page that has not got that widget.
+"""
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Callable, Sequence
-from html import escape
+from html import unescape
+from importlib.resources import files
 from typing import Any
 
-import ipywidgets as widgets
-import plotly.graph_objects as go
+import anywidget
+import traitlets
+from latex2mathml.converter import convert
 
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import check_same_build
-from implicit_tutorial.explorer.page import inline
-from implicit_tutorial.explorer.style import template
+from implicit_tutorial.explorer.page import element
+from implicit_tutorial.explorer.stored import Pool, handles
+from implicit_tutorial.explorer.style import STATIC, TEMPLATE
 from implicit_tutorial.explorer.tree import Panel, fingerprint, panels_of
 
 
-def live_widget(
-    draw: Callable[..., Any],
-    controls: Sequence[Control],
-    readout: Callable[..., str] | None,
-    caption: str,
-) -> widgets.VBox:
-    """Panels, sliders, readout and caption; each move of a slider calls `draw` and sends what changed."""
-    shown = panels_of(draw(**{c.name: c.start for c in controls}))
-    figures = [_figure_widget(panel) for panel in shown]
-    handles = {c.name: _handle(c) for c in controls}
-    line = widgets.HTML()
+class Live(anywidget.AnyWidget):
+    """Panels, controls, readout and caption as in the page; a position of the controls is drawn on demand.
 
-    def values() -> dict[str, Any]:
-        return {name: handle.value for name, handle in handles.items()}
+    `values` moves the controls, also from Python. `panels` and `readout` are what the figure shows, `error`
+    says why it does not show `values`, where `draw` fails.
+    """
 
-    def say() -> None:
-        line.value = "" if readout is None else escape(str(readout(**values())))
+    _esm = "\n".join((STATIC / script).read_text("utf-8") for script in ("explorer.js", "live.js"))
+    _css = (STATIC / "explorer.css").read_text("utf-8")
 
-    def redraw(_change: Any = None) -> None:
-        try:
-            panels = panels_of(draw(**values()))
-            check_same_build(panels, shown, values())
-            for p, (figure, panel) in enumerate(zip(figures, panels, strict=True)):
-                _update(figure, shown[p], panel)
-                shown[p] = panel
-            say()
-        except (
-            Exception
-        ) as error:  # ipywidgets would swallow it and leave a figure that belongs to other values
-            line.value = (
-                f"<strong>{escape(type(error).__name__)}: {escape(str(error))}</strong><br>"
-                "The figure still shows the previous values."
-            )
+    spec = traitlets.Dict().tag(sync=True)  # what never changes
+    frame = traitlets.Dict().tag(sync=True)
+    plotly = traitlets.Bytes().tag(sync=True)
+    _brought = False  # whether a widget of this kernel has plotly.js in its state
 
-    for handle in handles.values():
-        handle.observe(redraw, names="value")
-    say()
-    # Side by side where there is room, as in the page.
-    columns = "repeat(auto-fit, minmax(min(100%, 19rem), 1fr))"
-    row = widgets.GridBox(figures, layout=widgets.Layout(width="100%", grid_template_columns=columns))
-    text = widgets.HTMLMath(f"<small>{inline(caption, math='${}$')}</small>")
-    return widgets.VBox([row, *handles.values(), line, text])
+    def __init__(
+        self,
+        draw: Callable[..., Any],
+        controls: Sequence[Control],
+        readout: Callable[..., str] | None,
+        name: str,
+        caption: str,
+        alt: str,
+    ) -> None:
+        self._draw, self._readout, self.controls = draw, readout, tuple(controls)
+        self._lock = threading.RLock()  # Jupyter may deliver messages in a thread of their own
+        self._position = [c.start_index for c in controls]
+        self._drawn = list(self._position)
+        self.panels: list[Panel] = panels_of(draw(**self.values))
+        self.readout = self._line()
+        self.error = ""
+        self._keys = [0] * len(self.panels)
+        # An error needs the line below the controls, too.
+        html = element(name, controls, self.panels, self.readout, caption, alt, math=mathml)
+        code = b"" if Live._brought else plotly_js()
+        Live._brought = True
+        super().__init__(
+            spec={"name": name, "controls": handles(controls), "template": TEMPLATE, "html": html},
+            frame=self._frame(),
+            plotly=code,
+        )
+        self.on_msg(self._answer)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Where the controls stand. Assign some or all of them to move there; a figure is drawn at once."""
+        return {c.name: c.values[i] for c, i in zip(self.controls, self._position, strict=True)}
+
+    @values.setter
+    def values(self, values: dict[str, Any]) -> None:
+        if unknown := values.keys() - {c.name for c in self.controls}:
+            raise ValueError(f"No control {sorted(unknown)}; there are {[c.name for c in self.controls]}.")
+        wanted = self.values | values
+        for control in self.controls:
+            if wanted[control.name] not in control.values:
+                raise ValueError(
+                    f"Control {control.name!r} cannot be {wanted[control.name]!r}; "
+                    f"its values are {list(control.values)}."
+                )
+        self._move([c.values.index(wanted[c.name]) for c in self.controls])
+
+    def _move(self, position: list[int]) -> None:
+        with self._lock:
+            self._position = position
+            try:
+                panels = panels_of(self._draw(**self.values))
+                check_same_build(panels, self.panels, self.values)
+                line = self._line()
+            except Exception as error:  # said under the figure, which goes on showing other values
+                self.error = f"{type(error).__name__}: {error}"
+            else:
+                for p, (new, old) in enumerate(zip(panels, self.panels, strict=True)):
+                    self._keys[p] += fingerprint(new) != fingerprint(old)
+                self.panels, self.readout, self.error, self._drawn = panels, line, "", position
+            self.frame = self._frame()
+
+    def _line(self) -> str:
+        return "" if self._readout is None else str(self._readout(**self.values))
+
+    def _frame(self) -> dict[str, Any]:
+        """The state of the browser side; a panel is drawn anew where its key changes."""
+        pool = Pool(exact=True)
+        return {
+            "number": self.frame.get("number", 0) + 1,
+            "position": self._position,
+            "drawn": self._drawn,
+            "readout": self.readout,
+            "error": self.error,
+            "keys": list(self._keys),
+            "panels": pool.tree(self.panels),
+            "arrays": pool.raw("f8"),
+        }
+
+    def _answer(self, _widget: Any, content: dict[str, Any], _buffers: list) -> None:
+        if content.get("ask") == "frame":
+            self._move(list(content["position"]))
+        elif content.get("ask") == "plotly":
+            self.send({"plotly": True}, [plotly_js()])
 
 
-def _figure_widget(panel: Panel) -> go.FigureWidget:
-    figure = go.FigureWidget(
-        data=panel["data"], layout=panel["layout"] | {"template": template(), "autosize": True}
+def plotly_js() -> bytes:
+    """The plotting library of the browser, as the plotly package brings it."""
+    return (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+
+
+def mathml(tex: str) -> str:
+    """Mathematics as MathML, which browsers typeset themselves: a widget has no MathJax to count on."""
+
+    def letter(match: re.Match) -> str:
+        text = unescape(match[1])
+        upright = ' mathvariant="normal"' if len(text) == 1 and "Α" <= text <= "Ω" else ""
+        return f"<mi{upright}>{match[1]}</mi>"
+
+    html = convert(re.sub(r"\\mathbb (\w)", r"\\mathbb{\1}", tex))
+    html = re.sub(
+        r"<mo>(\w{2,})</mo>", r"<mi>\1</mi>", html
+    )  # names of functions, without a relation's space
+    html = re.sub(r"<mi>([^<]+)</mi>", letter, html)  # as TeX sets Greek capitals
+    # A bar is taken for an infix that stretches.
+    return re.sub(
+        r"<mo[^>]*>(&#x02016;|&#x0007C;|\|)</mo>", r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>', html
     )
-    figure._config = figure._config | {"displayModeBar": False, "responsive": True}
-    figure.layout.height = panel["layout"].get("height", 340)
-    return figure
-
-
-def _handle(control: Control) -> widgets.Widget:
-    options = list(zip(control.texts, control.values, strict=True))
-    kind = widgets.Dropdown if control.is_choice else widgets.SelectionSlider
-    more = {} if control.is_choice else {"continuous_update": True}
-    return kind(
-        options=options,
-        value=control.start,
-        description=control.label,
-        style={"description_width": "11em"},
-        layout=widgets.Layout(width="100%", max_width="36em"),
-        **more,
-    )
-
-
-def _update(figure: go.FigureWidget, old: Panel, new: Panel) -> None:
-    """Send the attributes that differ, in one message."""
-    with figure.batch_update():
-        for trace, before, after in zip(figure.data, old["data"], new["data"], strict=True):
-            _assign(trace, before, after)
-        _assign(figure.layout, old["layout"], new["layout"])
-
-
-def _assign(target: Any, before: dict[str, Any], after: dict[str, Any]) -> None:
-    for key in before.keys() | after.keys():
-        if fingerprint(before.get(key)) != fingerprint(after.get(key)):
-            target[key] = after.get(key)

@@ -1,40 +1,38 @@
-/* Explorers: figures whose frames were computed when the page was made.
+/* Explorers: figures with controls, drawn by plotly, which show one frame at a time.
  *
- * Each <figure class="it-explorer"> carries a JSON document (see stored.py): constant panels, and for every attribute
- * that varies its distinct values and which one each position of the controls shows. This script unpacks it when the
- * figure comes near the window, draws it with plotly, and redraws it as the reader moves a control.
- * plotly.min.js lies beside this file and is loaded once, by the first figure that needs it.
+ * In a page, each <figure class="it-explorer"> carries a JSON document (see stored.py): constant panels, and for every
+ * attribute that varies its distinct values and which one each position of the controls shows. `Stored` unpacks it when
+ * the figure comes near the window. In a notebook with a running kernel, live.js follows this file and has the kernel
+ * draw the frames. An `Explorer` is the same for both: it shows what its source of frames gives it as the controls move.
  */
-(() => {
+
+// `var`: a page's script, but also the head of a module that live.js ends.
+var implicitTutorial = (() => {
   "use strict";
 
-  const HERE = document.currentScript.src;
+  const HERE = document.currentScript?.src; // none in a module
   const CONFIG = { displayModeBar: false, responsive: false, showTips: false };
-  const explorers = new Map();
 
   // ---------------------------------------------------------------- plotly
 
-  let plotly;
-
-  function loadPlotly() {
-    plotly ??= new Promise((resolve, reject) => {
+  function loadPlotly(src) {
+    return new Promise((resolve, reject) => {
       if (window.Plotly) return resolve(window.Plotly);
       // Where a module loader such as require.js is present, plotly would register there and not as window.Plotly.
       const define = window.define;
       window.define = undefined;
       const script = document.createElement("script");
-      script.src = new URL("plotly.min.js", HERE).href;
+      script.src = src;
       script.onload = () => {
         window.define = define;
         resolve(window.Plotly);
       };
       script.onerror = () => {
         window.define = define;
-        reject(new Error(`The plotting library did not load from ${script.src}.`));
+        reject(new Error(`The plotting library did not load from ${src}.`));
       };
       document.head.append(script);
     });
-    return plotly;
   }
 
   // ---------------------------------------------------------------- stored form
@@ -49,7 +47,11 @@
     for (let b = 0; b < width; b++) {
       for (let i = 0; i < count; i++) raw[i * width + b] = planes[b * count + i];
     }
-    const flat = width === 4 ? new Float32Array(raw.buffer) : new Float64Array(raw.buffer);
+    return split(width === 4 ? new Float32Array(raw.buffer) : new Float64Array(raw.buffer), shapes);
+  }
+
+  /* The arrays of the given shapes that lie in `flat` one after the other. */
+  function split(flat, shapes) {
     let at = 0;
     const cut = (shape) => {
       if (shape.length > 1) return Array.from({ length: shape[0] }, () => cut(shape.slice(1)));
@@ -102,13 +104,80 @@
     return merge(template, { layout });
   }
 
+  /* Call `back` whenever the page (data-theme) or JupyterLab (data-jp-theme-…) changes its colours. */
+  function onTheme(back) {
+    const observer = new MutationObserver(back);
+    observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    observer.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+    return observer;
+  }
+
+  // ---------------------------------------------------------------- stored frames
+
+  let plotly; // lies beside this file and is loaded once, by the first figure that needs it
+
+  /* The frames of a page. A source of frames says which controls there are, and what to show at a position. */
+  class Stored {
+    constructor(spec) {
+      Object.assign(this, spec);
+      this.start = spec.controls.map((control) => control.start);
+    }
+
+    /* Fetch what drawing needs: plotly, and the arrays. */
+    async open() {
+      plotly ??= loadPlotly(new URL("plotly.min.js", HERE).href);
+      const kinds = Object.entries(this.arrays);
+      const [Plotly, ...lists] = await Promise.all([plotly, ...kinds.map(([kind, entry]) => unpack(kind, entry))]);
+      const arrays = Object.fromEntries(kinds.map(([kind], i) => [kind, lists[i]]));
+      this.constant = revive(this.panels, arrays);
+      this.changes = this.constant.map((_, p) =>
+        this.varying.filter(({ at }) => at[0] === p).map((v) => ({ ...v, values: revive(v.values, arrays) })),
+      );
+      return Plotly;
+    }
+
+    /* Which of a varying attribute's values shows at a position; −1: the attribute is not set. */
+    which({ on, index }, position) {
+      const at = on.reduce((sum, k) => sum * this.controls[k].values.length + position[k], 0);
+      return index ? index[at] : at;
+    }
+
+    /* The frame to show at a position. Its panels exist once the source is open; each has a key that tells
+     * whether the panel has changed. */
+    frame(position) {
+      return {
+        drawn: position,
+        line: this.readout?.values[this.which(this.readout, position)],
+        panels: () =>
+          this.constant.map((constant, p) => {
+            const now = this.changes[p].map((v) => this.which(v, position));
+            return { key: now.join(" "), figure: () => this.figure(constant, this.changes[p], now) };
+          }),
+      };
+    }
+
+    figure(constant, changes, now) {
+      const panel = copy(constant);
+      panel.data = constant.data.map(copy);
+      changes.forEach(({ at, values }, j) => {
+        if (now[j] < 0) return;
+        const keys = at.slice(1);
+        const last = keys.pop();
+        const owner = keys.reduce((node, key) => (node[key] ??= {}), panel);
+        owner[last] = values[now[j]];
+      });
+      return panel;
+    }
+  }
+
   // ---------------------------------------------------------------- one explorer
 
   class Explorer {
-    constructor(figure) {
+    /* `moved` is called when the reader has moved a control. */
+    constructor(figure, source, moved) {
       this.figure = figure;
-      this.spec = JSON.parse(figure.querySelector("script.it-spec").textContent);
-      this.position = this.spec.controls.map((control) => control.start);
+      this.source = source;
+      this.position = [...source.start];
       this.plots = [...figure.querySelectorAll(".it-plot")];
       this.inputs = [...figure.querySelectorAll(".it-control input, .it-control select")];
       this.line = figure.querySelector(".it-readout");
@@ -116,20 +185,21 @@
         input.addEventListener("input", () => {
           this.position[k] = Number(input.value);
           this.refresh();
-          remember(this);
+          moved?.(this);
         });
       });
       this.refresh();
-      new IntersectionObserver((entries, observer) => {
+      this.near = new IntersectionObserver((entries, observer) => {
         if (!entries.some((entry) => entry.isIntersecting)) return;
         observer.disconnect();
         this.mount().catch((error) => this.fail(error));
-      }, { rootMargin: "400px" }).observe(figure);
+      }, { rootMargin: "400px" });
+      this.near.observe(figure);
     }
 
     /* Move the controls to `query`'s values: the nearest number, the same string; the start for what is not named. */
     restore(query) {
-      this.position = this.spec.controls.map(({ name, values, start }) => {
+      this.position = this.source.controls.map(({ name, values, start }) => {
         const wanted = query.get(name);
         if (wanted === null || wanted === "") return start;
         if (typeof values[0] === "string") return Math.max(values.indexOf(wanted), 0);
@@ -140,25 +210,19 @@
     }
 
     get moved() {
-      return this.position.some((i, k) => i !== this.spec.controls[k].start);
+      return this.position.some((i, k) => i !== this.source.controls[k].start);
     }
 
     get query() {
-      return this.spec.controls
+      return this.source.controls
         .map(({ name, values }, k) => `${name}=${encodeURIComponent(values[this.position[k]])}`)
         .join("&");
-    }
-
-    /* Which of a varying attribute's values shows at the current position; −1: the attribute is not set. */
-    which({ on, index }) {
-      const at = on.reduce((sum, k) => sum * this.spec.controls[k].values.length + this.position[k], 0);
-      return index ? index[at] : at;
     }
 
     /* Bring everything in line with the position: labels at once, plots in the next animation frame. */
     refresh() {
       this.inputs.forEach((input, k) => {
-        const { texts } = this.spec.controls[k];
+        const { texts } = this.source.controls[k];
         const i = this.position[k];
         input.value = i;
         if (input.type !== "range") return;
@@ -166,15 +230,14 @@
         input.style.setProperty("--it-fill", `${(100 * i) / Math.max(texts.length - 1, 1)}%`);
         input.nextElementSibling.value = texts[i];
       });
-      if (this.line) {
-        const text = this.spec.readout.values[this.which(this.spec.readout)];
-        if (this.line.textContent !== text) this.line.textContent = text;
-      }
+      this.frame = this.source.frame(this.position);
+      const { line } = this.frame;
+      if (this.line && this.line.textContent !== line) this.line.textContent = line;
       this.schedule();
     }
 
     schedule() {
-      if (!this.panels || this.pending) return;
+      if (!this.Plotly || this.pending) return;
       this.pending = requestAnimationFrame(() => {
         this.pending = null;
         this.draw();
@@ -182,18 +245,10 @@
     }
 
     async mount() {
-      const kinds = Object.entries(this.spec.arrays);
-      const [Plotly, ...lists] = await Promise.all([
-        loadPlotly(),
-        ...kinds.map(([kind, entry]) => unpack(kind, entry)),
-      ]);
+      const Plotly = await this.source.open();
+      if (this.gone) return;
       this.Plotly = Plotly;
-      const arrays = Object.fromEntries(kinds.map(([kind], i) => [kind, lists[i]]));
-      this.panels = revive(this.spec.panels, arrays);
-      this.varying = this.panels.map((_, p) =>
-        this.spec.varying.filter(({ at }) => at[0] === p).map((v) => ({ ...v, values: revive(v.values, arrays) })),
-      );
-      this.shown = this.panels.map(() => null);
+      this.shown = this.plots.map(() => null);
       this.retheme();
       this.draw();
       this.follow();
@@ -201,8 +256,9 @@
 
     /* The figure follows its column's width, also when a sidebar or a fold changes it. */
     follow() {
-      const resize = new ResizeObserver((entries) => {
+      this.resize = new ResizeObserver((entries) => {
         requestAnimationFrame(() => {
+          if (this.gone) return;
           for (const { target } of entries) {
             const width = Math.round(target.clientWidth);
             if (width && width !== target.itWidth) {
@@ -214,35 +270,27 @@
       });
       this.plots.forEach((plot) => {
         plot.itWidth = Math.round(plot.clientWidth);
-        resize.observe(plot);
+        this.resize.observe(plot);
       });
     }
 
     retheme() {
-      if (!this.panels) return;
-      this.template = themed(this.spec.template, this.figure);
+      if (!this.Plotly) return;
+      this.template = themed(this.source.template, this.figure);
       this.shown.fill(null);
       delete this.figure.dataset.shown;
     }
 
     /* Draw the panels of which something changed. */
     draw() {
-      this.panels.forEach((constant, p) => {
-        const now = this.varying[p].map((v) => this.which(v));
-        if (this.shown[p] && now.every((i, j) => i === this.shown[p][j])) return;
-        this.shown[p] = now;
-        const panel = { data: constant.data.map(copy), layout: copy(constant.layout) };
-        this.varying[p].forEach(({ at, values }, j) => {
-          if (now[j] < 0) return;
-          const keys = at.slice(1);
-          const last = keys.pop();
-          const owner = keys.reduce((node, key) => (node[key] ??= {}), panel);
-          owner[last] = values[now[j]];
-        });
-        Object.assign(panel.layout, { template: this.template, autosize: true, uirevision: this.spec.name });
-        this.Plotly.react(this.plots[p], panel.data, panel.layout, CONFIG);
+      this.frame.panels().forEach(({ key, figure }, p) => {
+        if (this.shown[p] === key) return;
+        this.shown[p] = key;
+        const { data, layout } = figure();
+        Object.assign(layout, { template: this.template, autosize: true, uirevision: this.source.name });
+        this.Plotly.react(this.plots[p], data, layout, CONFIG);
       });
-      this.figure.dataset.shown = this.position.join(" ");
+      this.figure.dataset.shown = this.frame.drawn.join(" ");
     }
 
     fail(error) {
@@ -250,18 +298,29 @@
       this.plots[0].classList.add("it-failed");
       console.error(error);
     }
+
+    /* Let go of everything that would outlive the figure. */
+    dispose() {
+      this.gone = true;
+      this.near.disconnect();
+      this.resize?.disconnect();
+      cancelAnimationFrame(this.pending);
+      if (this.Plotly) this.plots.forEach((plot) => this.Plotly.purge(plot));
+    }
   }
 
   // ---------------------------------------------------------------- state in the address
 
   /* #fig-depth:implicit_scale=0.8&depth=10;fig-cobweb:slope=-2 */
-  function states() {
-    const parts = location.hash.slice(1).split(";").map((part) => /^fig-([\w-]+):(.*)$/.exec(part));
+  function states(hash) {
+    const parts = hash.slice(1).split(";").map((part) => /^fig-([\w-]+):(.*)$/.exec(part));
     return parts.filter(Boolean).map(([, name, query]) => [name, new URLSearchParams(query)]);
   }
 
+  const explorers = new Map(); // those of a page, by name
+
   function restoreAll() {
-    const known = states().filter(([name]) => explorers.has(name));
+    const known = states(location.hash).filter(([name]) => explorers.has(name));
     known.forEach(([name, query]) => explorers.get(name).restore(query));
     return known.length ? explorers.get(known[0][0]).figure : null;
   }
@@ -274,8 +333,8 @@
     clearTimeout(timer);
     // Browsers limit how often a page may change its address.
     timer = setTimeout(() => {
-      const moved = order.filter((one) => one.moved).map((one) => `fig-${one.spec.name}:${one.query}`);
-      history.replaceState(history.state, "", `#${moved.join(";") || `fig-${explorer.spec.name}`}`);
+      const moved = order.filter((one) => one.moved).map((one) => `fig-${one.source.name}:${one.query}`);
+      history.replaceState(history.state, "", `#${moved.join(";") || `fig-${explorer.source.name}`}`);
     }, 200);
   }
 
@@ -283,7 +342,8 @@
 
   function start() {
     document.querySelectorAll("figure.it-explorer").forEach((figure) => {
-      explorers.set(figure.dataset.name, new Explorer(figure));
+      const source = new Stored(JSON.parse(figure.querySelector("script.it-spec").textContent));
+      explorers.set(source.name, new Explorer(figure, source, remember));
     });
     if (!explorers.size) return;
     order = [...explorers.values()];
@@ -294,10 +354,13 @@
       if (document.readyState !== "complete") addEventListener("load", () => opened.scrollIntoView(), { once: true });
     }
     addEventListener("hashchange", () => restoreAll()?.scrollIntoView());
-    const recolor = () => explorers.forEach((one) => (one.retheme(), one.schedule()));
-    new MutationObserver(recolor).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    onTheme(() => explorers.forEach((one) => (one.retheme(), one.schedule())));
   }
 
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-  else start();
+  if (HERE !== undefined) {
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+    else start();
+  }
+
+  return { Explorer, loadPlotly, onTheme, revive, split, states };
 })();

@@ -1,0 +1,166 @@
+"""JupyterLab as Binder would start it, and a notebook opened in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.binder.environment import binder_kernels
+
+SETTINGS = {
+    # The news toast asks a foreign server and then covers the sliders.
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    # All cells stay in the page, also those outside of the window.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
+ERROR = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
+
+
+def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"after {seconds:.0f} s still waiting: {what}"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def lab(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a JupyterLab of its own, on a copy of the notebooks (running them saves them)."""
+    home = tmp_path_factory.mktemp("lab")
+    for folder in ("notebooks", "book"):
+        shutil.copytree(root / folder, home / "work" / folder)
+    for name, setting in SETTINGS.items():
+        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(setting))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("IMPLICIT_TUTORIAL", "JPY_"))}
+    environment |= {
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "JUPYTER_PATH": str(binder_kernels()),
+        "OMP_NUM_THREADS": "1",  # Binder has one core
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    options = [
+        "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
+        f"--ServerApp.root_dir={home / 'work'}",
+    ]  # fmt: skip
+    log = (home / "log").open("w")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *options], env=environment, stdout=log, stderr=subprocess.STDOUT
+    )
+
+    def answers() -> bool:
+        assert server.poll() is None, (home / "log").read_text()[-3000:]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=2):
+                return True
+        except OSError:
+            return False
+
+    try:
+        wait_until(answers, 60, "JupyterLab starts")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()  # takes its kernels with it
+        server.wait(timeout=30)
+        log.close()
+
+
+@dataclass
+class OpenNotebook:
+    """A notebook in a tab of the browser, and what a learner does with it."""
+
+    tab: Any
+    lab: str
+    path: str
+
+    def open(self) -> None:
+        self.tab.goto(f"{self.lab}/lab/tree/{self.path}?reset")
+        self.tab.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+        # Else the menu asks for a kernel while one is starting.
+        wait_until(self.idle, 60, "the kernel is ready")
+
+    def close(self) -> None:
+        """Stop the kernel: ten of them would not fit into the memory."""
+        for session in self._sessions():
+            request = urllib.request.Request(f"{self.lab}/api/sessions/{session['id']}", method="DELETE")
+            urllib.request.urlopen(request, timeout=20).close()
+
+    def _sessions(self) -> list[dict]:
+        with urllib.request.urlopen(f"{self.lab}/api/sessions", timeout=10) as answer:
+            return [session for session in json.load(answer) if session["path"] == self.path]
+
+    def idle(self) -> bool:
+        return [session["kernel"]["execution_state"] for session in self._sessions()] == ["idle"]
+
+    def menu(self, *items: str) -> None:
+        first, *others = items
+        self.tab.locator(f".lm-MenuBar-itemLabel:text-is('{first}')").click()
+        for item in others:
+            self.tab.locator(f".lm-Menu-itemLabel:text-is('{item}')").click()
+
+    def run_all(self) -> None:
+        self.menu("Run", "Run All Cells")
+        self._wait()
+
+    def run_cell_by_cell(self) -> None:
+        """From the first cell, each when the one before has run."""
+        self.tab.locator(".jp-Notebook .jp-Cell").first.locator(".jp-InputPrompt").click()
+        for _ in range(self.tab.locator(".jp-Notebook .jp-Cell").count()):
+            self.tab.keyboard.press("Shift+Enter")
+            wait_until(self.idle, 120, "the cell has run")
+        self._wait()
+
+    def _wait(self) -> None:
+        prompts = self.tab.locator(".jp-CodeCell:not(:has(.cm-placeholder)) .jp-InputArea-prompt")
+
+        def all_have_run() -> bool:
+            texts = [text.strip("[]: \xa0") for text in prompts.all_inner_texts()]
+            return all(text.isdigit() for text in texts if text) or self.tab.locator(ERROR).count() > 0
+
+        wait_until(all_have_run, 180, f"all cells of {self.path} have run")
+        wait_until(self.idle, 60, "the kernel is idle again")
+        assert self.tab.locator(ERROR).all_inner_texts() == []
+
+    def settle(self) -> None:
+        """Wait until every figure shows what its handles say, at the width that it has now."""
+        self.tab.evaluate(
+            """async () => {
+              const figures = [...document.querySelectorAll(".jp-Notebook figure.it-explorer")]
+                .filter((figure) => figure.getClientRects().length);
+              for (const figure of figures) {
+                figure.scrollIntoView({ block: "center", behavior: "instant" });
+                await inspect.settled(figure);
+              }
+              for (let quiet = 0, before = ""; quiet < 3;) {
+                await new Promise((resolve) => setTimeout(resolve, 100));
+                const now = geometry.faults().join();
+                quiet = now === before ? quiet + 1 : 0;
+                before = now;
+              }
+            }"""
+        )
+
+    def faults(self) -> list[str]:
+        self.settle()
+        return self.tab.evaluate("geometry.faults()")
