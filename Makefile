@@ -33,7 +33,7 @@ book: setup  ## build the book into _build/html (executes the notebooks; warning
 
 test: setup  ## everything CI runs: lint, unit tests, notebooks against their stored outputs, browser, Lab, Binder
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
-	@$(PY) tools/build_book.py
+	@$(PY) tools/build_book.py --stored
 	$(PY) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder tests $(NOTEBOOKS)
 
 serve: book  ## build, then serve the book on http://127.0.0.1:8000

@@ -7,6 +7,19 @@ window.geometry = {
       .flatMap((figure) => geometry.ofFigure(figure).map((fault) => `${figure.dataset.name}: ${fault}`));
   },
 
+  // The faults that remain when all figures have followed the last change of the window.
+  async remaining() {
+    let [before, quiet] = ["", 0];
+    for (let i = 0; quiet < 3 && i < 60; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const now = geometry.faults().join();
+      quiet = now === before ? quiet + 1 : 0;
+      before = now;
+      if (!now && quiet) break;
+    }
+    return geometry.faults();
+  },
+
   ofFigure(figure) {
     const faults = [];
     const box = (element) => element.getBoundingClientRect();
@@ -86,7 +99,9 @@ window.geometry = {
     for (const { text, rect } of words) {
       if (!within(rect, frame, 2)) faults.push(`“${text.textContent}” is cut off`);
     }
-    words.forEach((a, i) => words.slice(i + 1).forEach((b) => {
+    // The box of a slanted word says little of where its letters are.
+    const upright = words.filter(({ text }) => !/rotate\((?!0|-?90[,)])/.test(text.getAttribute("transform") ?? ""));
+    upright.forEach((a, i) => upright.slice(i + 1).forEach((b) => {
       // Letters do not fill their boxes to the top.
       if (cover(a.rect, b.rect, 2.5)) faults.push(`“${a.text.textContent}” and “${b.text.textContent}” lie over one another`);
     }));

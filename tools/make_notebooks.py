@@ -83,6 +83,24 @@ def take_outputs(notebook: NotebookNode, stored: NotebookNode, source: Path) -> 
         cell.outputs, cell.execution_count = other.outputs, other.execution_count
 
 
+def stored_run(source: Path) -> NotebookNode:
+    """The chapter as its page reads it, with the outputs that its notebook holds.
+
+    Raises:
+        RuntimeError: if there is no notebook, or one of other code.
+    """
+    with_first = read(source)
+    take_outputs(with_first, load(source), source)
+    notebook = read_myst_markdown_notebook(source.read_text("utf-8"))
+    _, *ran = (cell for cell in with_first.cells if cell.cell_type == "code")
+    own = (cell for cell in notebook.cells if cell.cell_type == "code")
+    for count, (cell, other) in enumerate(zip(own, ran, strict=True), start=1):
+        cell.outputs, cell.execution_count = other.outputs, count
+    # A kernel would have said how its language is coloured.
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+    return notebook
+
+
 def numbers(notebook: NotebookNode) -> dict[str, str]:
     """What the cells have named with `glue`, as they printed it."""
     named = {}
@@ -131,13 +149,17 @@ def store(notebook: NotebookNode, source: Path) -> None:
     partial.replace(source.with_suffix(".ipynb"))
 
 
-def retell(source: Path, labels: Labels) -> tuple[NotebookNode, NotebookNode]:
-    """The stored notebook, and what the chapter says today with the outputs stored there."""
+def load(source: Path) -> NotebookNode:
+    """The stored notebook of a chapter."""
     target = source.with_suffix(".ipynb")
     if not target.exists():
         raise RuntimeError(f"{source.name} has no notebook beside it; run `make notebooks`.")
-    stored = nbformat.read(target, as_version=4)
-    notebook = read(source)
+    return nbformat.read(target, as_version=4)
+
+
+def retell(source: Path, labels: Labels) -> tuple[NotebookNode, NotebookNode]:
+    """The stored notebook, and what the chapter says today with the outputs stored there."""
+    stored, notebook = load(source), read(source)
     take_outputs(notebook, stored, source)
     return stored, finish(notebook, source.stem, labels)
 

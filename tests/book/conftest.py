@@ -47,7 +47,7 @@ def html() -> Path:
     (ROOT / "_build").mkdir(exist_ok=True)
     with FileLock(ROOT / "_build" / ".lock"):
         done = subprocess.run(
-            [sys.executable, "tools/build_book.py"], cwd=ROOT, capture_output=True, text=True
+            [sys.executable, "tools/build_book.py", "--stored"], cwd=ROOT, capture_output=True, text=True
         )
     if done.returncode:
         said = [

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from tests.book.shown import axes, compare, registry, second, stored_figures
-from tests.browser import INSPECT, reader
+from tests.browser import GEOMETRY, INSPECT, reader
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +31,8 @@ KNOWN = [
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
+#: For a laptop's window and a large one, it is enough to see where things lie.
+WIDTHS = (768, 1600)
 APPEARANCES = [(375, "light"), (375, "dark"), (1280, "dark"), (1280, "light")]
 #: What axe-core looks for: everything once, and in the dark what a theme changes.
 RULES = {"dark": ["color-contrast"], "light": []}
@@ -44,6 +46,7 @@ def tab(browser, html: Path, document: str) -> Iterator[Any]:
         browser, html.as_uri(), viewport={"width": width, "height": 900}, color_scheme=theme
     ) as opened:
         opened.add_init_script(path=INSPECT)
+        opened.add_init_script(path=GEOMETRY)
         opened.goto(f"{html.as_uri()}/{document}.html")
         yield opened
 
@@ -80,8 +83,13 @@ def test_page_is_whole_in_every_appearance(tab) -> None:
         assert tab.evaluate("inspect.cutOff()") == [], at
         assert tab.locator(".it-plot:has(.main-svg)").count() == tab.locator(".it-plot").count(), at
         assert min(tab.evaluate("inspect.plotContrasts()"), default=21) >= 4.5, at
+        if theme == "light":
+            assert tab.evaluate("geometry.remaining()") == [], at
         if width > 375:
             assert violations(tab, *RULES[theme]) == [], at
+    for width in WIDTHS:
+        look(tab, width, "light")
+        assert tab.evaluate("geometry.remaining()") == [], f"at {width} px"
 
 
 class Handle:
@@ -147,6 +155,7 @@ def test_every_handle_shows_what_python_computes(tab, html: Path, document: str)
         computed = moving[name].panels(**second(moving[name], values[name]))
         wrong = compare(seen[-1]["panels"], computed, rtol=1e-4)
         assert wrong == [], f"{name}: a fresh run gives something else"
+    assert tab.evaluate("geometry.remaining()") == [], "where the handles have been left"
 
     wanted = {name: second(explorer, values[name]) for name, explorer in moving.items()}
     starts = {name: explorer.start for name, explorer in moving.items()}

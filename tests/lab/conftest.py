@@ -93,12 +93,14 @@ class OpenNotebook:
     tab: Any
     lab: str
     path: str
+    folded: int = 0  # headings that hide what follows, as the notebook opens
 
     def open(self) -> None:
         self.tab.goto(f"{self.lab}/lab/tree/{self.path}?reset")
         self.tab.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
         # Else the menu asks for a kernel while one is starting.
         wait_until(self.idle, 60, "the kernel is ready")
+        self.folded = self.tab.locator(".jp-collapseHeadingButton.jp-mod-collapsed").count()
 
     def close(self) -> None:
         """Stop the kernel: ten of them would not fit into the memory."""
@@ -143,7 +145,7 @@ class OpenNotebook:
         assert self.tab.locator(ERROR).all_inner_texts() == []
 
     def settle(self) -> None:
-        """Wait until every figure shows what its handles say, at the width that it has now."""
+        """Bring each figure into the window, and wait until it shows what its handles say."""
         self.tab.evaluate(
             """async () => {
               const figures = [...document.querySelectorAll(".jp-Notebook figure.it-explorer")]
@@ -152,15 +154,9 @@ class OpenNotebook:
                 figure.scrollIntoView({ block: "center", behavior: "instant" });
                 await inspect.settled(figure);
               }
-              for (let quiet = 0, before = ""; quiet < 3;) {
-                await new Promise((resolve) => setTimeout(resolve, 100));
-                const now = geometry.faults().join();
-                quiet = now === before ? quiet + 1 : 0;
-                before = now;
-              }
             }"""
         )
 
     def faults(self) -> list[str]:
         self.settle()
-        return self.tab.evaluate("geometry.faults()")
+        return self.tab.evaluate("geometry.remaining()")

@@ -58,7 +58,7 @@ def test_the_text_is_without_markup(notebook: OpenNotebook) -> None:
     assert len(texts) > 10
     assert [found for text in texts for found in MARKUP.findall(text)] == []
     assert notebook.tab.locator(".jp-MarkdownOutput mjx-merror").count() == 0
-    assert notebook.tab.locator(".jp-MarkdownOutput mjx-container").count() > 30
+    assert notebook.tab.locator(".jp-MarkdownOutput mjx-container").count() > 20
 
 
 def test_boxes_are_boxes_and_answers_are_folded(notebook: OpenNotebook) -> None:
@@ -69,11 +69,7 @@ def test_boxes_are_boxes_and_answers_are_folded(notebook: OpenNotebook) -> None:
     assert min(widths) >= 3
     assert notebook.tab.locator(".jp-MarkdownOutput details").count() == source.count("<details")
     assert notebook.tab.locator(".jp-MarkdownOutput details[open]").count() == 0
-    solutions = source.count("#### Solution to")
-    assert solutions > 2
-    assert notebook.tab.locator(
-        ".jp-collapseHeadingButton.jp-mod-collapsed, .jp-showHiddenCellsButton"
-    ).count() >= (solutions)
+    assert notebook.folded == source.count("#### Solution to") > 2
 
 
 def test_figures_are_laid_out_as_on_the_page(notebook: OpenNotebook) -> None:

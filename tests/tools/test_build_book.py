@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from unittest import mock
 
 import build_book
+import make_notebooks
 import pytest
 from jupyter_cache import get_cache
+from myst_nb.core.read import read_myst_markdown_notebook
 
 
 @pytest.fixture
@@ -42,6 +46,16 @@ def test_a_change_clears_what_depends_on_it(tree: Path, changed: str, stale: lis
     assert build_book.stale_folders(before, after) == stale
 
 
+def test_pages_with_stored_outputs_follow_the_notebooks(tree: Path) -> None:
+    notebook = tree / "notebooks" / "01.ipynb"
+    notebook.write_text("{}")
+    run, stored = (build_book.current_state(tree, stored) for stored in (False, True))
+    assert build_book.stale_folders(run, stored) == build_book.stale_folders(stored, run) == OUTPUTS
+    notebook.write_text("{ }")
+    assert build_book.current_state(tree)["outputs"] == run["outputs"]
+    assert build_book.stale_folders(stored, build_book.current_state(tree, stored=True)) == OUTPUTS
+
+
 def test_compiled_files_do_not_count(tree: Path) -> None:
     before = build_book.current_state(tree)
     (tree / "src/p/__pycache__").mkdir()
@@ -64,3 +78,22 @@ def test_notebooks_are_executed_before_the_build_and_a_failing_one_is_left_to_it
     records = [cache.get_cache_bundle(r.pk).nb.cells for r in cache.list_cache_records()]
     printed = [cell.outputs[0].text for cells in records for cell in cells if cell.cell_type == "code"]
     assert sorted(printed) == ["42\n", "5\n"]
+
+
+def test_stored_outputs_are_not_computed_again(tree: Path) -> None:
+    head = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n# Title\n\n"
+    page = f"{head}```{{code-cell}}\nprint(6 * 7)\n```\n"
+    (tree / "notebooks" / "01.md").write_text(page)
+    with mock.patch.dict(os.environ):
+        assert make_notebooks.main([], root=tree) == 0
+    notebook = tree / "notebooks" / "01.ipynb"
+    notebook.write_text(notebook.read_text().replace("42\\n", "as stored"))
+    (tree / "notebooks" / "02.md").write_text(page.replace("6 * 7", "2 + 3"))  # has no notebook
+    build_book.take_stored_outputs(tree)
+    cache = get_cache(str(tree / "_build" / ".jupyter_cache"))
+    (record,) = cache.list_cache_records()
+    (cell,) = cache.get_cache_bundle(record.pk).nb.cells
+    assert cell.outputs[0].text == "as stored"
+    assert cell.execution_count == 1
+    merged = cache.merge_match_into_notebook(read_myst_markdown_notebook(page))[1]
+    assert merged.cells[1].outputs == [cell.outputs[0]], "Jupyter Book would not find it"

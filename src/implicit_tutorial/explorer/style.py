@@ -74,7 +74,7 @@ TEMPLATE: dict[str, Any] = {
             "orientation": "h",
             "x": 0,
             "xanchor": "left",
-            "y": 1.01,
+            "y": 1.03,  # above half a number at the axis' end
             "yanchor": "bottom",
             "bgcolor": "rgba(0,0,0,0)",
             "font": {"size": 12},
@@ -122,11 +122,13 @@ def figure(
     if title:
         layout["title"] = {"text": title}
     if title or legend_rows > 1:
-        layout["margin"] = {"t": (36 if title else 2) + 18 * legend_rows}
+        layout["margin"] = {"t": (42 if title else 8) + 18 * legend_rows}
     for axis, text, log, limits in (("xaxis", x_title, x_log, x_range), ("yaxis", y_title, y_log, y_range)):
         settings: dict[str, Any] = {"title": {"text": text}} if text else {}
         if log:
-            settings |= {"type": "log", "dtick": _decades(limits)} if limits else {"type": "log"}
+            # Beside powers of ten, plotly writes all numbers a quarter larger.
+            settings |= {"type": "log", "tickfont": {"size": 10}}
+            settings |= {"dtick": _decades(limits)} if limits else {}
         if limits:
             settings["range"] = [_log10(v, axis) if log else float(v) for v in limits]
         if equal:

@@ -95,7 +95,8 @@ def _regions(s: float) -> go.Figure:
         y_title="q: unit 1 drives unit 2",
         x_range=(-4, 4),
         y_range=(-4, 4),
-        height=470,
+        height=500,
+        legend_rows=3,
     )
     figure.update_layout(yaxis={"scaleanchor": "x", "constrain": "domain"}, xaxis={"constrain": "domain"})
     for name in ("p_matrix", "monotone", "spectral_norm", "row_sum", "perron_frobenius", "spectral_radius"):
