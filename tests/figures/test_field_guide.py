@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,8 +49,7 @@ def soup(table: pages.Table) -> BeautifulSoup:
 
 
 def headings(chapter: str) -> list[str]:
-    cells = json.loads((ROOT / "notebooks" / f"{chapter}.ipynb").read_text())["cells"]
-    lines = (line for c in cells if c["cell_type"] == "markdown" for line in c["source"])
+    lines = (ROOT / "notebooks" / f"{chapter}.md").read_text().split("\n")
     return [line.lstrip("#").strip() for line in lines if line.startswith("##")]
 
 

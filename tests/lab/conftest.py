@@ -25,6 +25,9 @@ SETTINGS = {
     # All cells stay in the page, also those outside of the window.
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
+#: Whether no cell waits or runs.
+PROMPTS = """() => [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")].every(
+  (prompt) => !prompt.textContent.includes("*"))"""
 ERROR = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
 
 
@@ -32,7 +35,7 @@ def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"after {seconds:.0f} s still waiting: {what}"
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="session")
@@ -93,14 +96,16 @@ class OpenNotebook:
     tab: Any
     lab: str
     path: str
-    folded: int = 0  # headings that hide what follows, as the notebook opens
 
     def open(self) -> None:
         self.tab.goto(f"{self.lab}/lab/tree/{self.path}?reset")
         self.tab.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
         # Else the menu asks for a kernel while one is starting.
         wait_until(self.idle, 60, "the kernel is ready")
-        self.folded = self.tab.locator(".jp-collapseHeadingButton.jp-mod-collapsed").count()
+
+    def folded(self) -> int:
+        """Headings that hide what follows."""
+        return self.tab.locator(".jp-collapseHeadingButton.jp-mod-collapsed").count()
 
     def close(self) -> None:
         """Stop the kernel: ten of them would not fit into the memory."""
@@ -134,11 +139,8 @@ class OpenNotebook:
         self._wait()
 
     def _wait(self) -> None:
-        prompts = self.tab.locator(".jp-CodeCell:not(:has(.cm-placeholder)) .jp-InputArea-prompt")
-
         def all_have_run() -> bool:
-            texts = [text.strip("[]: \xa0") for text in prompts.all_inner_texts()]
-            return all(text.isdigit() for text in texts if text) or self.tab.locator(ERROR).count() > 0
+            return self.tab.evaluate(PROMPTS) or self.tab.locator(ERROR).count() > 0
 
         wait_until(all_have_run, 180, f"all cells of {self.path} have run")
         wait_until(self.idle, 60, "the kernel is idle again")
