@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from html import escape
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -52,6 +53,20 @@ def copy_vendor(app: Sphinx, exception: Exception | None) -> None:
     shutil.copy(package_folder("plotly") / "package_data" / "plotly.min.js", static)
 
 
+def complete_redirect(app: Sphinx, exception: Exception | None) -> None:
+    """The page that leads on to the first one names its icon, or a browser asks for one that is not there."""
+    index = Path(app.outdir) / "index.html"
+    if exception is not None or app.builder.format != "html" or "icon" in index.read_text("utf-8"):
+        return
+    refresh = index.read_text("utf-8").strip()
+    index.write_text(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{escape(app.config.html_title)}</title>"
+        f'<link rel="icon" href="_static/{Path(app.config.html_favicon).name}">{refresh}</head></html>\n',
+        "utf-8",
+    )
+
+
 def drop_widget_state(app: Sphinx, doctree: object) -> None:
     """A widget's saved state is megabytes a figure, and useless here: the page has its own sliders."""
     metadata = getattr(app.env, "nb_metadata", {})
@@ -75,6 +90,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("doctree-read", drop_widget_state)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", copy_vendor)
+    app.connect("build-finished", complete_redirect, priority=900)  # when the redirect has been written
     app.add_css_file("explorer.css")
     app.add_js_file("explorer.js", loading_method="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,11 +1,17 @@
 // What the browser tests ask a page about itself; loaded into every page before its own scripts.
 window.inspect = {
-  // Bring every figure into the window, so that it draws itself; wait for fonts and mathematics; return to the top.
-  async drawAll() {
+  // Bring every figure into the window once, so that it draws itself, and wait until all are drawn.
+  async figures() {
     for (const figure of document.querySelectorAll("figure.it-explorer")) {
-      figure.scrollIntoView({ block: "center", behavior: "instant" });
+      if (!figure.getClientRects().length) continue;
+      if (!figure.querySelector(".main-svg")) figure.scrollIntoView({ block: "center", behavior: "instant" });
       await inspect.settled(figure);
     }
+  },
+
+  // All figures, fonts and mathematics; the page is back at its top.
+  async drawAll() {
+    await inspect.figures();
     window.scrollTo({ top: 0, behavior: "instant" });
     await document.fonts.ready;
     if (window.MathJax?.startup) await MathJax.startup.promise;

@@ -91,3 +91,10 @@ def test_plotly_and_mathjax_lie_beside_the_pages(html: Path) -> None:
     for name in ("plotly.min.js", "explorer.js", "explorer.css", "mathjax/tex-chtml.js"):
         assert (html / "_static" / name).stat().st_size > 0
     assert len(list((html / "_static/mathjax").rglob("*.woff"))) > 10
+
+
+def test_the_address_of_the_book_leads_to_the_introduction(html: Path) -> None:
+    """In a page that names its icon: a browser would ask the server for one, and be refused."""
+    index = soup_of(html / "index.html")
+    assert index.find("meta", attrs={"http-equiv": "Refresh"})["content"] == "0; url=book/intro.html"
+    assert (html / index.find("link", rel="icon")["href"]).exists()

@@ -148,16 +148,7 @@ class OpenNotebook:
 
     def settle(self) -> None:
         """Bring each figure into the window, and wait until it shows what its handles say."""
-        self.tab.evaluate(
-            """async () => {
-              const figures = [...document.querySelectorAll(".jp-Notebook figure.it-explorer")]
-                .filter((figure) => figure.getClientRects().length);
-              for (const figure of figures) {
-                figure.scrollIntoView({ block: "center", behavior: "instant" });
-                await inspect.settled(figure);
-              }
-            }"""
-        )
+        self.tab.evaluate("inspect.figures()")
 
     def faults(self) -> list[str]:
         self.settle()

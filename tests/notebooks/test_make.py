@@ -8,6 +8,8 @@ from unittest import mock
 import make_notebooks
 import nbformat
 import pytest
+from kernel_environment import kernel_environment
+from nbformat.v4 import new_code_cell, new_notebook
 
 HEAD = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n\n# Title\n\n"
 
@@ -126,17 +128,25 @@ def test_only_texts_are_chapters(write, run, name):
     assert "there is no such chapter" in run(path.with_name(name)).stderr
 
 
-def test_the_first_cell_says_what_to_install(tmp_path, monkeypatch):
-    """In a Python that lacks the library: a message and no traceback, whatever the folder."""
-    source = (make_notebooks.ROOT / "tools" / "first_cell.py").read_text()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    for folder, install in ((make_notebooks.ROOT / "notebooks", "%pip install .."), (tmp_path, "FOLDER is")):
-        monkeypatch.chdir(folder)
-        with pytest.raises(Exception, match="implicit_tutorial") as raised:
-            exec(compile(source, "first cell", "exec"), {})
-        lines = raised.value._render_traceback_()
-        assert install in "\n".join(lines)
-        assert all(isinstance(line, str) for line in lines)
+@pytest.mark.parametrize(("folder", "install"), [("notebooks", "%pip install .."), (".", "FOLDER")])
+def test_the_first_cell_says_what_to_install(tmp_path, folder, install):
+    """In a kernel that lacks the library: a message and no traceback, and no later cell runs."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    where = tmp_path / folder if folder != "." else tmp_path / "notebooks" / "deep"
+    where.mkdir(exist_ok=True)
+    first = (make_notebooks.ROOT / "tools" / "first_cell.py").read_text()
+    sources = ("import importlib.util as u; u.find_spec = lambda name: None", first, "print('on')")
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    with mock.patch.dict(os.environ, kernel_environment()), pytest.raises(RuntimeError, match="cell 1"):
+        make_notebooks.execute(notebook, where / "chapter.md", timeout=60)
+    _, asked, after = notebook.cells
+    said = "".join(
+        output.get("text", "") + "\n".join(output.get("traceback", [])) for output in asked.outputs
+    )
+    assert install in said
+    assert "Traceback" not in said
+    assert after.outputs == []
 
 
 CHAPTERS = sorted((make_notebooks.ROOT / "notebooks").glob("[0-9]*.md"))
