@@ -76,12 +76,14 @@ window.geometry = {
       plots.slice(i + 1).forEach((other, j) => {
         if (cover(frame, box(other), 0.5)) faults.push(`${name} and panel ${i + j + 2} lie over one another`);
       });
-      const drawing = plot.querySelector(".main-svg");
+      const visible = (element) => element.getClientRects().length > 0;
+      const drawing = [...plot.querySelectorAll(".main-svg")].find(visible);
       if (!drawing) return faults.push(`${name} is not drawn`);
       if (Math.abs(box(drawing).width - frame.width) > 2) {
         faults.push(`${name} is drawn ${box(drawing).width} px wide in a box of ${frame.width}`);
       }
-      if (!plot.querySelector(".trace, .shapelayer path, .annotation, image, .heatmaplayer image, .point, .scatterlayer path")) {
+      const content = ".trace, .shapelayer path, .annotation, .heatmaplayer image, .point, .scatterlayer path";
+      if (![...plot.querySelectorAll(content)].some(visible)) {
         faults.push(`${name} is empty`);
       }
       faults.push(...geometry.ofTexts(plot, frame, within, cover).map((fault) => `${name}: ${fault}`));

@@ -107,7 +107,9 @@ def test_figures_follow_their_handles_and_keep_their_layout(notebook: OpenNotebo
     folder = PICTURES / Path(notebook.path).stem
     folder.mkdir(parents=True, exist_ok=True)
     notebook.tab.set_viewport_size({"width": 1280, "height": 1500})  # for the picture of a tall figure
-    for figure in notebook.tab.locator(".jp-OutputArea figure.it-explorer").all():
+    figures = notebook.tab.locator(".jp-OutputArea figure.it-explorer").all()
+    assert figures
+    for figure in figures:
         name = figure.get_attribute("data-name")
         figure.screenshot(path=folder / f"{name}.png")
         for handle in figure.locator(".it-control input, .it-control select").all():
