@@ -3,7 +3,7 @@ SHELL  := bash
 PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= cpu
-JOBS   ?= 2
+JOBS   ?= 3
 THREADS ?= 1
 PY     := $(VENV)/bin/python
 
@@ -11,7 +11,7 @@ PY     := $(VENV)/bin/python
 # They come last: JupyterLab's test begins by making that environment, and nobody waits for it.
 NOTEBOOKS := -p tests.notebooks.tolerance --nbval $(wildcard notebooks)
 
-# One thread gives the same floats everywhere and lets two processes share two cores.
+# One thread gives the same floats everywhere; a third process works while others wait for a browser or a kernel.
 export OMP_NUM_THREADS ?= 1
 export IMPLICIT_TUTORIAL_LIVE ?= 0
 # What Python has compiled is kept: thirty processes import PyTorch here.
