@@ -1,4 +1,4 @@
-# The library of this book does the work; where it is missing, this cell says how to get it.
+# Run all cells (menu Run), and the figures follow their handles. This one looks for the book's library.
 from importlib.util import find_spec
 from pathlib import Path
 

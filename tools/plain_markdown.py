@@ -18,7 +18,10 @@ _ROLE = re.compile(r"\{(?P<role>[\w:]+)\}`(?P<content>[^`]+)`")
 _HEADING = re.compile(r"^(?P<marks>#{1,4}) (?P<text>.+)$")
 
 # Translucent, for light and dark themes; a front end that drops the style shows a quotation of its own.
-_BOX = "margin: 1em 0; padding: 0.25em 1em; border-left: 4px solid {color}; background: {tint}"
+# A formula that is wider than its box scrolls inside of it.
+_BOX = (
+    "margin: 1em 0; padding: 0.25em 1em; overflow-x: auto; border-left: 4px solid {color}; background: {tint}"
+)
 _THEOREM = _BOX.format(color="#3c9bd0", tint="rgba(60, 155, 208, 0.09)")
 _TIP = _BOX.format(color="#009e73", tint="rgba(0, 158, 115, 0.09)")
 _FOLD = '<details style="margin: 1em 0">'
