@@ -11,7 +11,8 @@ from myst_text import directives, parse
 from pybtex.database import Entry, parse_file
 from pybtex.richtext import Text
 
-_CODE = re.compile(r"^```\{code-cell\}.*?^```$", re.M | re.S)
+#: A cell of code in a chapter's text, and the code in it.
+CODE_CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.M | re.S)
 _FRONT = re.compile(r"\A---\n.*?\n---\n", re.S)
 NUMBERED = ("prf:theorem", "prf:proposition", "prf:observation", "prf:definition", "exercise")
 
@@ -35,7 +36,7 @@ class Labels:
     def chapters(self) -> dict[str, str]:
         """The text of each chapter by its name, without front matter and code."""
         sources = sorted((self.root / "notebooks").glob("[0-9]*.md"))
-        return {path.stem: _CODE.sub("", _FRONT.sub("", path.read_text("utf-8"))) for path in sources}
+        return {path.stem: CODE_CELL.sub("", _FRONT.sub("", path.read_text("utf-8"))) for path in sources}
 
     @staticmethod
     def number(chapter: str) -> int:

@@ -1,4 +1,5 @@
-# Run all cells (menu Run), and the figures follow their handles. This one looks for the book's library.
+# Run all cells (menu Run), and the figures follow their handles.
+# This one looks for the book's library.
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -7,8 +8,10 @@ from IPython.core.error import UsageError
 if find_spec("implicit_tutorial") is None:
     folder = ".." if Path("../pyproject.toml").exists() else "FOLDER"
     raise UsageError(
-        "this notebook needs the book's own library, and this Python does not have it.\n"
-        f"Run  %pip install {folder}  in a cell of its own, restart the kernel, and run all cells again.\n"
-        f"({folder} is a copy of the book's whole repository; git+ and its address will also do.\n"
-        "It takes Python 3.11 or newer, and brings PyTorch, plotly and ipywidgets with it.)"
+        "this notebook needs the book's own library, which this Python lacks.\n"
+        f"Run  %pip install {folder}  in a cell of its own, restart the kernel,\n"
+        "and run all cells again.\n"
+        f"({folder} is a copy of the book's whole repository; git+ and its address\n"
+        "will also do. It takes Python 3.11 or newer, and brings PyTorch, plotly\n"
+        "and ipywidgets with it.)"
     )

@@ -37,10 +37,12 @@ FOLDED = {"jp-MarkdownHeadingCollapsed": True}
 
 def read(source: Path) -> NotebookNode:
     """The chapter as written: MyST cells and code, behind the cell that looks for the library."""
-    cells = read_myst_markdown_notebook(source.read_text("utf-8")).cells
+    notebook = read_myst_markdown_notebook(source.read_text("utf-8"))
     first = new_code_cell((ROOT / "tools" / "first_cell.py").read_text("utf-8").strip(), metadata=HIDDEN)
+    cells = notebook.cells
     at = next((n for n, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
-    return new_notebook(cells=[*cells[:at], first, *cells[at:]], metadata={"kernelspec": KERNEL})
+    cells.insert(at, first)
+    return notebook
 
 
 def execute(notebook: NotebookNode, source: Path, timeout: int) -> None:
@@ -89,13 +91,12 @@ def stored_run(source: Path) -> NotebookNode:
     Raises:
         RuntimeError: if there is no notebook, or one of other code.
     """
-    with_first = read(source)
-    take_outputs(with_first, load(source), source)
-    notebook = read_myst_markdown_notebook(source.read_text("utf-8"))
-    _, *ran = (cell for cell in with_first.cells if cell.cell_type == "code")
-    own = (cell for cell in notebook.cells if cell.cell_type == "code")
-    for count, (cell, other) in enumerate(zip(own, ran, strict=True), start=1):
-        cell.outputs, cell.execution_count = other.outputs, count
+    notebook = read(source)
+    take_outputs(notebook, load(source), source)
+    first, *own = (cell for cell in notebook.cells if cell.cell_type == "code")
+    notebook.cells.remove(first)
+    for count, cell in enumerate(own, start=1):
+        cell.execution_count = count
     # A kernel would have said how its language is coloured.
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     return notebook

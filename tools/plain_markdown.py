@@ -24,8 +24,8 @@ _BOX = (
 )
 _THEOREM = _BOX.format(color="#3c9bd0", tint="rgba(60, 155, 208, 0.09)")
 _TIP = _BOX.format(color="#009e73", tint="rgba(0, 158, 115, 0.09)")
-_FOLD = '<details style="margin: 1em 0">'
 _NOTE = _BOX.format(color="#888888", tint="rgba(128, 128, 128, 0.09)")
+_FOLD = '<details style="margin: 1em 0">'
 
 
 @dataclass
@@ -96,11 +96,7 @@ class PlainMarkdown:
                 return f"### {self._numbered(block.options['label'])} ({argument})\n\n{inside}"
             case name if name.startswith("prf:"):
                 label = block.options["label"]
-                title = (
-                    f"**{self._numbered(label)}** ({argument})"
-                    if argument
-                    else f"**{self._numbered(label)}**"
-                )
+                title = f"**{self._numbered(label)}**" + (f" ({argument})" if argument else "")
                 return _box(_THEOREM, f"{title}\n\n{inside}", label)
         raise ValueError(f"{self.chapter}: no plain form is known for the directive {block.name!r}.")
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from book_labels import CODE_CELL
 
 import implicit_tutorial as it
 from implicit_tutorial.claims import CLAIMS, Claim, ClaimRefutedError, Measurement
@@ -163,15 +164,12 @@ _PROOF = re.compile(
 )
 
 
-_CODE = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.M | re.S)
-
-
 def text_of(path: Path) -> str:
-    return _CODE.sub("", path.read_text())
+    return CODE_CELL.sub("", path.read_text())
 
 
 def code_of(path: Path) -> str:
-    return "\n".join(_CODE.findall(path.read_text()))
+    return "\n".join(CODE_CELL.findall(path.read_text()))
 
 
 def chapters(root: Path) -> dict[str, Path]:
