@@ -3,9 +3,9 @@ window.inspect = {
   // Bring every figure into the window once, so that it draws itself, and wait until all are drawn.
   async figures() {
     for (const figure of document.querySelectorAll("figure.it-explorer")) {
-      if (!figure.getClientRects().length) continue;
-      if (!figure.querySelector(".main-svg")) figure.scrollIntoView({ block: "center", behavior: "instant" });
-      await inspect.settled(figure);
+      // Again and again: what is drawn above it, or JupyterLab following the last cell that ran, may move it away.
+      const bring = () => figure.scrollIntoView({ block: "center", behavior: "instant" });
+      if (figure.getClientRects().length) await inspect.settled(figure, bring);
     }
   },
 
@@ -28,12 +28,18 @@ window.inspect = {
 
   inputs: (figure) => [...figure.querySelectorAll(".it-control input, .it-control select")],
 
-  // Wait until a figure shows what its controls say.
-  async settled(figure) {
+  // Wait until a figure shows what its controls say; `bring` it into the window until it is drawn.
+  async settled(figure, bring = () => {}) {
     const end = performance.now() + 15000;
     const wanted = () => inspect.inputs(figure).map((input) => input.value).join(" ");
     while (figure.dataset.shown !== wanted()) {
-      if (performance.now() > end) throw new Error(`${figure.id} shows “${figure.dataset.shown}”, not “${wanted()}”`);
+      const drawn = figure.querySelector(".main-svg");
+      if (!drawn) bring();
+      if (performance.now() > end) {
+        const top = Math.round(figure.getBoundingClientRect().top);
+        const where = `${drawn ? "" : "not "}drawn, ${top} px below the window's top`;
+        throw new Error(`${figure.id} (${where}) shows “${figure.dataset.shown}”, not “${wanted()}”`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   },
