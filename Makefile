@@ -45,8 +45,9 @@ notebooks: setup  ## re-execute every notebook and store its outputs
 bench: $(VENV)/.stamp-bench  ## measure the speed of training beside other ways to do it (some minutes, an idle machine)
 	@$(PY) -m benchmarks --threads $(THREADS)
 
-sweeps: setup  ## recompute the stored experiments of the book, resuming what was begun (tens of minutes)
-	@$(PY) -m implicit_tutorial.experiments
+sweeps: setup  ## list the stored studies, and make anew those whose code has changed (STUDIES="--timings width …")
+	@$(PY) -m implicit_tutorial.book --list
+	@$(PY) -m implicit_tutorial.book $(STUDIES)
 
 lint: setup  ## ruff: rules and formatting
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

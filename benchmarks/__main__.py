@@ -10,7 +10,7 @@ import torch
 from benchmarks import stored
 from benchmarks.figures import FIGURES
 from benchmarks.setting import Setting
-from implicit_tutorial.figures import benchmarks as book
+from implicit_tutorial.book import benchmarks as book
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from implicit_tutorial import results
-from implicit_tutorial.figures.benchmarks import BENCHMARKS
+from implicit_tutorial.book.benchmarks import BENCHMARKS
 
 PATH = Path(results.__file__).with_name("benchmarks.json")
 

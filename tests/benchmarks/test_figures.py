@@ -9,7 +9,7 @@ import torch
 import implicit_tutorial as it
 from benchmarks import figures, peers
 from benchmarks.setting import Setting
-from implicit_tutorial.figures.benchmarks import BENCHMARKS
+from implicit_tutorial.book.benchmarks import BENCHMARKS
 
 SMALL = Setting(n_samples=8, n_inputs=4, dtype=torch.float64, implicit_scale=0.5)
 ETA = 0.05

@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from benchmarks import figures, stored
-from implicit_tutorial.figures import benchmarks as book
+from implicit_tutorial.book import benchmarks as book
 
 #: The targets, written down a second time.
 TARGETS = {

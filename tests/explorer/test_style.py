@@ -1,12 +1,16 @@
 """Colours that read on white and on near-black, and figures that start right."""
 
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import plotly.io as pio
 import pytest
 
 from implicit_tutorial.explorer import Figure, style
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def luminance(color):
@@ -22,7 +26,7 @@ def contrast(a, b):
 
 
 @pytest.mark.parametrize("background", ["#ffffff", "#121212", "#14181e"])
-@pytest.mark.parametrize("color", [*style.PALETTE, style.GRAY])
+@pytest.mark.parametrize("color", [*style.SERIES, style.GUIDE, *style.LAYERS.values()])
 def test_every_colour_reads_on_light_and_dark(color, background):
     assert contrast(color, background) >= 3
 
@@ -40,7 +44,7 @@ def test_the_first_four_colours_differ_for_colour_blind_readers(deficiency):
         channel = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
         return np.clip(np.array(DEFICIENCIES[deficiency]) @ channel**2.2, 0, 1) ** (1 / 2.2) * 255
 
-    gaps = [np.linalg.norm(seen(a) - seen(b)) for a, b in itertools.combinations(style.PALETTE[:4], 2)]
+    gaps = [np.linalg.norm(seen(a) - seen(b)) for a, b in itertools.combinations(style.SERIES[:4], 2)]
     assert min(gaps) > 40, gaps
 
 
@@ -70,3 +74,16 @@ def test_figures_start_in_the_books_style_and_plotlys_default_stays():
     assert style.blank().layout.xaxis.visible is False
     with pytest.raises(ValueError, match="cannot reach 0"):
         style.figure(y_log=True, y_range=(0, 1))
+
+
+def test_only_the_style_names_hues():
+    """A figure says what a colour means; which hue that is can be changed in one place."""
+    hues = re.compile(r"#[0-9a-fA-F]{6}\b|\b(blue|orange|green|vermillion|purple|sky|ochre|pink)\b", re.I)
+    named = {
+        f"{path.name}: {found[0]}"
+        for folder, kind in (("src", "*.py"), ("notebooks", "*.md"), ("book", "*.md"))
+        for path in (ROOT / folder).rglob(kind)
+        if path.name != "style.py"
+        for found in hues.finditer(path.read_text(encoding="utf-8"))
+    }
+    assert not named

@@ -30,6 +30,11 @@ def live() -> bool:
     return forced != "0" if forced is not None else "JPY_SESSION_NAME" in os.environ
 
 
+def _slug(draw: Callable) -> str:
+    """The name of a function, as that of an explorer."""
+    return re.sub("[^a-z0-9]+", "-", getattr(draw, "__name__", "explorer").lower()).strip("-")
+
+
 class Explorer:
     """A figure with controls: live widgets under a Jupyter server, a page with all frames stored elsewhere.
 
@@ -38,6 +43,7 @@ class Explorer:
             Only *values* may change between frames, not the number of panels or traces or a trace's type.
         controls: the handles; their grid is the set of frames.
         name: lower-case letters, digits and hyphens, unique on a page; it is the key in the page's address.
+            The book's get theirs from :func:`explorer`; without one it is that of `draw`.
         caption: one or two sentences: which handle to move, what to notice; `code`, *emphasis*, $math$ work.
         alt: what the figure shows, for readers who do not see it.
         readout: called like `draw`; returns the line of text under the controls.
@@ -51,15 +57,12 @@ class Explorer:
         draw: Callable[..., Drawn],
         controls: Sequence[Control],
         *,
-        name: str,
         caption: str,
         alt: str,
+        name: str | None = None,
         readout: Callable[..., str] | None = None,
     ) -> None:
-        if not _SLUG.fullmatch(name):
-            raise ValueError(
-                f"Explorer name {name!r} is no slug; use lower-case letters, digits and hyphens."
-            )
+        self.name = name = _slug(draw) if name is None else name
         for what, text in (("caption", caption), ("alt", alt)):
             if not text.strip():
                 raise ValueError(
@@ -70,10 +73,22 @@ class Explorer:
             raise ValueError(f"Explorer {name!r} has two controls of one name: {names}.")
         self.draw = draw
         self.controls = tuple(controls)
-        self.name = name
         self.caption = caption
         self.alt = alt
         self.readout = readout
+
+    @property
+    def name(self) -> str:
+        """The key in the page's address."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        if not _SLUG.fullmatch(name):
+            raise ValueError(
+                f"Explorer name {name!r} is no slug; use lower-case letters, digits and hyphens."
+            )
+        self._name = name
 
     @property
     def start(self) -> dict[str, Any]:
@@ -126,5 +141,5 @@ class Figure(Explorer):
         name, caption, alt: as for `Explorer`.
     """
 
-    def __init__(self, figures: Drawn, *, name: str, caption: str, alt: str) -> None:
-        super().__init__(lambda: figures, [], name=name, caption=caption, alt=alt)
+    def __init__(self, figures: Drawn, *, caption: str, alt: str, name: str = "figure") -> None:
+        super().__init__(lambda: figures, [], caption=caption, alt=alt, name=name)

@@ -15,25 +15,29 @@ import plotly.graph_objects as go
 
 STATIC = Path(__file__).parent / "static"  # explorer.js and explorer.css, which a page must load
 
-BLUE = "#006cab"
-ORANGE = "#c67f00"
-GREEN = "#009e73"
-VERMILLION = "#d55e00"
-PURPLE = "#cc79a7"
-SKY = "#3c9bd0"
-OCHRE = "#9c8a1d"
-GRAY = "#787878"  # axes, guides, and everything that is context rather than data
+_BLUE = "#006cab"
+_ORANGE = "#c67f00"
+_GREEN = "#009e73"
+_VERMILLION = "#d55e00"
+_PURPLE = "#cc79a7"
+_SKY = "#3c9bd0"
+_OCHRE = "#9c8a1d"
+_GRAY = "#787878"
 
-PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, OCHRE)
-
-# One meaning, one colour, throughout the book.
-MEASURED = BLUE
-THEORY = GRAY
-TRAIN = GREEN
-TEST = VERMILLION
-TARGET = PURPLE
-GOOD = GREEN
-BAD = VERMILLION
+# What a colour means, the same in every figure; nothing outside of this file names a hue.
+MEASURED = _BLUE
+THEORY = _GRAY
+GUIDE = _GRAY  # axes, thresholds, and everything that is context rather than data
+BOUND = _ORANGE  # what is certified to lie above
+HOLDS = _GREEN
+FAILURE = _VERMILLION
+TRAIN = _GREEN
+TEST = _VERMILLION
+TARGET = _PURPLE
+#: What is trained.
+LAYERS = {"implicit": _BLUE, "output": _VERMILLION, "input": _GREEN, "all": _PURPLE}
+#: One of several things without a meaning of their own, in this order.
+SERIES = (_BLUE, _VERMILLION, _GREEN, _PURPLE, _ORANGE, _SKY, _OCHRE)
 
 SEQUENTIAL = "Cividis"
 DIVERGING = "RdBu"
@@ -57,8 +61,8 @@ TEMPLATE: dict[str, Any] = {
     "layout": {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "colorway": list(PALETTE),
-        "font": {"family": "system-ui, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": GRAY},
+        "colorway": list(SERIES),
+        "font": {"family": "system-ui, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": GUIDE},
         "title": {
             "x": 0,
             "xref": "paper",
@@ -81,8 +85,8 @@ TEMPLATE: dict[str, Any] = {
         },
         "hovermode": "closest",
         "dragmode": False,
-        "annotationdefaults": {"arrowcolor": GRAY, "arrowwidth": 1, "font": {"size": 12}},
-        "shapedefaults": {"line": {"color": GRAY, "width": 1}},
+        "annotationdefaults": {"arrowcolor": GUIDE, "arrowwidth": 1, "font": {"size": 12}},
+        "shapedefaults": {"line": {"color": GUIDE, "width": 1}},
         "coloraxis": {"colorbar": _COLORBAR},
         "polar": {"bgcolor": "rgba(0,0,0,0)"},
         "scene": {axis: {"backgroundcolor": "rgba(0,0,0,0)"} for axis in ("xaxis", "yaxis", "zaxis")},
@@ -162,7 +166,7 @@ def points(name: str | None = None, color: str = MEASURED, **marker: Any) -> dic
     return {"mode": "markers", "name": name, "marker": {"color": color, "size": 7} | marker}
 
 
-def guide(name: str | None = None, color: str = GRAY, **line: Any) -> dict[str, Any]:
+def guide(name: str | None = None, color: str = GUIDE, **line: Any) -> dict[str, Any]:
     """Arguments of `go.Scatter` for a threshold or an outline: thin and dotted, silent under the pointer."""
     return {
         "mode": "lines",

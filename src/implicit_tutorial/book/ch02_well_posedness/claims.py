@@ -1,0 +1,182 @@
+"""C4 … C7: when the equilibrium is there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from implicit_tutorial.book.oracles import digits, gaussian, normal, unrolled
+from implicit_tutorial.claims import Measurement, above, below, claim, close
+from implicit_tutorial.equilibrium import (
+    Anderson,
+    Picard,
+    certify,
+    count_equilibria,
+    is_p_matrix,
+    solve,
+    spectral_norm,
+)
+from implicit_tutorial.network import EquilibriumNetwork
+
+
+@claim(
+    "C4",
+    "z = relu(Az + b) has exactly one solution for every b if and only if I − A is a P-matrix.",
+    subject=count_equilibria,
+)
+def p_matrix_decides(count: Callable) -> Iterator[Measurement]:
+    """Sixty matrices: forty injections for a P-matrix, for another one an injection built to break it."""
+    m = 5
+    unique, several, solved, agree = [], [], [], []
+    for seed in range(60):
+        A = gaussian(m, 0.8 + 0.02 * seed, seed=100 + seed)
+        M = torch.eye(m, dtype=A.dtype) - A
+        minor = _nonpositive_block(M)
+        agree.append(bool(is_p_matrix(M)) == (minor is None))
+        b = normal(40, m, seed=seed) if minor is None else _breaking_injection(A, *minor)
+        counted = count(A, b)
+        (unique if minor is None else several).append(counted.counts)
+        for row, solutions in zip(b, counted.solutions, strict=True):
+            solved.append((torch.relu(solutions @ A.T + row) - solutions).abs().amax(dim=1))
+    yield close("equilibria for each b of a P-matrix, on average", torch.cat(unique).mean(), 1, rtol=1e-6)
+    yield above("fewest equilibria for the b built in the proof", torch.cat(several).min(), 1.5)
+    yield above("digits to which a solution solves", digits(1 + torch.cat(solved), torch.ones(()), cap=10), 7)
+    yield close("share of is_p_matrix that agrees with the minors", sum(agree) / len(agree), 1, rtol=1e-6)
+    yield above("matrices of the rarer kind", min(len(unique), len(several)), 10)
+
+
+@claim(
+    "C5",
+    "‖A‖₂ < 1, λ_max((A + Aᵀ)/2) < 1, ρ(|A|) < 1, ‖A‖_∞ < 1, a symmetric A with λ_max(A) < 1, or nonnegative "
+    "columns that sum to less than 1, each make I − A a P-matrix; ρ(A) < 1 neither implies it nor follows.",
+    subject=certify,
+)
+def ladder_of_conditions(certify: Callable) -> Iterator[Measurement]:
+    """The Gaussian thresholds at m = 768, small matrices against their P-matrix test, two counterexamples."""
+    m = 768
+    Theta = gaussian(m, 1.0, seed=8)
+    names = ("spectral_norm", "monotone", "perron_frobenius", "spectral_radius")
+    values = certify(Theta, conditions=names)
+    # Every condition is linear in the scale, so its threshold is one over its value at scale one.
+    for name, limit, rtol in zip(
+        names,
+        (1 / 2, 1 / math.sqrt(2), math.sqrt(math.pi / 2 / m), 1.0),
+        (0.03, 0.03, 0.02, 0.08),
+        strict=True,
+    ):
+        yield close(f"largest σ_A of {values[name].formula}", 1 / values[name].value, limit, rtol=rtol)
+
+    certified = []
+    for seed in range(80):
+        A = gaussian(4, 0.1 + 0.02 * seed, seed=200 + seed)
+        A = (A, (A + A.T) / 2, A.abs() / 2)[seed % 3]
+        for condition in certify(A).conditions:
+            if condition.sufficient and condition.holds:
+                certified.append(float(bool(is_p_matrix(torch.eye(4, dtype=A.dtype) - A))))
+    yield above("certificates given to small matrices", len(certified), 50)
+    yield close("share of them that are P-matrices", sum(certified) / max(len(certified), 1), 1, rtol=1e-6)
+
+    small_radius = torch.tensor([[2.0, -3.0], [1.5, -2.2]], dtype=torch.float64)  # λ² + 0.2 λ + 0.1
+    large_radius = torch.tensor([[-2.0]], dtype=torch.float64)
+    yield close(
+        "ρ(A) where I − A has a negative minor",
+        certify(small_radius)["spectral_radius"].value,
+        math.sqrt(0.1),
+        rtol=0.01,
+    )
+    yield close("smallest pivot of that I − A", -certify(small_radius)["p_matrix"].value, -1, rtol=0.01)
+    yield close(
+        "ρ(A) where I − A is a P-matrix", certify(large_radius)["spectral_radius"].value, 2, rtol=0.01
+    )
+    yield close("smallest pivot of that one", -certify(large_radius)["p_matrix"].value, 3, rtol=0.01)
+
+
+@claim(
+    "C6",
+    "At initialization half the units are active and Picard contracts by σ_A/√2: about ln ε / ln(σ_A/√2) "
+    "steps to relative residual ε, of which acceleration saves next to none.",
+    subject=EquilibriumNetwork,
+)
+def typical_rate(network: Callable) -> Iterator[Measurement]:
+    """Steps to 1e-12 and the share of active units of wide networks at three scales, and Anderson's steps."""
+    m, d, n, eps = 1536, 8, 16, 1e-12
+    X = torch.nn.functional.normalize(normal(n, d, seed=9), dim=1)
+    for scale in (0.4, 0.7, 1.0):
+        sol = network(d, m, implicit_scale=scale, seed=10).equilibrium(X, solver=Picard(rtol=eps))
+        predicted = math.log(eps) / math.log(scale / math.sqrt(2))
+        # The first sweep from zero makes the state, the last one only measures its residual.
+        yield close(f"steps at scale {scale:g}", sol.steps.double().mean() - 1, predicted, rtol=0.04)
+        yield close(f"share of active units at scale {scale:g}", (sol.z > 0).double().mean(), 0.5, rtol=0.02)
+    # Mixing at every sweep from the first on: by default it is left to Picard, and nothing would be tested.
+    yield from acceleration(partial(Anderson, start_gain=0, period=1))
+
+
+def acceleration(accelerated: Callable) -> Iterator[Measurement]:
+    """C6 for solvers: an accelerated method's sweeps over Picard's, on Gaussian and symmetric matrices."""
+    for scale in (0.4, 0.8):
+        A, b = gaussian(768, scale, seed=3), normal(8, 768, seed=4)
+        picard, ours = (solve(A, b, solver=s).steps.sum() for s in (Picard(), accelerated()))
+        yield close(f"accelerated sweeps over Picard's at scale {scale:g}", ours / picard, 1, rtol=0.1)
+    A = gaussian(256, 1.0, seed=5)
+    A = A + A.T
+    A, b = A * (1.3 / spectral_norm(A)), normal(8, 256, seed=6)
+    picard, ours = (solve(A, b, solver=s(max_steps=5000)).steps.max() for s in (Picard, accelerated))
+    yield below("accelerated sweeps over Picard's for a symmetric A", ours / picard, 0.5)
+
+
+@claim(
+    "C7",
+    "‖z − z*‖ ≤ ‖relu(Az + b) − z‖/(1 − ‖A‖₂), and ≤ (‖I − A‖₂ + 1)/μ · ‖relu(Az + b) − z‖ with "
+    "μ = 1 − λ_max((A + Aᵀ)/2): the residual certifies the error.",
+    subject=solve,
+)
+def certified_error(solve: Callable) -> Iterator[Measurement]:
+    """True error over bound, for loose solves and for random states; both must stay below one."""
+    m, n = 96, 24
+    for scale, case in ((0.4, "‖A‖₂ < 1"), (0.62, "the monotone case")):
+        A, b = gaussian(m, scale, seed=11), normal(n, m, seed=12)
+        exact = unrolled(A, b, 400)
+        ratios = []
+        for rtol in (1e-2, 1e-5, 1e-8):
+            sol = solve(A, b, solver=Picard(rtol=rtol))
+            ratios.append(torch.linalg.vector_norm(sol.z - exact, dim=1) / sol.error_bound)
+            moved = sol.z + rtol * normal(n, m, seed=13)
+            bound = sol.certificate.error_bound(sol.A, sol.b, moved)
+            ratios.append(torch.linalg.vector_norm(moved - exact, dim=1) / bound)
+        yield below(f"largest error over bound, {case}", torch.cat(ratios).max(), 1)
+        if scale < 0.5:
+            L = float(torch.linalg.matrix_norm(A, 2))
+            before, after = (solve(A, b, solver=Picard(max_steps=k), throw=False).z for k in (8, 9))
+            bound = L / (1 - L) * torch.linalg.vector_norm(after - before, dim=1)
+            ratio = (torch.linalg.vector_norm(after - exact, dim=1) / bound).max()
+            yield below("largest error over ‖A‖₂/(1 − ‖A‖₂) times the last step", ratio, 1)
+    # A = I/2 attains the bound, so that none smaller would be true.
+    A, b = torch.eye(4, dtype=torch.float64) / 2, torch.ones(1, 4, dtype=torch.float64)
+    sol = solve(A, b, solver=Picard(rtol=1e-3))
+    error = torch.linalg.vector_norm(sol.z - 2 * b, dim=1)
+    yield close("error over bound for A = I/2", (error / sol.error_bound).max(), 1, rtol=0.02)
+
+
+def _nonpositive_block(M: Tensor) -> tuple[list[int], Tensor] | None:
+    """S and an eigenvector of M_SS with a negative eigenvalue, None when all principal minors are > 0."""
+    m = M.shape[0]
+    for code in range(1, 2**m):
+        S = [i for i in range(m) if code >> i & 1]
+        block = M[S][:, S]
+        if float(torch.linalg.det(block)) <= 0:
+            values, vectors = torch.linalg.eig(block)
+            k = int(torch.where(values.imag.abs() < 1e-12, values.real, math.inf).argmin())
+            return S, vectors[:, k].real
+    return None
+
+
+def _breaking_injection(A: Tensor, S: list[int], vector: Tensor) -> Tensor:
+    """b with two equilibria, x⁺ and x⁻, where x is a vector whose signs M = I − A reverses (proof of C4)."""
+    x = torch.zeros(A.shape[0], dtype=A.dtype)
+    x[S] = vector
+    M = torch.eye(A.shape[0], dtype=A.dtype) - A
+    return (M @ torch.relu(x) - torch.relu(M @ x))[None]

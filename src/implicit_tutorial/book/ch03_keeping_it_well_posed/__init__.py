@@ -1,0 +1,6 @@
+"""The figures of chapter 3, Keeping it well-posed (C8): each function returns an explorer."""
+
+from implicit_tutorial.book.ch03_keeping_it_well_posed.guarantees import guarantees
+from implicit_tutorial.book.ch03_keeping_it_well_posed.paths import energy_landscape, splitting_paths
+from implicit_tutorial.book.ch03_keeping_it_well_posed.training_remedies import training_remedies
+from implicit_tutorial.book.descent import task

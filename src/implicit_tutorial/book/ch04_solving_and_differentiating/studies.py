@@ -1,0 +1,94 @@
+"""What chapter 4 stores: time and sweeps of every solver, and of a gradient, exact and cheaper (C6, C8)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import implicit_tutorial as it
+from implicit_tutorial.book.ch04_solving_and_differentiating import setting
+from implicit_tutorial.book.oracles import gaussian, normal
+from implicit_tutorial.book.study import Study, grid
+from implicit_tutorial.book.timing import best_times
+
+PLANE_WIDTH, PLANE_SAMPLES, PLANE_LIMIT = 64, 4, 500
+#: The values of s and of a.
+PLANE = [round(0.1 * k, 1) for k in range(25)]
+
+
+def solver_times(*, matrix: str, solver: str) -> dict[str, Any]:
+    """Sweeps of a solver on one of the chapter's matrices; None where it refuses or fails."""
+    (A, b), make = setting.problems()[matrix], setting.SOLVERS[solver]
+    try:
+        solution = it.solve(A, b, solver=make())
+    except (it.UnsafeStepError, it.EquilibriumError):
+        return {"sweeps": None}
+    # A new solver each time: what it remembers of a matrix must not make the next run cheaper.
+    return {"sweeps": float(solution.steps.double().mean()), "run": lambda: it.solve(A, b, solver=make())}
+
+
+def gradient_times(*, implicit_scale: float, gradient: str) -> dict[str, Any]:
+    """Forward and backward pass together, because each way has its own forward solver."""
+    net = it.EquilibriumNetwork(setting.INPUTS, setting.WIDTH, implicit_scale=implicit_scale, seed=0)
+    X = setting.inputs()
+    y, way = it.data.linear_quadratic(X), setting.GRADIENTS[gradient]
+    return {"run": lambda: setting.gradient(net, X, y, way)}
+
+
+@cache
+def plane_parts() -> tuple[Tensor, Tensor]:
+    """S = Sᵀ with λ_max(S) = 1 and K = −Kᵀ with ‖K‖₂ = 1, both (m, m), from one Gaussian matrix."""
+    G = gaussian(PLANE_WIDTH, seed=0)
+    S, K = G + G.T, G - G.T
+    return S / torch.linalg.eigvalsh(S)[-1], K / torch.linalg.matrix_norm(K, 2)
+
+
+def plane_matrix(symmetric: float, antisymmetric: float) -> Tensor:
+    """(m, m) A = sS + aK."""
+    S, K = plane_parts()
+    return symmetric * S + antisymmetric * K
+
+
+def plane_sweeps(solver: str, symmetric: float, antisymmetric: float) -> float | None:
+    """Mean sweeps to a relative residual of 1e-10; None if a sample fails, or the solver refuses A."""
+    try:
+        solution = it.solve(
+            plane_matrix(symmetric, antisymmetric),
+            normal(PLANE_SAMPLES, PLANE_WIDTH, seed=1),
+            solver=setting.SOLVERS[solver](max_steps=PLANE_LIMIT),
+        )
+    except (it.UnsafeStepError, it.EquilibriumError):
+        return None
+    return float(solution.steps.double().mean())
+
+
+def solver_plane(*, solver: str, antisymmetric: float) -> dict[str, Any]:
+    """The sweeps of a solver at each value of s."""
+    return {"sweeps": [plane_sweeps(solver, s, antisymmetric) for s in PLANE]}
+
+
+SOLVER_TIMES = Study(
+    "solver_times",
+    "How long does each solver take, and how many sweeps?",
+    solver_times,
+    grid(matrix=setting.MATRICES, solver=list(setting.SOLVERS)),
+    clock=best_times,
+)
+
+GRADIENT_TIMES = Study(
+    "gradient_times",
+    "What does each gradient cost?",
+    gradient_times,
+    grid(implicit_scale=[0.4, 0.7, 1.0], gradient=list(setting.GRADIENTS)),
+    clock=best_times,
+)
+
+SOLVER_PLANE = Study(
+    "solver_plane",
+    "Which solver is quick where A = sS + aK is strong in its symmetric, or in its antisymmetric part?",
+    solver_plane,
+    grid(solver=list(setting.SOLVERS), antisymmetric=PLANE),
+)

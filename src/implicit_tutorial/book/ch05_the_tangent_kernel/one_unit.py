@@ -1,0 +1,48 @@
+"""A single linear unit, whose three kernels are written down by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from implicit_tutorial.book.ch05_the_tangent_kernel.setting import LAYERS
+from implicit_tutorial.explorer import Figure, explorer, style
+
+
+def unit_kernels(a: np.ndarray) -> dict[str, np.ndarray]:
+    """K(x, x) of z = az + w, f = vz, with w = v = x = 1, for each of its weights a, v and w.
+
+    Here a = σ_A θ with θ = 1, and the implicit kernel is the square of df/dθ.
+    """
+    z = u = 1 / (1 - a)
+    return {"implicit": a**2 * z**2 * u**2, "output": z**2, "input": u**2}
+
+
+@explorer("one-unit")
+def one_unit() -> Figure:
+    """The three kernels of the linear unit against its feedback a."""
+    a = np.linspace(-1, 0.9, 191)
+    fig = style.figure(
+        x_title="feedback a", y_title="kernel K(x, x)", y_log=True, y_range=(1e-3, 1e4), x_range=(-1, 0.9)
+    )
+    kernels = unit_kernels(a)
+    names = {"implicit": "implicit: a² / (1 − a)⁴", "output": "output, and input: 1 / (1 − a)²"}
+    for layer, name in names.items():
+        y = np.where(kernels[layer] > 1e-6, kernels[layer], np.nan)
+        fig.add_scatter(x=a, y=y, **style.measured(name, LAYERS[layer]))
+    fig.add_scatter(
+        x=[0.5],
+        y=[4.0],
+        **style.points("they cross at a = 1/2", style.GUIDE, symbol="circle-open", size=11),
+    )
+    return Figure(
+        fig,
+        caption=(
+            "The kernels of one linear unit. Without feedback the implicit weight has no influence at all; "
+            "from $a = 1/2$ on it is the most influential of the three, and as $a \\to 1$ its kernel grows "
+            "as the *square* of the others."
+        ),
+        alt=(
+            "Two curves over the feedback a from minus one to 0.9, on a logarithmic axis. The implicit "
+            "layer's falls to zero at a = 0, crosses the other layers' at one half and ends far above them."
+        ),
+    )

@@ -1,0 +1,18 @@
+"""The figures of chapter 6, Training only the implicit layer (C12 … C14)."""
+
+from implicit_tutorial.book.ch06_training_the_implicit_layer.certificate import (
+    certificate_conditions,
+    certified_width,
+    required_width,
+)
+from implicit_tutorial.book.ch06_training_the_implicit_layer.following_the_flow import following_the_flow
+from implicit_tutorial.book.ch06_training_the_implicit_layer.learning_circle import learning_circle
+from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_curves import loss_curves
+from implicit_tutorial.book.ch06_training_the_implicit_layer.mode_decay import mode_decay
+from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import demanding_task, unit_labels
+from implicit_tutorial.book.ch06_training_the_implicit_layer.unit_descent import unit_descent
+from implicit_tutorial.book.ch06_training_the_implicit_layer.which_layer import (
+    contributions,
+    mean_test_error,
+    which_layer,
+)

@@ -1,0 +1,120 @@
+"""One linear unit, whose flow is known in closed form, and the steps of gradient descent on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from implicit_tutorial.explorer import Control, Explorer, explorer, style
+
+LABELS = (0.5, 1.5, 2.0, 3.0)
+FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
+_STEPS, _LIMIT = 400, 1e-3
+
+
+def descend(label: float, fraction: float) -> np.ndarray:
+    """Feedbacks a₀ = 0, a₁, … of descent on ½(1/(1 − a) − y)², η a fraction of 2/K(0) = 2.
+
+    It stops where the error is below 10⁻³, or with the first a ≥ 1, for which there is no equilibrium.
+    """
+    path = [0.0]
+    while len(path) <= _STEPS:
+        f = 1 / (1 - path[-1])
+        if abs(f - label) < _LIMIT:
+            break
+        path.append(path[-1] - 2 * fraction * (f - label) * f**2)
+        if path[-1] >= 1:
+            break
+    return np.array(path)
+
+
+def flow_time(f: np.ndarray, label: float) -> np.ndarray:
+    """The time at which the flow df/dt = −f⁴ (f − y) from f = 1 passes f."""
+
+    def antiderivative(s: np.ndarray) -> np.ndarray:
+        y = label
+        return np.log(s / np.abs(y - s)) / y**4 - 1 / (y**3 * s) - 1 / (2 * y**2 * s**2) - 1 / (3 * y * s**3)
+
+    return antiderivative(f) - antiderivative(np.ones(1))
+
+
+@explorer("unit-descent")
+def unit_descent() -> Explorer:
+    """The loss of one unit over its feedback with the steps of descent, and the error in time."""
+
+    def draw(label: float, fraction: float) -> list[go.Figure]:
+        a = np.linspace(-2.5, 0.985, 140)
+        path = descend(label, fraction)
+        inside = path[path < 1]
+        loss = style.figure(
+            title="loss",
+            x_title="feedback a",
+            x_range=(-2.5, 2),
+            y_range=(-0.3, 6),
+            height=400,
+            legend_rows=4,
+        )
+        loss.add_scatter(x=[1, 1], y=[-0.3, 6], **style.guide("no equilibrium beyond"))
+        values = (1 / (1 - a) - label) ** 2 / 2
+        loss.add_scatter(x=a, y=np.where(values < 7, values, np.nan), **style.theory("L(a)"))
+        loss.add_scatter(
+            x=inside,
+            y=(1 / (1 - inside) - label) ** 2 / 2,
+            **style.points("descent"),
+        )
+        lost = path[path >= 1]
+        loss.add_scatter(
+            x=np.minimum(lost, 1.95) if len(lost) else [np.nan],
+            y=[0.0],
+            mode="markers",
+            name="lost",
+            marker={"symbol": "x", "size": 12, "color": style.FAILURE},
+        )
+        f = label + (1 - label) * np.geomspace(1, _LIMIT, 60)
+        error = style.figure(
+            title="error |f − y|", x_title="time t", y_log=True,
+            x_range=(0, 12), y_range=(1e-3, 3), height=400, legend_rows=4,
+        )  # fmt: skip
+        error.add_scatter(x=flow_time(f, label), y=np.abs(f - label), **style.theory("flow"))
+        error.add_scatter(
+            x=2 * fraction * np.arange(len(inside)),
+            y=np.abs(1 / (1 - inside) - label),
+            **style.points("descent"),
+        )
+        return [loss, error.update_layout(showlegend=False)]
+
+    def readout(label: float, fraction: float) -> str:
+        path = descend(label, fraction)
+        stable = f"At the minimum the longest stable step is {1 / label**4:.3g} times that at the start"
+        if path[-1] >= 1:
+            return f"{stable}. Step {len(path) - 1} lands at a = {path[-1]:.3g}: no equilibrium."
+        steps, calm = f"{len(path) - 1} steps", fraction * label**4 < 1
+        if abs(1 / (1 - path[-1]) - label) < _LIMIT:
+            if calm:
+                return f"{stable}. Descent arrives in {steps}."
+            return f"{stable}. Descent jumps to and fro, and comes close by chance after {steps}."
+        if calm:
+            return f"{stable}. Descent is still on its way after {steps}."
+        if (np.diff(path[-_STEPS // 4 :]) > 0).all():
+            return f"{stable}. A step throws descent far back, and after {steps} it still creeps up again."
+        return f"{stable}. Descent does not arrive: it jumps to and fro."
+
+    return Explorer(
+        draw,
+        [
+            Control("label", LABELS, start=2.0, label="label $y$", fmt="g"),
+            Control("fraction", FRACTIONS, start=0.1, label="step, of $2/K(0)$", fmt="g"),
+        ],
+        caption=(
+            "One linear unit with output $f = 1/(1 - a)$, started at $a = 0$. First, its loss and the places "
+            "that gradient descent visits; second, the error against time, dashed for the flow. **Move** the "
+            "step at $y = 2$. **Notice** that the flow creeps up to the minimum from one side, while a step "
+            "that was stable at the start jumps about near the end, or over the pole at $a = 1$."
+        ),
+        alt=(
+            "First, a loss curve over the feedback a with a minimum left of a pole at one, and points of "
+            "descent on it; with a large step a cross lies beyond the pole. Second, error against time on a "
+            "logarithmic axis: a dashed curve, and points that follow it when the step is small."
+        ),
+        readout=readout,
+    )

@@ -1,0 +1,22 @@
+"""The figures of chapter 8, Generalization error against width (C16, C17)."""
+
+from implicit_tutorial.book.ch08_generalization_error_against_width.constants import (
+    constants,
+    law_table,
+    laws,
+)
+from implicit_tutorial.book.ch08_generalization_error_against_width.error_against_width import (
+    error_against_width,
+    finished,
+    infinite,
+    lost,
+    mean_error,
+    rows,
+)
+from implicit_tutorial.book.ch08_generalization_error_against_width.learned_curve import learned_curve
+from implicit_tutorial.book.ch08_generalization_error_against_width.same_parameters import (
+    TARGETS,
+    WAYS,
+    same_parameters,
+    spent,
+)

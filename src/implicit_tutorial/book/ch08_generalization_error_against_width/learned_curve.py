@@ -1,0 +1,110 @@
+"""What a network of a given width learns on the circle, with the infinite-width mean and band (C16)."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from torch import Tensor
+
+import implicit_tutorial as it
+from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.generalization import Prediction
+
+WIDTHS, OUTPUTS, SCALES = (32, 64, 128, 256), (0.5, 1.0, 3.0), (0.3, 0.5, 0.8)
+_ANGLES = torch.linspace(-math.pi, math.pi, 61, dtype=torch.float64)
+_AT = torch.tensor([-2.8, -2.1, -1.2, -0.5, 0.2, 1.0, 1.6, 2.5], dtype=torch.float64)
+
+
+def target(angle: Tensor) -> Tensor:
+    """One slow wave and one faster."""
+    return torch.sin(angle) + 0.5 * torch.cos(3 * angle)
+
+
+@cache
+def prediction(output_scale: float, implicit_scale: float) -> Prediction:
+    """Infinite width (C16)."""
+    return it.infinite_width_prediction(
+        it.data.circle(_AT),
+        target(_AT),
+        it.data.circle(_ANGLES),
+        target(_ANGLES),
+        implicit_scale=implicit_scale,
+        output_scale=output_scale,
+    )
+
+
+@cache
+def learned(width: int, output_scale: float, implicit_scale: float) -> np.ndarray | None:
+    """The trained network at 61 angles; None where training lost the equilibrium."""
+    solver = it.Newton() if width <= 64 else it.Picard(rtol=1e-8, max_steps=500)
+    net = it.EquilibriumNetwork(
+        2, width, implicit_scale=implicit_scale, output_scale=output_scale, seed=1, solver=solver
+    )
+    X, until = it.data.circle(_AT), it.Until(loss=4e-4, steps=100)
+    history = it.train(net, X, target(_AT), method=it.ExponentialFlow(rtol=0.1), until=until, throw=False)
+    if history.attrs["status"] != it.training.TrainingStatus.LOSS_REACHED:
+        return None
+    with torch.no_grad():
+        return net(it.data.circle(_ANGLES)).numpy()
+
+
+@explorer("learned-curve")
+def learned_curve() -> Explorer:
+    """The function of one trained network inside the band of all infinitely wide ones (C16)."""
+    return Explorer(
+        _draw,
+        [
+            Control("width", WIDTHS, start=256),
+            Control("output_scale", OUTPUTS, start=1.0, label="output_scale $\\kappa$", fmt="g"),
+            Control("implicit_scale", SCALES, start=0.5, label="implicit_scale $\\sigma_A$", fmt="g"),
+        ],
+        caption=(
+            "Eight points of a curve on the circle (purple). Dashed with its band: mean and two standard "
+            "deviations of infinitely wide networks, trained; solid: one network. **Move** $\\kappa$ first, "
+            "then the width. **Notice** that the band widens with $\\kappa$ and that its middle stays, "
+            "and that narrow networks with small $\\kappa$ leave the middle together with their features."
+        ),
+        alt=(
+            "A curve over the angle with eight training points, through which a dashed mean with a shaded "
+            "band and the solid function of one network pass. The band is wide for large output scales."
+        ),
+        readout=_readout,
+    )
+
+
+def _draw(width: int, output_scale: float, implicit_scale: float) -> go.Figure:
+    p, f = prediction(output_scale, implicit_scale), learned(width, output_scale, implicit_scale)
+    x = _ANGLES.numpy()
+    low, high = (v.numpy() for v in p.band)
+    figure = style.figure(
+        x_title="angle", y_title="f", x_range=(-math.pi, math.pi), y_range=(-3, 3), height=430,
+        legend_rows=4,
+    )  # fmt: skip
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        fill="toself",
+        fillcolor="rgba(128,128,128,0.2)",
+        line={"width": 0},
+        hoverinfo="skip",
+        name="band",
+    )
+    figure.add_scatter(x=x, y=p.mean.numpy(), **style.theory("its mean"))
+    figure.add_scatter(x=x, y=target(_ANGLES).numpy(), **style.guide("target", style.TARGET))
+    figure.add_scatter(x=x, y=[] if f is None else f, **style.measured("this network"))
+    return figure.add_scatter(
+        x=_AT.numpy(), y=target(_AT).numpy(), **style.points("samples", style.TARGET, size=9)
+    )
+
+
+def _readout(width: int, output_scale: float, implicit_scale: float) -> str:
+    p, f = prediction(output_scale, implicit_scale), learned(width, output_scale, implicit_scale)
+    expected = f"Expected at infinite width: {p.bias2:.3f} + κ²·{p.var:.3f} = {p.test_error:.3f}"
+    if f is None:
+        return f"{expected}. This network loses its equilibrium, or its way, in training."
+    error = float(np.square(f - target(_ANGLES).numpy()).mean())
+    return f"{expected}; this network: {error:.3f}."

@@ -1,0 +1,76 @@
+"""The same number of trained parameters, spent in three ways."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from implicit_tutorial.book.analysis import mean_interval
+from implicit_tutorial.book.ch08_generalization_error_against_width.studies import (
+    EXPLICIT_NETWORK,
+    OUTPUT_LAYER,
+    WIDTH,
+)
+from implicit_tutorial.explorer import Control, Explorer, explorer, style
+
+TARGETS = ("linear", "linear + quadratic", "ReLU teacher", "degree 3", "noise")
+WAYS = {
+    "implicit layer (m²)": (WIDTH, style.SERIES[0]),
+    "explicit network ((d + 1) m)": (EXPLICIT_NETWORK, style.SERIES[2]),
+    "output layer alone (m)": (OUTPUT_LAYER, style.SERIES[4]),
+}
+
+
+@cache
+def spent(way: str, target: str) -> pd.DataFrame:
+    """Mean, low and high of the test error over seeds, by the number of trained parameters."""
+    study, _ = WAYS[way]
+    frame = study.table
+    frame = frame[
+        (frame["target"] == target) & (frame["output_scale"] == 1) & (frame["status"] == "finished")
+    ]
+    parameters = frame["width"] ** 2 if study is WIDTH else frame["parameters"]
+    groups = frame.groupby(parameters.rename("parameters"))["test_error"]
+    estimates = {p: mean_interval(g.to_numpy()) for p, g in groups if len(g) >= 2}
+    return pd.DataFrame({p: vars(e) for p, e in estimates.items()}).T.rename_axis("parameters")
+
+
+@explorer("same-parameters")
+def same_parameters() -> Explorer:
+    """Test error against trained parameters for the implicit layer, an explicit network, the output layer."""
+    return Explorer(
+        _draw,
+        [Control("target", TARGETS, start="linear + quadratic")],
+        caption=(
+            "Mean test error at $\\kappa = 1$, $n = 60$, $d = 6$ against the number of parameters that are "
+            "trained, each way with as many as it is given. **Choose** the target. **Notice** the peak of "
+            "the output layer where it has as many parameters as there are samples, and that no way wins "
+            "for all targets."
+        ),
+        alt=(
+            "Test error over the number of trained parameters, both logarithmic, for three kinds of network. "
+            "The output layer alone has a peak near 60 parameters; for many parameters each levels off."
+        ),
+        readout=_readout,
+    )
+
+
+def _draw(target: str) -> go.Figure:
+    figure = style.figure(
+        x_title="trained parameters", y_title="mean square error", x_log=True, y_log=True,
+        x_range=(10, 2e6), y_range=(0.005, 100), height=400, legend_rows=4,
+    )  # fmt: skip
+    for way, (_, color) in WAYS.items():
+        t = spent(way, target)
+        look = style.measured(way, color) | {"mode": "lines+markers"}
+        figure.add_scatter(x=t.index.to_numpy(), y=t["value"].to_numpy(), **look)
+    figure.add_scatter(x=[60, 60], y=[0.005, 100], **style.guide("n parameters"), showlegend=False)
+    return figure
+
+
+def _readout(target: str) -> str:
+    best = {way: spent(way, target)["value"] for way in WAYS}
+    said = [f"{way.split(' (')[0]} {e.min():.3g} with {e.idxmin():,.0f}" for way, e in best.items()]
+    return f"Lowest mean error: {'; '.join(said)}."

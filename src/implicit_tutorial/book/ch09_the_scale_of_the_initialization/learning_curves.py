@@ -1,0 +1,103 @@
+"""Error against n, m and κ, with the kernel's exact learning curve (C19)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import (
+    KERNEL_LEARNING_CURVE,
+    LEARNING_CURVE,
+)
+from implicit_tutorial.explorer import Control, Explorer, explorer, style
+
+TARGETS = ("linear", "linear + quadratic")
+_COLORS = {128: style.SERIES[4], 512: style.SERIES[0]}
+_SIZES = (13, 1300)
+
+
+def kernel_curve(target: str) -> pd.DataFrame:
+    """Means over five samples of all that infinite width says at κ = 1, one row an n."""
+    frame = KERNEL_LEARNING_CURVE.table
+    columns = ["bias2", "var", "labels_price", "initialization_price", "bound"]
+    return frame[frame["target"] == target].groupby("n_samples")[columns].mean()
+
+
+def network_errors(target: str, output_scale: float) -> pd.DataFrame:
+    """The finished networks of a target and an output scale."""
+    frame = LEARNING_CURVE.table
+    chosen = (frame["target"] == target) & (frame["output_scale"] == output_scale)
+    return frame[chosen & (frame["status"] == "finished")]
+
+
+@explorer("learning-curves")
+def learning_curves() -> Explorer:
+    """Test error of networks and of the kernel, and the two prices, against the number of samples."""
+
+    def draw(target: str, output_scale: float) -> list[go.Figure]:
+        curve, rows = kernel_curve(target), network_errors(target, output_scale)
+        curve = curve[curve.index >= _SIZES[0]]
+        n = curve.index.to_numpy(dtype=float)
+        error = style.figure(
+            title="test error", x_title="samples n", x_log=True, y_log=True, x_range=_SIZES,
+            y_range=(3e-5, 2), height=420, legend_rows=4,
+        )  # fmt: skip
+        prices = style.figure(
+            title="what the bound sees", x_title="samples n", x_log=True, y_log=True, x_range=_SIZES,
+            y_range=(0.1, 3000), height=420, legend_rows=4,
+        )  # fmt: skip
+        error.add_scatter(x=n, y=curve["bias2"], **style.theory("infinite width, κ → 0", style.SERIES[2]))
+        error.add_scatter(
+            x=n, y=curve["bias2"] + output_scale**2 * curve["var"], **style.theory("infinite width")
+        )
+        for m, color in _COLORS.items():
+            here = rows[rows["width"] == m]
+            error.add_scatter(x=here["n_samples"], y=here["test_error"], **style.points(f"m = {m}", color))
+        prices.add_scatter(
+            x=n, y=curve["labels_price"], **style.theory("price of the labels", style.SERIES[3])
+        )
+        prices.add_scatter(
+            x=n, y=curve["initialization_price"], **style.theory("of the initialization", style.SERIES[6])
+        )
+        prices.add_scatter(x=n, y=curve["bound"], **style.theory("linear term, κ = 1", style.SERIES[1]))
+        for fig in (error, prices):
+            ticks = [16, 64, 256, 1024]
+            fig.update_xaxes(tickvals=ticks, ticktext=[str(t) for t in ticks])
+        return [error, prices]
+
+    def readout(target: str, output_scale: float) -> str:
+        rows, curve = network_errors(target, output_scale), kernel_curve(target)
+        said = []
+        for m in _COLORS:
+            here = rows[(rows["width"] == m) & (rows["n_samples"] == 256)]
+            said.append(f"{here['test_error'].mean():.2g} at m = {m}")
+        exact = curve["bias2"][256] + output_scale**2 * curve["var"][256]
+        return f"At n = 256: {', '.join(said)}, {exact:.2g} at infinite width."
+
+    return Explorer(
+        draw,
+        [
+            Control("target", TARGETS, start="linear + quadratic"),
+            Control("output_scale", [0.3, 1.0], start=1.0, label="output_scale $\\kappa$", fmt="g"),
+        ],
+        caption=(
+            "First: test error against the number of samples. Points: networks of two widths; dashed: the "
+            "kernel's exact curve, with the initialization's part and without. Second: what the bound is "
+            "made of. **Move** $\\kappa$ down: the points sink with the dashed line. **Notice** "
+            "that the price of the labels levels off, while that of the initialization does not."
+        ),
+        alt=(
+            "Two log-log plots over the number of samples from 16 to 1024. First, two falling dashed "
+            "curves, the lower one "
+            "much steeper, and points of networks around the upper one. Second, the labels' price, which "
+            "flattens, the "
+            "initialization's price, which rises, and the falling linear term of the bound."
+        ),
+        readout=readout,
+    )
+
+
+def slope(n: np.ndarray, values: np.ndarray) -> float:
+    """Exponent of the power of n that fits best in the logarithms."""
+    return float(np.polyfit(np.log(n), np.log(values), 1)[0])

@@ -1,0 +1,240 @@
+"""The (κ, m) phase diagram: where training leaves the well-posed region, is rich, or lazy (C18)."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+import implicit_tutorial as it
+from implicit_tutorial.book.analysis import Estimate, edge_slope
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import (
+    IMPLICIT_SCALE,
+    RICH,
+    lazy_width,
+)
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import (
+    PHASE,
+    SLICE_ANGLES,
+    great_circle,
+)
+from implicit_tutorial.book.drawing import array
+from implicit_tutorial.explorer import Control, Explorer, explorer, style
+
+_X, _Y = (0.085, 3.5), (6.5, 640)
+
+
+def scales() -> list[float]:
+    """The output scales κ of the map."""
+    return sorted(float(k) for k in PHASE.table["output_scale"].unique())
+
+
+def widths() -> list[int]:
+    """The widths m of the map."""
+    return sorted(int(m) for m in PHASE.table["width"].unique())
+
+
+@cache
+def cells() -> pd.DataFrame:
+    """One row a (κ, m): the share of seeds that train, and the median movement of their features."""
+    frame = PHASE.table.assign(trained=lambda f: f["status"] == "finished")
+    return frame.groupby(["output_scale", "width"]).agg(
+        trained=("trained", "mean"), features=("feature_movement", "median"), runs=("seed", "size")
+    )
+
+
+@cache
+def lazy_border() -> tuple[np.ndarray, np.ndarray]:
+    """(κ, m) where the features move by half of their length, interpolated in the logarithms along each κ.
+
+    Scales at which the border is wider than all networks are left out.
+    """
+    kappa, border = [], []
+    for k in scales():
+        column = cells().loc[k]
+        column = column[column["trained"] > 0.5]
+        m, moved = np.log(column.index.to_numpy(dtype=float)), np.log(column["features"].to_numpy())
+        rich = np.flatnonzero(moved > math.log(RICH))
+        if len(rich) and rich[-1] + 1 < len(m):
+            i = rich[-1]
+            share = (moved[i] - math.log(RICH)) / (moved[i] - moved[i + 1])
+            kappa.append(k)
+            border.append(math.exp(m[i] + share * (m[i + 1] - m[i])))
+    return np.array(kappa), np.array(border)
+
+
+def border_slope(largest_scale: float = 1.5) -> tuple[float, float]:
+    """Slope of log m in log κ along the lazy border, measured, and along the line of equal lazy movement."""
+    kappa, border = lazy_border()
+    kept = kappa <= largest_scale
+    x = np.log(kappa[kept])
+    predicted = [math.log(lazy_width(k)) for k in kappa[kept]]
+    return float(np.polyfit(x, np.log(border[kept]), 1)[0]), float(np.polyfit(x, predicted, 1)[0])
+
+
+@cache
+def edge() -> Estimate:
+    """Slope of the edge of the well-posed region, with its interval."""
+    return edge_slope(PHASE.table)
+
+
+def run(output_scale: float, width: int) -> pd.Series:
+    """The stored run of a cell, that of seed 0."""
+    frame = PHASE.table
+    chosen = (frame["output_scale"] == output_scale) & (frame["width"] == width) & (frame["seed"] == 0)
+    return frame[chosen].iloc[0]
+
+
+@explorer("phase-diagram")
+def phase_diagram() -> Explorer:
+    """The map with two handles, and beside it the chosen run: loss, eigenvalues of DA, learned function."""
+    return Explorer(
+        _draw,
+        [
+            Control("output_scale", scales(), start=0.358, label="output_scale $\\kappa$", fmt="g"),
+            Control("width", widths(), start=128, label="width $m$"),
+        ],
+        caption=(
+            "First panel: all runs. Colour: how far the features moved, relative to their length; crosses: "
+            "training leaves the well-posed region. Solid: they moved by one half, the border of lazy "
+            "training. Dashed: equal movement by the lazy law, of slope $-2$ at small $\\kappa$. The ring is "
+            "the run of the other panels: its loss; the eigenvalues of $DA$ at the training input nearest to "
+            "a fold, which is where one of them reaches 1; and the learned function on a circle through the "
+            "target's direction. **Move** $\\kappa$ down, at $m = 128$, then $m$ down. **Notice** the "
+            "eigenvalue that "
+            "walks towards 1, and that the function gets better as it does."
+        ),
+        alt=(
+            "Four panels. A map over output scale and width, both logarithmic: crosses at the bottom and "
+            "left, "
+            "dark lazy cells top right, bright rich cells between. A falling loss curve. Eigenvalues in a "
+            "disc with up to two outside it, near a vertical line at one. A curve over the angle, beside "
+            "the target."
+        ),
+        readout=_words,
+    )
+
+
+def _draw(output_scale: float, width: int) -> list[go.Figure]:
+    here = run(output_scale, width)
+    return [_map(output_scale, width), _loss(here), _spectrum(here), _function(here)]
+
+
+def _map(output_scale: float, width: int) -> go.Figure:
+    fig = style.figure(
+        title="the map", x_title="output_scale κ", y_title="width m", x_log=True, y_log=True,
+        x_range=_X, y_range=_Y, height=380, legend_rows=2,
+    )  # fmt: skip
+    table = cells().reset_index()
+    lost = table["trained"] <= 0.5
+    ticks = (0.1, 0.3, 1, 3, 10)
+    fig.add_scatter(
+        x=table["output_scale"][~lost],
+        y=table["width"][~lost],
+        mode="markers",
+        name="trained",
+        showlegend=False,
+        marker={
+            "symbol": "square",
+            "size": 17,
+            "color": np.log10(table["features"][~lost]),
+            "cmin": -1,
+            "cmax": 1,
+            "colorscale": style.SEQUENTIAL,
+            "colorbar": {
+                "tickvals": [math.log10(t) for t in ticks],
+                "ticktext": [f"{t:g}" for t in ticks],
+                "outlinewidth": 0,
+                "thickness": 10,
+            },
+        },
+        hovertemplate="κ = %{x}, m = %{y}<extra></extra>",
+    )
+    fig.add_scatter(
+        x=table["output_scale"][lost],
+        y=table["width"][lost],
+        **style.points("leaves", style.FAILURE, symbol="x", size=9),
+        showlegend=False,
+    )
+    kappa, border = lazy_border()
+    fig.add_scatter(x=kappa, y=border, **style.measured("features moved by ½", style.SERIES[3], width=3))
+    grid = np.geomspace(*_X, 40)
+    level = [lazy_width(k) for k in grid]
+    fig.add_scatter(x=grid, y=level, **style.theory("lazy law: ‖A − A₀‖ = 1", width=3))
+    fig.add_scatter(
+        x=[output_scale],
+        y=[width],
+        mode="markers",
+        showlegend=False,
+        hoverinfo="skip",
+        marker={
+            "symbol": "circle-open",
+            "size": 24,
+            "color": style.SERIES[1],
+            "line": {"width": 3},
+        },
+    )
+    return fig.update_yaxes(tickvals=widths(), ticktext=[str(m) for m in widths()])
+
+
+def _loss(here: pd.Series) -> go.Figure:
+    fig = style.figure(
+        title="training error", x_title="time of the flow", y_log=True, x_log=True,
+        x_range=(0.5, 3000), y_range=(3e-4, 5), height=380,
+    )  # fmt: skip
+    error = np.array(here["curve_error"], dtype=float)
+    # The flow starts at time zero, which a logarithmic axis does not have.
+    time = np.maximum(np.array(here["curve_time"], dtype=float), 0.5)
+    fig.add_scatter(x=time, y=error, **style.measured("training error", style.TRAIN))
+    failed = here["status"] != "finished"
+    fig.add_scatter(
+        x=time[-1:] if failed else [],
+        y=error[-1:] if failed else [],
+        **style.points("fails here", style.FAILURE, symbol="x", size=11),
+    )
+    return fig.update_layout(showlegend=False)
+
+
+def _spectrum(here: pd.Series) -> go.Figure:
+    fig = style.figure(
+        title="eigenvalues of DA", x_title="real part", x_range=(-1.15, 1.25), y_range=(-1.2, 1.2),
+        height=380, equal=True,
+    )  # fmt: skip
+    angle = np.linspace(0, 2 * np.pi, 60)
+    radius = IMPLICIT_SCALE / math.sqrt(2)
+    fig.add_scatter(x=radius * np.cos(angle), y=radius * np.sin(angle), **style.theory("at the start"))
+    fig.add_scatter(x=[1, 1], y=[-1.2, 1.2], **style.guide("fold", style.FAILURE))
+    values = np.array(here["eigenvalues"], dtype=float).reshape(-1, 2)
+    both = np.concatenate([values, values * [1, -1]])
+    fig.add_scatter(x=both[:, 0], y=both[:, 1], **style.points("after training", style.SERIES[0], size=6))
+    return fig.update_layout(showlegend=False)
+
+
+def _function(here: pd.Series) -> go.Figure:
+    fig = style.figure(
+        title="learned function", x_title="angle to the target's direction", x_range=(0, 360),
+        y_range=(-4.5, 7), height=380,
+    )  # fmt: skip
+    degrees = np.linspace(0, 360, SLICE_ANGLES)
+    truth = array(it.data.linear_quadratic(great_circle(6)))
+    found = np.full(SLICE_ANGLES, np.nan) if here["slice"] is None else np.array(here["slice"])
+    fig.add_scatter(x=degrees, y=truth, **style.theory("target", style.TARGET))
+    fig.add_scatter(x=degrees, y=found, **style.measured("network"))
+    fig.update_xaxes(tickvals=[0, 90, 180, 270, 360], ticktext=["0°", "90°", "180°", "270°", "360°"])
+    return fig
+
+
+def _words(output_scale: float, width: int) -> str:
+    here = run(output_scale, width)
+    eigenvalue = f"the rightmost eigenvalue of DA ends at {here['rightmost']:.2f}"
+    if here["status"] == "finished":
+        kind = "lazy" if here["feature_movement"] < RICH else "rich"
+        return (
+            f"This run is {kind}: features move by {here['feature_movement']:.2g} of their length; "
+            f"{eigenvalue}; test error {here['test_error']:.3f}, at infinite width "
+            f"{here['infinite_error']:.3f}."
+        )
+    return f"This run ends: {here['status']}; {eigenvalue}."

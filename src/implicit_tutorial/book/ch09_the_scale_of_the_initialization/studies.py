@@ -1,0 +1,168 @@
+"""What chapter 9 stores: the map of (κ, m), the law of κ, learning curves."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import implicit_tutorial as it
+from implicit_tutorial import data
+from implicit_tutorial.book.networks import REFERENCE, equilibrium_network, trained
+from implicit_tutorial.book.study import Study, grid
+from implicit_tutorial.book.tasks import TARGETS, task
+from implicit_tutorial.generalization import infinite_width_prediction
+
+#: Angles of the circle on which a phase cell's function is stored, points kept of its loss curve.
+SLICE_ANGLES, _CURVE = 33, 16
+#: Eigenvalues kept of a phase cell's matrix DA.
+_EIGENVALUES = 16
+
+
+def phase_cell(**setting: Any) -> dict[str, Any]:
+    """The row of :func:`equilibrium_network` with the run's loss curve, eigenvalues, and learned function.
+
+    The function is sampled at :data:`SLICE_ANGLES` equidistant angles from 0 to 2π of a circle through the
+    target's direction β: x = β cos φ + β⊥ sin φ.
+    """
+    row, history, net = trained(**setting)
+    kept = np.unique(np.linspace(0, len(history) - 1, _CURVE).round().astype(int))
+    row["curve_time"] = [_short(t) for t in history["time"].iloc[kept]]
+    row["curve_error"] = [_short(e) for e in history["train_error"].iloc[kept]]
+    try:
+        row["slice"] = [_short(v) for v in net(great_circle(net.n_inputs)).tolist()]
+    except it.EquilibriumError:
+        row["slice"] = None
+    sample = {key: setting[key] for key in ("n_samples", "n_inputs", "noise", "data_seed") if key in setting}
+    return row | _fold(net, task(setting["target"], **sample).X)
+
+
+def _fold(net: it.EquilibriumNetwork, X: Tensor) -> dict[str, Any]:
+    """The outermost eigenvalues of DA at the input of X that is nearest to losing its equilibrium.
+
+    An equilibrium is lost where a real eigenvalue of DA reaches 1; of all inputs whose equilibrium is found
+    from zero it is the one with the rightmost eigenvalue. Conjugates are left out.
+    """
+    with torch.no_grad():
+        A, b = net.A.clone(), net.injection(X)
+        solution = it.solve(A, b, solver=net.solver, throw=False)
+        spectra = [_eigenvalues(A, z > 0) for z in solution.z[solution.converged]]
+    if not spectra:
+        return {"rightmost": math.nan, "eigenvalues": None}
+    nearest = max(spectra, key=lambda values: values.real.max())
+    upper = nearest[nearest.imag >= 0]
+    outermost = upper[np.argsort(-np.abs(upper), kind="stable")][:_EIGENVALUES]
+    return {
+        "rightmost": nearest.real.max(),
+        "eigenvalues": [[_short(v.real), _short(v.imag)] for v in outermost],
+    }
+
+
+def _eigenvalues(A: Tensor, active: Tensor) -> np.ndarray:
+    """Those of DA that are not zero for want of activity: the eigenvalues of the block of active units."""
+    return torch.linalg.eigvals(A[active][:, active]).numpy() if bool(active.any()) else np.zeros(1)
+
+
+def great_circle(n_inputs: int, n_angles: int = SLICE_ANGLES) -> Tensor:
+    """(n_angles, d) points on a circle through β, the direction along which the targets vary."""
+    eye = torch.eye(n_inputs, dtype=torch.float64)
+    beta = data.linear(eye) / math.sqrt(n_inputs)
+    across = eye[0] - beta[0] * beta
+    across = across / torch.linalg.vector_norm(across)
+    angle = torch.linspace(0, 2 * math.pi, n_angles, dtype=torch.float64)[:, None]
+    return torch.cos(angle) * beta + torch.sin(angle) * across
+
+
+def _short(x: float) -> float:
+    return float(f"{x:.4g}")
+
+
+def infinite_width(
+    *, implicit_scale: float, target: str, output_scale: float = 1.0, centered: bool = False, **setting: Any
+) -> dict[str, Any]:
+    """Everything C16 says of a problem: error in its two parts, the prices, the bound's linear term."""
+    p = task(target, **setting)
+    prediction = infinite_width_prediction(
+        p.X,
+        p.y,
+        p.X_test,
+        p.y_test,
+        implicit_scale=implicit_scale,
+        output_scale=output_scale,
+        centered=centered,
+    )
+    names = ("bias2", "var", "test_error", "labels_price", "initialization_price", "trace", "bound")
+    return {name: getattr(prediction, name) for name in names}
+
+
+def _phase_seeds(scale: float, width: int) -> range:
+    """Seeds for a cell of the phase diagram: the edge is where κ and m are small."""
+    return range(1 if width >= 512 else 2 if scale > 1.5 else 3)
+
+
+PHASE = Study(
+    "phase",
+    "Where in (κ, m) does training leave the well-posed region, and where do the features move?",
+    phase_cell,
+    tuple(
+        {**cell, "seed": seed}
+        for cell in grid(
+            **REFERENCE,
+            loss=[1e-3],
+            n_test=[200],
+            output_scale=[float(f"{x:.3g}") for x in np.geomspace(0.1, 3, 9)],
+            width=[8, 16, 24, 32, 48, 64, 128, 256, 512],
+        )
+        for seed in _phase_seeds(cell["output_scale"], cell["width"])
+    ),
+)
+
+OUTPUT_SCALE = Study(
+    "output_scale",
+    "Do networks follow bias² + κ² var, and is the movement 1/(κ√m)?",
+    equilibrium_network,
+    tuple(
+        cell
+        for width, centered, seeds in ((128, False, 3), (512, False, 2), (128, True, 1), (512, True, 1))
+        for cell in grid(
+            **REFERENCE,
+            output_scale=[0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0],
+            width=[width],
+            seed=range(seeds),
+            centered=[centered],
+        )
+    ),
+)
+
+KERNEL_LEARNING_CURVE = Study(
+    "kernel_learning_curve",
+    "What is the kernel's exact learning curve?",
+    infinite_width,
+    grid(
+        target=TARGETS,
+        implicit_scale=[0.5],
+        n_samples=[8, 16, 32, 64, 128, 256, 512, 1024],
+        data_seed=range(5),
+    ),
+)
+
+LEARNING_CURVE = Study(
+    "learning_curve",
+    "Do n, m and κ together make the error small?",
+    equilibrium_network,
+    tuple(
+        cell
+        for width, seeds in ((128, 2), (512, 1))
+        for cell in grid(
+            target=["linear", "linear + quadratic"],
+            implicit_scale=[0.5],
+            n_samples=[16, 32, 64, 128, 256],
+            output_scale=[0.3, 1.0],
+            width=[width],
+            seed=range(seeds),
+        )
+    ),
+)

@@ -1,0 +1,7 @@
+"""The figures of chapter 10, Real data: each function returns an explorer."""
+
+from implicit_tutorial.book.ch10_real_data.digit_accuracy import digit_accuracy
+from implicit_tutorial.book.ch10_real_data.digit_laws import digit_laws, lazy_movement, runs
+from implicit_tutorial.book.ch10_real_data.digit_mistakes import digit_mistakes
+from implicit_tutorial.book.ch10_real_data.label_modes import label_modes
+from implicit_tutorial.book.ch10_real_data.setting import accuracy, kernels, networks, prediction, table

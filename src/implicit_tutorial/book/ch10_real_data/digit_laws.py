@@ -1,0 +1,96 @@
+"""The laws of the earlier chapters on the digits: error and movement against the width."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import torch
+
+from implicit_tutorial.book.ch10_real_data.setting import COLORS, IMPLICIT_SCALE, images, networks, prediction
+from implicit_tutorial.book.ch10_real_data.studies import LAYERS
+from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.kernels import limit_kernels
+
+_WIDTHS = (100, 660)
+
+
+@cache
+def _way(layers: str) -> float:
+    """E e₀ᵀS⁻¹KS⁻¹e₀ over f₀ ∼ N(0, Q), with S the sum of the trained layers' kernels.
+
+    The proof of C18 with e(t) = e^{−St}e₀; of the implicit layer alone, S = K.
+    """
+    kernels = limit_kernels(images().X, implicit_scale=IMPLICIT_SCALE)
+    S = sum(getattr(kernels, name) for name in LAYERS[layers])
+    metric = torch.linalg.solve(S, torch.linalg.solve(S, kernels.implicit).T)
+    y = images().y
+    return float(y @ metric @ y + (metric * kernels.forward).sum())
+
+
+def lazy_movement(width: float, layers: str = "implicit layer") -> float:
+    """‖A − A₀‖_F of lazy training on the 500 images (C18)."""
+    return IMPLICIT_SCALE * math.sqrt(_way(layers) / width)
+
+
+def runs(layers: str) -> pd.DataFrame:
+    """The networks that learn even against odd from 500 images."""
+    frame = networks()
+    return frame[(frame["task"] == "parity") & (frame["layers"] == layers)]
+
+
+@explorer("digit-laws")
+def digit_laws() -> Explorer:
+    """Test error and movement of A against the width, beside the infinite-width values (C16, C17, C18)."""
+    m = np.geomspace(*_WIDTHS, 20)
+
+    def draw(layers: str) -> list[go.Figure]:
+        rows, color = runs(layers), COLORS[layers]
+        error = style.figure(
+            title="test error", x_title="width m", x_log=True, x_range=_WIDTHS, y_range=(0.11, 0.18),
+            height=360, legend_rows=2,
+        )  # fmt: skip
+        moved = style.figure(
+            title="movement ‖A − A₀‖", x_title="width m", x_log=True, y_log=True, x_range=_WIDTHS,
+            y_range=(0.05, 6), height=360, legend_rows=2,
+        )  # fmt: skip
+        limit = prediction(layers).test_error
+        error.add_scatter(x=rows["width"], y=rows["test_error"], **style.points("networks", color))
+        error.add_scatter(x=m, y=np.full(len(m), limit), **style.theory("infinite width, or lazy"))
+        moved.add_scatter(x=rows["width"], y=rows["movement"], **style.points("networks", color))
+        moved.add_scatter(
+            x=m, y=[lazy_movement(w, layers) for w in m], **style.theory("infinite width, or lazy")
+        )
+        for fig in (error, moved):
+            fig.update_xaxes(tickvals=[128, 256, 512], ticktext=["128", "256", "512"])
+        moved.update_layout(showlegend=False)
+        return [error, moved]
+
+    def readout(layers: str) -> str:
+        wide = runs(layers)
+        wide = wide[wide["width"] == 512]
+        return (
+            f"At width 512: test error {wide['test_error'].mean():.3f}, at infinite width "
+            f"{prediction(layers).test_error:.3f}; A moves by {wide['movement'].mean():.2f}."
+        )
+
+    return Explorer(
+        draw,
+        [Control("layers", list(COLORS), label="trained")],
+        caption=(
+            "Even against odd, 500 images, $\\kappa = 1$. First: the mean square error on unseen images, "
+            "with the "
+            "infinite-width prediction. Second: how far $A$ moves, with the lazy law. **Choose** what is "
+            "trained. **Notice** that the error comes down to its limit from above, and that with all layers "
+            "at work $A$ hardly moves, as the lazy law knows."
+        ),
+        alt=(
+            "Two plots over the width from 128 to 512. First, points of networks falling towards a dashed "
+            "horizontal line. Second, the movement of A, falling with slope minus one half, below a "
+            "dashed line; both are ten times lower when all layers are trained."
+        ),
+        readout=readout,
+    )

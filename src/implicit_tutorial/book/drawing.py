@@ -1,0 +1,25 @@
+"""What figures of several chapters do with plotly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from torch import Tensor
+
+
+def signed(digits: int) -> Callable[[float], str]:
+    """A format with a true minus sign."""
+    return lambda value: f"{value:.{digits}f}".replace("-", "−")
+
+
+def move(figure: go.Figure, name: str, **attributes: Any) -> None:
+    """Set attributes of the trace called ``name``."""
+    next(trace for trace in figure.data if trace.name == name).update(**attributes)
+
+
+def array(x: Tensor) -> np.ndarray:
+    """A tensor as the numpy array that plotly takes."""
+    return x.detach().cpu().numpy()

@@ -1,0 +1,34 @@
+"""Where an explorer gets its name, and where pages and tests find all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from implicit_tutorial.explorer.core import Explorer
+
+#: The functions that make them, by name.
+EXPLORERS: dict[str, Callable[[], Explorer]] = {}
+
+
+def explorer(name: str) -> Callable[[Callable[[], Explorer]], Callable[[], Explorer]]:
+    """Name and register the explorer or figure that a function returns, as in ``@explorer("loss-curves")``.
+
+    Raises:
+        ValueError: another function makes an explorer of that name.
+    """
+
+    def register(make: Callable[[], Explorer]) -> Callable[[], Explorer]:
+        if name in EXPLORERS:
+            raise ValueError(f"Explorer {name!r} is registered twice; names are unique in the whole book.")
+
+        @wraps(make)
+        def named() -> Explorer:
+            made = make()
+            made.name = name
+            return made
+
+        EXPLORERS[name] = named
+        return named
+
+    return register

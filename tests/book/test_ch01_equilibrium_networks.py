@@ -1,0 +1,206 @@
+"""Chapter 01: what its figures show is what the theory and independent computations say."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import implicit_tutorial as it
+from implicit_tutorial import results
+from implicit_tutorial.book import ch01_equilibrium_networks as fig
+from implicit_tutorial.book.ch01_equilibrium_networks import deep, layers, rest_points
+from implicit_tutorial.book.ch01_equilibrium_networks.digits import _pixels, shown_images
+from implicit_tutorial.explorer import Explorer
+
+
+def trace(explorer: Explorer, name: str, *, panel: int = 0, **values: object) -> dict:
+    """The one trace of that name in a panel."""
+    found = [t for t in explorer.panels(**values)[panel]["data"] if t.get("name") == name]
+    assert len(found) == 1, f"{len(found)} traces named {name!r}"
+    return found[0]
+
+
+@pytest.mark.parametrize("name", fig.EXPLORERS)
+def test_an_explorer_bears_the_name_it_is_listed_under_and_fits_the_page(name: str):
+    explorer = fig.EXPLORERS[name]()
+    assert explorer.name == name
+    # A tenth of a page's megabyte each; nine of them and the picture leave room for the text.
+    assert len(explorer.html()) < 100_000
+
+
+def test_scale_cannot_turn_the_state_of_a_network_that_sees_its_input_once():
+    explorer = fig.lost_input()
+    angles = [trace(explorer, "input once", panel=1, implicit_scale=s)["y"] for s in (0.2, 1.0, 2.0)]
+    np.testing.assert_allclose(angles[0], angles[1], atol=1e-6)
+    np.testing.assert_allclose(angles[2], angles[1], atol=1e-6)
+    assert angles[1][-1] < 5 < 60 < angles[1][0]
+
+
+def test_with_injection_the_angle_is_that_of_the_equilibria():
+    X = it.data.circle(torch.tensor([0.3, 0.3 + math.pi / 2], dtype=torch.float64))
+    net = it.EquilibriumNetwork(2, deep.WIDTH, implicit_scale=0.8, seed=0)
+    z = net.equilibrium(X, solver=it.Newton()).z.detach()
+    expected = math.degrees(math.acos(torch.nn.functional.cosine_similarity(z[0], z[1], dim=0)))
+    angle = trace(fig.lost_input(), "in every layer", panel=1, implicit_scale=0.8)["y"][-1]
+    assert angle == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("a", [-1.2, -1.0, -0.5, 0.0, 0.7, 0.9])
+def test_the_linear_case_is_the_geometric_series(a: float):
+    depth = np.arange(31)
+    state, gap = fig.linear_case().panels(a=a)
+    series = np.array([sum(a**k for k in range(L)) for L in depth])
+    np.testing.assert_allclose(state["data"][1]["y"], np.clip(series, -100, 100), atol=1e-12)
+    theory, measured = (t["y"] for t in gap["data"])
+    np.testing.assert_allclose(measured[measured > 1e-6], theory[measured > 1e-6], rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.2, 0.4, 0.8, 1.2])
+def test_c3_the_figure_measures_the_distance_to_the_equilibrium_that_newton_finds(scale: float):
+    angles = torch.linspace(0, 2 * math.pi, deep.N_ANGLES, dtype=torch.float64)
+    net = it.EquilibriumNetwork(2, deep.WIDTH, implicit_scale=scale, seed=0)
+    with torch.no_grad():
+        X = it.data.circle(angles)
+        z_star = net.equilibrium(X, solver=it.Newton()).z
+        z = it.unrolled(net.A, net.injection(X), 6)
+        expected = float((z - z_star).norm() / z_star.norm())
+    explorer = fig.truncated_depth()
+    error = trace(explorer, "measured", depth=6, implicit_scale=scale)["y"]
+    assert error[6] == pytest.approx(expected, rel=1e-6)
+    limit = trace(explorer, "equilibrium", panel=1, depth=6, implicit_scale=scale)["y"]
+    np.testing.assert_allclose(limit, net.output(z_star).detach(), rtol=1e-9)
+
+
+def test_c3_the_certificate_is_above_the_measurement_and_the_typical_rate_close_to_it():
+    for scale in (0.1, 0.2, 0.3, 0.4):
+        measured = deep.truncation(scale).error[:15]
+        certified = trace(fig.truncated_depth(), "certified", implicit_scale=scale)["y"][:15]
+        assert (measured <= certified).all()
+        visible = measured > 1e-9
+        steps = visible.sum() - 1
+        rate = (measured[visible][-1] / measured[0]) ** (1 / steps)
+        theory = trace(fig.truncated_depth(), "theory", implicit_scale=scale)["y"]
+        assert rate == pytest.approx(theory[1] / theory[0], rel=0.1)
+
+
+def test_the_last_column_of_the_infinitely_deep_network_is_its_equilibrium():
+    picture = fig.infinitely_deep().panels(implicit_scale=0.6)[0]["data"][0]["z"]
+    np.testing.assert_allclose(picture[:, -1], picture[:, 29], atol=1e-8)
+    assert np.abs(picture[:, -1] - picture[:, 0]).max() > 0.1
+    assert np.isnan(fig.infinitely_deep().panels(implicit_scale=1.6)[0]["data"][0]["z"][:, -1]).all()
+
+
+def test_c2_the_equilibrium_of_the_stacked_matrix_is_the_forward_pass():
+    generator = torch.Generator().manual_seed(1)
+    shapes = [(4, 3), (9, 4), (7, 9), (5, 7)]
+    weights = [torch.randn(*s, generator=generator, dtype=torch.float64) for s in shapes]
+    X = it.data.sphere(6, 3, seed=0)
+    A, b = it.as_equilibrium(weights, X)
+    assert torch.equal(A, torch.triu(A, diagonal=1))
+    states, z = [], X
+    for W in weights:
+        z = torch.relu(z @ W.T)
+        states.insert(0, z)
+    solution = it.solve(A, b)
+    torch.testing.assert_close(solution.z, torch.cat(states, dim=1))
+    assert solution.steps.tolist() == [len(weights) + 1] * len(X)
+
+
+def test_c2_layer_k_is_exact_from_step_k_on_and_never_with_feedback():
+    wave = fig.feed_forward().panels(feedback=0.0)[1]["data"][0]["z"]
+    layer, step = np.mgrid[1 : layers.LAYERS + 1, 0 : layers.STEPS + 1]
+    np.testing.assert_array_equal(np.isnan(wave), step >= layer)
+    looped = fig.feed_forward().panels(feedback=0.4)[1]["data"][0]["z"]
+    assert np.isfinite(looped).all()
+
+
+def test_euler_steps_arrive_below_the_length_that_linear_stability_gives():
+    limit = 2 / 3.25  # (1 − h)² + (1.5 h)² = 1
+    explorer = fig.euler_step()
+    for h in explorer.controls[0].values:
+        distance = trace(explorer, "steps of length h", panel=1, step=h)["y"]
+        assert (distance[-1] < 0.5 * distance[0]) == (h < limit), f"h = {h}"
+
+
+def test_the_flow_comes_to_rest_at_the_equilibrium():
+    end = it.continuous_depth(
+        rest_points._SPIRAL, rest_points._SPIRAL_B, 0 * rest_points._SPIRAL_B, torch.tensor([0.0, 30.0])
+    )[-1]
+    z = it.solve(rest_points._SPIRAL, rest_points._SPIRAL_B, solver=it.Newton()).z
+    torch.testing.assert_close(end, z, rtol=1e-6, atol=1e-6)
+
+
+def test_a_fast_state_reaches_each_equilibrium_and_a_slow_one_does_not():
+    times, X = rest_points.arrivals()
+    net = it.EquilibriumNetwork(2, 64, implicit_scale=0.7, seed=1)
+    levels = net(X).detach().numpy()
+    gaps = np.diff(np.append(times, rest_points._HORIZON))
+    assert gaps.std() > 0.3 * gaps.mean(), "the times are meant to be irregular"
+    f = {t: trace(fig.irregular_times(), "state that follows it", time_constant=t)["y"] for t in (0.05, 1.6)}
+    miss = {t: np.abs(f[t][23::24] - levels) for t in f}
+    assert (miss[0.05][gaps > 0.8] < 1e-4).all()
+    assert miss[1.6].max() > 0.2
+
+
+def test_c1_the_equilibrium_keeps_the_matrix_and_one_state_and_the_layers_keep_all():
+    n, m, number = 5, 32, 8
+    net = it.EquilibriumNetwork(3, m, implicit_scale=0.8, seed=0)
+    A, b = net.A, net.injection(it.data.sphere(n, 3, seed=0))
+    state, matrix = n * m * number, m * m * number
+    for depth in (2, 10, 100):
+        kept = fig.kept_for_backward(lambda L=depth: it.unrolled(A, b, L))
+        assert kept == matrix + (depth + 1) * state
+    coarse, fine = (it.Picard(rtol=rtol) for rtol in (1e-2, 1e-12))
+    kept = fig.kept_for_backward(lambda: it.solve(A, b, solver=fine).z)
+    assert kept == fig.kept_for_backward(lambda: it.solve(A, b, solver=coarse).z)
+    assert matrix + state <= kept <= matrix + state + 8 * n  # at most one number a sample besides
+
+
+def test_c1_the_gradient_through_many_layers_is_that_of_the_equilibrium():
+    net = it.EquilibriumNetwork(3, 32, implicit_scale=0.5, seed=0)
+    X = it.data.sphere(5, 3, seed=0)
+    (exact,) = torch.autograd.grad(net(X).sum(), net.Theta)
+    f = net.output(it.unrolled(net.A, net.injection(X), 100))
+    (through_layers,) = torch.autograd.grad(f.sum(), net.Theta)
+    torch.testing.assert_close(through_layers, exact, rtol=1e-7, atol=1e-10)
+
+
+def test_stored_times_name_their_origin_and_grow_in_proportion_to_depth():
+    stored = results.load("backward_cost")
+    assert stored["command"] == "python -m implicit_tutorial.book.ch01_equilibrium_networks.studies"
+    assert set(stored["versions"]) == {"python", "torch"}
+    assert stored["machine"]["threads"] == 1
+    for width in sorted({row["width"] for row in stored["rows"]}):
+        times, implicit = fig.stored_times(width)
+        per_layer = times / np.array(fig.stored_depths())
+        assert per_layer.max() < 2 * per_layer.min()
+        assert times[0] < implicit < times[-1]
+        assert fig.stored_depths()[0] < fig.break_even(width) < fig.stored_depths()[-1]
+
+
+def test_the_digits_shown_are_test_images_as_scikit_learn_ships_them():
+    images = load_digits().images / 16
+    labels = load_digits().target
+    for digit, pixels in enumerate(_pixels()):
+        distance = np.abs(images - pixels).max(axis=(1, 2))
+        assert distance.min() < 1e-12
+        assert labels[distance.argmin()] == digit
+
+
+def test_the_outputs_shown_for_a_digit_come_from_its_equilibrium():
+    data, rows = it.data.digits("one_vs_rest"), shown_images()
+    net = it.EquilibriumNetwork(64, 256, implicit_scale=0.4, seed=0)
+    with torch.no_grad():
+        Z = net.equilibrium(data.X, solver=it.Picard(rtol=1e-12)).z
+        z = net.equilibrium(data.X_test[rows], solver=it.Newton()).z
+        weights = torch.linalg.solve(
+            Z.T @ Z, Z.T @ data.y
+        )  # normal equations: another route to least squares
+    states, bars = fig.digits().panels(digit=7, implicit_scale=0.4)
+    np.testing.assert_allclose(states["data"][1]["z"].ravel(), z[7], atol=1e-7)
+    np.testing.assert_allclose(bars["data"][0]["y"], z[7] @ weights, atol=1e-4)
+    assert fig.digit_pass(0.4).accuracy > 0.95

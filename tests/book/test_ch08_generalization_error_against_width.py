@@ -1,0 +1,150 @@
+"""The figures of chapter 8 show what the stored runs say, checked by routes that the figures do not take."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import implicit_tutorial as it
+from implicit_tutorial import results
+from implicit_tutorial.book import ch08_generalization_error_against_width as fig
+from implicit_tutorial.book.ch08_generalization_error_against_width import curve, law, measured, parameters
+
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "08_generalization_error_against_width.ipynb"
+
+
+def trace(panel: dict, name: str) -> dict:
+    return next(t for t in panel["data"] if t.get("name") == name)
+
+
+@pytest.mark.parametrize("name", fig.EXPLORERS)
+def test_a_figure_is_known_by_its_name_and_moves(name):
+    explorer = fig.EXPLORERS[name]()
+    assert explorer.name == name
+    first, last = ({c.name: c.values[i] for c in explorer.controls} for i in (0, -1))
+    assert repr(explorer.panels(**first)) != repr(explorer.panels(**last))
+    assert explorer.readout(**first) != explorer.readout(**last)
+
+
+def test_the_chapter_shows_each_figure_once():
+    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+    shown = re.findall(r"^fig\.(\w+)\(\)$", code, re.M)
+    assert sorted(shown) == sorted(f.__name__ for f in fig.EXPLORERS.values())
+
+
+def test_a_mean_is_that_of_the_stored_rows():
+    """Read from the file itself, without pandas."""
+    stored = results.load("width")
+    rows = [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
+    chosen = [
+        r["test_error"]
+        for r in rows
+        if (r["target"], r["output_scale"], r["width"], r["status"]) == ("linear", 3.0, 128, "finished")
+    ]
+    assert len(chosen) > 3
+    mean = fig.mean_error("linear, κ = 3")[128]
+    assert mean.value == pytest.approx(sum(chosen) / len(chosen))
+    assert min(chosen) < mean.value < max(chosen)
+
+
+@pytest.mark.parametrize("name", fig.SETTINGS)
+def test_every_setting_selects_one_curve(name):
+    found = fig.rows(name)
+    per_seed = found.groupby(["width", "seed"]).size()
+    assert (per_seed == 1).all(), "two curves under one name"
+    assert fig.lost(name) == len(found) - len(fig.finished(name))
+    done = fig.finished(name)
+    parts = done["fluctuation"] + done["features"]
+    np.testing.assert_allclose(parts, done["total"], atol=1e-6)
+
+
+def test_the_line_is_the_prediction_of_the_library():
+    p = it.experiments.problem("linear + quadratic")
+    prediction = it.infinite_width_prediction(
+        p.X, p.y, p.X_test, p.y_test, implicit_scale=0.5, output_scale=3.0
+    )
+    assert fig.infinite("linear + quadratic, κ = 3") == pytest.approx(prediction.test_error, rel=1e-4)
+    panel = fig.error_against_width().panels(setting="linear + quadratic, κ = 3")[0]
+    np.testing.assert_allclose(trace(panel, "infinite width")["y"], prediction.test_error, rtol=1e-4)
+
+
+def test_the_constant_is_a_weighted_least_squares_fit():
+    name = "linear + quadratic, κ = 3"
+    done = fig.finished(name).query("width >= 64")
+    done = done[done.groupby("width")["width"].transform("size") >= 3]
+    x = 1 / done["width"].to_numpy(dtype=float)
+    C = np.linalg.lstsq(x[:, None], done["total"].to_numpy(), rcond=None)[0][0]
+    assert fig.laws()[name].C.value == pytest.approx(C, rel=1e-9)
+    assert name in fig.law_table()
+
+
+def test_low_frequencies_are_approached_from_below_and_noise_from_above():
+    signs = {name: fit.C.sign for name, fit in fig.laws().items()}
+    assert all(signs[f"{t}, κ = {k}"] == -1 for t in ("linear", "linear + quadratic") for k in (0.5, 1, 3))
+    assert signs["pure noise"] == 1
+    assert fig.laws("features")["pure noise"].C.sign == 1
+    assert fig.laws("features")["linear, κ = 1"].C.sign == -1
+    readout = law.constants().readout(part="all of it")
+    assert f"{list(signs.values()).count(-1)} have C < 0" in readout
+
+
+def test_the_features_move_less_in_wider_networks():
+    panel = fig.error_against_width().panels(setting="linear, κ = 3")[1]
+    moved = trace(panel, "features")
+    slope = np.polyfit(np.log(moved["x"]), np.log(moved["y"]), 1)[0]
+    assert -1.2 < slope < -0.4
+
+
+def test_parameters_are_counted_and_errors_averaged():
+    t = fig.spent("implicit layer (m²)", "linear")
+    assert set(t.index) <= {m**2 for m in (16, 32, 64, 128, 256, 512, 1024)}
+    assert t.loc[128**2, "value"] == pytest.approx(fig.mean_error("linear, κ = 1")[128].value)
+    assert set(fig.spent("output layer alone (m)", "linear").index) <= {2**k for k in range(4, 11)}
+    explicit = fig.spent("explicit network ((d + 1) m)", "linear").index
+    assert all(p % 7 == 0 for p in explicit)
+    for target in fig.TARGETS:
+        output = fig.spent("output layer alone (m)", target)["value"]
+        assert output[64] > 2 * max(output[32] / 2, output[128]), "the peak of interpolation is at n = 60"
+    assert "implicit layer" in parameters.same_parameters().readout(target="linear")
+
+
+def test_the_band_is_that_of_sampled_initializations():
+    kappa, scale = 3.0, 0.5
+    p = curve.prediction(kappa, scale)
+    X = it.data.circle(torch.cat([curve._AT, curve._ANGLES]))
+    n = len(curve._AT)
+    K = it.limit_kernels(X, implicit_scale=scale)
+    values, vectors = torch.linalg.eigh(K.forward)
+    generator = torch.Generator().manual_seed(0)
+    draw = torch.randn(len(X), 5000, generator=generator, dtype=torch.float64)
+    f0 = kappa * vectors @ (values.clamp(min=0).sqrt()[:, None] * draw)
+    end = f0[n:] + K.implicit[n:, :n] @ torch.linalg.solve(
+        K.implicit[:n, :n], curve.target(curve._AT)[:, None] - f0[:n]
+    )
+    low, high = p.band
+    inside = ((end > low[:, None]) & (end < high[:, None])).double().mean()
+    assert float(inside) == pytest.approx(math.erf(math.sqrt(2)), abs=0.02)
+    torch.testing.assert_close(end.mean(dim=1), p.mean, atol=0.1, rtol=0)
+
+
+def test_a_learned_curve_passes_through_its_points():
+    f = curve.learned(64, 1.0, 0.3)
+    angles = curve._ANGLES.numpy()
+    at = np.interp(curve._AT.numpy(), angles, f)
+    np.testing.assert_allclose(at, curve.target(curve._AT).numpy(), atol=0.15)
+    assert "this network" in fig.learned_curve().readout(width=64, output_scale=1.0, implicit_scale=0.3)
+
+
+def test_exposed_settings_say_how_many_runs_were_lost():
+    name = "linear + quadratic, σ_A = 1.1"
+    assert name not in fig.laws()
+    assert f"{fig.lost(name)} of {len(measured.rows(name))} runs" in fig.error_against_width().readout(
+        setting=name
+    )

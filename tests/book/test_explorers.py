@@ -1,0 +1,70 @@
+"""Every explorer that a room registers stands once in its own chapter, fits the page, and can be moved."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+
+from implicit_tutorial.book import explorers
+from implicit_tutorial.explorer import decode, explorer
+
+ROOT = Path(__file__).resolve().parents[2]
+#: The explorers of the chapters; those of other pages have no stored notebook and are looked at when built.
+CHAPTERS = {name: make for name, make in explorers().items() if ".book.ch" in make.__module__}
+
+
+@cache
+def shown() -> Mapping[str, list[tuple[str, str]]]:
+    """By the name of an explorer, the chapters whose notebooks show it, and how."""
+    found = defaultdict(list)
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                html = output.get("data", {}).get("text/html", "")
+                for figure in BeautifulSoup(html, "html.parser").select("figure.it-explorer"):
+                    found[figure["data-name"]].append((path.stem, html))
+    return found
+
+
+def test_the_notebooks_show_what_is_registered() -> None:
+    assert set(shown()) == set(CHAPTERS)
+    assert len(CHAPTERS) > 50
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_it_stands_once_in_its_chapter_under_the_name_of_its_function(name: str) -> None:
+    (chapter, html), *others = shown()[name]
+    make = CHAPTERS[name]
+    assert not others
+    assert f".book.ch{chapter}." in f"{make.__module__}."
+    assert make.__name__ == name.replace("-", "_")
+    assert len(html) < 150_000, "an eighth of what a page may have"
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_each_handle_moves_the_picture_or_the_line_below(name: str) -> None:
+    frames = decode(shown()[name][0][1], name)
+    axes = [list(dict.fromkeys(values)) for values in zip(*frames, strict=True)]
+    for k in range(len(axes)):
+        # The handle through its whole range, for some positions of the others.
+        others = itertools.islice(itertools.product(*(axis[::2] for axis in axes[:k] + axes[k + 1 :])), 20)
+        looks = [{repr(frames[(*o[:k], v, *o[k:])]) for v in axes[k]} for o in others]
+        assert max(map(len, looks)) > 1, f"handle {k} moves nothing"
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_figure_stands_in_a_module_of_its_own(name: str) -> None:
+    same = [other for other, make in CHAPTERS.items() if make.__module__ == CHAPTERS[name].__module__]
+    assert same == [name]
+
+
+def test_two_explorers_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="registered twice"):
+        explorer(next(iter(CHAPTERS)))(lambda: None)
