@@ -150,7 +150,7 @@ def test_times_are_taken_of_what_there_is_to_time(tmp_path, monkeypatch) -> None
     clocked = Study(
         "clocked", "How long?", timed, grid(width=[2, 0]), clock=lambda runs: [0.25 for _ in runs]
     )
-    clocked.run()
+    clocked.run(cache_dir=tmp_path)
     assert clocked.machine_bound
     assert clocked.table["seconds"].fillna(-1).tolist() == [0.25, -1]
     assert "book.study:grid" in clocked.stored["code"]

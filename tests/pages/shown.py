@@ -11,7 +11,6 @@ from bs4 import BeautifulSoup
 
 from implicit_tutorial.explorer import Explorer, decode
 
-
 # What of a layout belongs to the picture; ranges are left out where plotly itself fits them to the box.
 LAYOUT = ("title", "annotations", "shapes", "xaxis", "yaxis", "coloraxis", "showlegend")
 AXIS = ("title", "type", "tickvals", "ticktext", "range")

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from tests.browser import GEOMETRY, INSPECT, reader
 from implicit_tutorial.book import explorers
+from tests.browser import GEOMETRY, INSPECT, reader
 from tests.pages.shown import axes, compare, second, stored_figures
 
 pytestmark = pytest.mark.slow

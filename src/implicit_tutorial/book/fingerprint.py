@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 #: A function by module and qualified name, as "equilibrium.picard:Picard.run", and the digest of its source.
 Fingerprint = dict[str, str]
+GONE = "gone"
 
 
 def traced(call: Callable[[], Any]) -> tuple[Any, Fingerprint]:
@@ -51,7 +52,7 @@ def digest(name: str) -> str:
     *owners, last = qualified.split(".")
     found = _member(names, owners, last)
     if found is None:
-        return "gone"
+        return GONE
     parts = [found, *_attributes(names, owners)]
     constants = (_constant(module, n.id) for part in parts for n in ast.walk(part) if isinstance(n, ast.Name))
     text = "\n".join([*map(_canonical, parts), *sorted({_canonical(c) for c in constants if c is not None})])

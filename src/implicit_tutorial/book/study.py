@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 import torch
 
 from implicit_tutorial.book import modules
-from implicit_tutorial.book.fingerprint import Fingerprint, changes, traced
+from implicit_tutorial.book.fingerprint import GONE, Fingerprint, changes, digest, traced
 from implicit_tutorial.book.provenance import provenance
 from implicit_tutorial.grid import cells as grid_cells
 from implicit_tutorial.grid import run_grid
@@ -128,15 +129,21 @@ class Study:
         Args:
             options: of :meth:`rows`.
         """
-        rows, code = self.rows(range(len(self.cells)), **options) if self.clock is None else self._timed()
+        rows, code = self.rows(range(len(self.cells)), **options)
+        if self.clock is not None:
+            runs = {i: run for i, run in enumerate(rows.pop("run")) if callable(run)}
+            seconds = dict(zip(runs, _on_one_thread(lambda: self.clock(list(runs.values()))), strict=True))
+            rows["seconds"] = [seconds.get(i) for i in rows.index]
         self.write(rows, {**provenance(self.command), "code": code})
         return rows
 
     def confirm(self, chosen: Sequence[int], **options: Any) -> list[str]:
-        """Run some cells again; where all agree with the stored table, it is that of today's code.
+        """Run some cells again; where all agree with the stored table, it counts as that of today's code.
+
+        Times are not taken again. The file says how many cells have confirmed it.
 
         Returns:
-            What disagrees, row by row. If nothing does, the file says how many cells have confirmed the code.
+            What disagrees, row by row, and which changed functions none of these cells has run.
         """
         rows, code = self.rows(chosen, **options)
         wrong = [
@@ -144,17 +151,27 @@ class Study:
             for row, fresh in zip(chosen, rows.to_dict("records"), strict=True)
             for what in disagreements(self, row, fresh)
         ]
+        unseen = [name for name in changes(self.stored["code"]) if name not in code and digest(name) != GONE]
+        wrong += [f"{name} has changed, and none of these cells runs it" for name in unseen]
         if not wrong:
+            kept = {name: mark for name, mark in self.stored["code"].items() if digest(name) == mark}
             confirmed = {**provenance(self.command)["versions"], "cells": len(chosen)}
-            self.write(self.table, {**self.stored, "code": code, "confirmed": confirmed})
+            self.write(self.table, {**self.stored, "code": _merged([kept, code]), "confirmed": confirmed})
         return wrong
 
     def rows(
         self, chosen: Iterable[int], *, cache_dir: Path, n_jobs: int = -1, progress: bool = False
     ) -> tuple[pd.DataFrame, Fingerprint]:
-        """Some cells computed by the code of today, in parallel, and the fingerprint of what they ran."""
+        """Some cells computed by the code of today, and the fingerprint of what they ran through.
+
+        In parallel, and what is finished is kept in ``cache_dir``; what there is to time runs once, here.
+        """
+        cells = [self.cells[i] for i in chosen]
+        if self.clock is not None:
+            found = _on_one_thread(lambda: [traced(lambda c=cell: self._once(c)) for cell in cells])
+            return pd.DataFrame([row for row, _ in found]), _merged(code for _, code in found)
         rows = run_grid(
-            [self.cells[i] for i in chosen],
+            cells,
             _Traced(self.experiment),
             cache_dir=cache_dir,
             n_jobs=n_jobs,
@@ -163,22 +180,13 @@ class Study:
         ).drop(columns=_VERSIONS, errors="ignore")
         return rows, _merged(mark for mark in rows.pop("code") if isinstance(mark, dict))
 
-    def _timed(self) -> tuple[pd.DataFrame, Fingerprint]:
-        """Every run once for what it runs through, then all of them by the clock, on one thread."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            made = [traced(lambda c=cell: dict(self.experiment(**c))) for cell in self.cells]
-            runs = [row["run"] for row, _ in made if "run" in row]
-            once = [traced(lambda run=run: _exhausted(run())) for run in runs]
-            seconds = iter(self.clock(runs))
-        finally:
-            torch.set_num_threads(threads)
-        rows = [
-            {**cell, **row, "seconds": next(seconds) if row.pop("run", None) else None}
-            for cell, (row, _) in zip(self.cells, made, strict=True)
-        ]
-        return pd.DataFrame(rows), _merged(code for _, code in (*made, *once))
+    def _once(self, cell: Cell) -> dict[str, Any]:
+        """The row of a cell whose run there is to time, after one run."""
+        row = {**cell, **self.experiment(**cell)}
+        work = row["run"]() if "run" in row else None
+        if isinstance(work, Iterator):  # it works while it is read
+            deque(work, maxlen=0)
+        return row
 
     @property
     def command(self) -> str:
@@ -234,10 +242,13 @@ class _Traced:
         return {**row, "code": code}
 
 
-def _exhausted(run: Any) -> None:
-    """A run that is an iterator does its work while it is read."""
-    for _ in run if hasattr(run, "__next__") else ():
-        pass
+def _on_one_thread(work: Callable[[], Any]) -> Any:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return work()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _merged(codes: Iterable[Fingerprint]) -> Fingerprint:
