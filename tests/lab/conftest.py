@@ -25,10 +25,13 @@ SETTINGS = {
     # All cells stay in the page, also those outside of the window.
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
-#: Whether no cell waits or runs.
-PROMPTS = """() => [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")].every(
-  (prompt) => !prompt.textContent.includes("*"))"""
-ERROR = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
+#: Whether every cell has run: one that waits has a star, one that an error has kept from running has no number.
+HAVE_RUN = """() => [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")].every(
+  (prompt) => /\\[\\d+\\]/.test(prompt.textContent))"""
+#: An error is shown as what its traceback is printed on.
+ERRORS = ", ".join(
+    f".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.{kind}']" for kind in ("error", "stderr")
+)
 
 
 def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
@@ -127,24 +130,31 @@ class OpenNotebook:
             self.tab.locator(f".lm-Menu-itemLabel:text-is('{item}')").click()
 
     def run_all(self) -> None:
+        self.clear()
         self.menu("Run", "Run All Cells")
         self._wait()
 
     def run_cell_by_cell(self) -> None:
         """From the first cell, each when the one before has run."""
+        self.clear()
         self.tab.locator(".jp-Notebook .jp-Cell").first.locator(".jp-InputPrompt").click()
         for _ in range(self.tab.locator(".jp-Notebook .jp-Cell").count()):
             self.tab.keyboard.press("Shift+Enter")
             wait_until(self.idle, 120, "the cell has run")
         self._wait()
 
-    def _wait(self) -> None:
-        def all_have_run() -> bool:
-            return self.tab.evaluate(PROMPTS) or self.tab.locator(ERROR).count() > 0
+    def clear(self) -> None:
+        """Forget what is stored: a number beside a cell then says that it has run here."""
+        self.menu("Edit", "Clear Outputs of All Cells")
+        wait_until(lambda: self.tab.locator(".jp-OutputArea-output").count() == 0, 30, "no output is left")
 
-        wait_until(all_have_run, 180, f"all cells of {self.path} have run")
+    def _wait(self) -> None:
+        def over() -> bool:
+            return self.tab.evaluate(HAVE_RUN) or self.tab.locator(ERRORS).count() > 0
+
+        wait_until(over, 180, f"all cells of {self.path} have run")
         wait_until(self.idle, 60, "the kernel is idle again")
-        assert self.tab.locator(ERROR).all_inner_texts() == []
+        assert self.tab.locator(ERRORS).all_inner_texts() == []
 
     def settle(self) -> None:
         """Bring each figure into the window, and wait until it shows what its handles say."""
