@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import implicit_tutorial as it
+from implicit_tutorial.equilibrium.spectra import NormEstimate
 from implicit_tutorial.training import Record, Run, TrainingError, TrainingInterrupted, TrainingStatus
-from implicit_tutorial.training.outcome import COLUMNS, NormEstimate
+from implicit_tutorial.training.outcome import COLUMNS
 
 METHODS = [
     it.GradientDescent(step=0.2),

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
-import torch
-from scipy.sparse.linalg import LinearOperator, eigsh
-from torch import Tensor
 
 if TYPE_CHECKING:
     from implicit_tutorial.training.run import Run
@@ -113,29 +109,6 @@ class Record:
         if self.every is not None:
             return step % self.every == 0
         return step <= 20 or int(math.log(step, 1.1)) != int(math.log(step - 1, 1.1))
-
-
-class NormEstimate:
-    """‖A‖₂ by Lanczos, each time from the last singular vector."""
-
-    def __init__(self) -> None:
-        self.vector: Tensor | None = None
-
-    def __call__(self, A: Tensor) -> float:
-        m = A.shape[0]
-        if m < 64:
-            return float(torch.linalg.matrix_norm(A, ord=2))
-        if self.vector is None:
-            self.vector = torch.from_numpy(np.random.default_rng(0).standard_normal(m))
-
-        def gram(x: np.ndarray) -> np.ndarray:
-            y = torch.from_numpy(np.asarray(x, dtype=np.float64).ravel()).to(A)
-            return (A.T @ (A @ y)).to("cpu", torch.float64).numpy()
-
-        operator = LinearOperator((m, m), matvec=gram, dtype=np.float64)
-        value, vector = eigsh(operator, k=1, which="LA", tol=1e-6, v0=self.vector.numpy())
-        self.vector = torch.from_numpy(vector[:, 0].copy())
-        return math.sqrt(max(value[0], 0.0))
 
 
 def frame(rows: list[tuple[float, ...]], **attrs: str | list[str]) -> pd.DataFrame:
