@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn.utils import parametrize
 
 from implicit_tutorial.equilibrium.solve import solve
+from implicit_tutorial.kernels.layers import LAYERS
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training.descent import half_square
-from implicit_tutorial.training.problem import LAYERS, ExactStates, Problem
+from implicit_tutorial.training.problem import ExactStates, Problem
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class OptimizerStepper:
         self.batch_size = min(method.batch_size or n, n)
         net = problem.net
         kind = getattr(torch.optim, method.name)
-        parameters = [theta for layer in problem.layers for theta in _trained(net, LAYERS[layer])]
+        parameters = [theta for layer in problem.layers for theta in _trained(net, LAYERS[layer].parameter)]
         self.optimizer = kind(parameters, lr=method.lr, **method.options)
         self.z = torch.zeros(n, net.width, dtype=problem.X.dtype, device=problem.X.device)
         self.p = torch.zeros_like(self.z)

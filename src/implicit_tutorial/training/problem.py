@@ -4,7 +4,7 @@ transpose."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -13,11 +13,9 @@ from torch.nn.utils import parametrize
 from implicit_tutorial.equilibrium.checks import check_finite, check_rows
 from implicit_tutorial.equilibrium.solution import Outcome
 from implicit_tutorial.equilibrium.solve import adjoint, solve
-from implicit_tutorial.kernels.network import assemble
+from implicit_tutorial.kernels.layers import LAYERS, layer_kernels
+from implicit_tutorial.kernels.network import grams
 from implicit_tutorial.network import EquilibriumNetwork
-
-#: The layers by name, and the parameter that each one trains.
-LAYERS = {"implicit": "Theta", "output": "v", "input": "W"}
 
 
 class Problem:
@@ -37,6 +35,8 @@ class Problem:
         check_labels(net, X, y, "y")
         check_finite(X=X)
         self.net, self.X, self.y, self.layers = net, X, y, tuple(layers)
+        #: κ/√m.
+        self.kappa = net.output_scale / math.sqrt(net.width)
         self.constrained = parametrize.is_parametrized(net)
         with torch.no_grad():
             #: What κ v·z/√m must equal; a centered network subtracts its first output.
@@ -46,7 +46,7 @@ class Problem:
     @property
     def parameters(self) -> dict[str, Tensor]:
         """The trained parameters by layer; writing into them trains the network."""
-        return {layer: getattr(self.net, LAYERS[layer]).data for layer in self.layers}
+        return {layer: getattr(self.net, LAYERS[layer].parameter).data for layer in self.layers}
 
     def require_free(self) -> None:
         """Raise when the parameters are functions of others, which these products know nothing of."""
@@ -60,46 +60,37 @@ class Problem:
     def injection(self) -> Tensor:
         return self.net.injection(self.X) if self._injection is None else self._injection
 
-    @property
-    def rates(self) -> dict[str, float]:
-        """The factor of (κ/√m) before each layer's gradient: σ_A/√m, 1 and σ_U."""
-        net = self.net
-        return {
-            "implicit": net.implicit_scale / math.sqrt(net.width),
-            "output": 1.0,
-            "input": net.input_scale,
-        }
-
     def error(self, z: Tensor) -> Tensor:
         """e = f − y at states z, of the shape of y."""
         return self.net.output(z) - self.target
 
     def descend(self, p: Tensor, z: Tensor, w: Tensor) -> None:
-        """θ ← θ − J_θᵀ w for every trained layer, where p (n, m) is the adjoint with g_i = v w_i:
-        rank-n updates."""
-        kappa = self.net.output_scale / math.sqrt(self.net.width)
-        for layer, theta in self.parameters.items():
-            alpha = -kappa * self.rates[layer]
-            if layer == "implicit":
-                theta.addmm_(p.T, z, alpha=alpha)
-            elif layer == "input":
-                theta.addmm_(p.T, self.X, alpha=alpha)
+        """θ ← θ − J_θᵀ w for every trained layer, of rank n; p (n, m) are the adjoints with g_i = v w_i."""
+        for theta, rate, left, right in self._products(p, z, w):
+            if right is w:  # one vector for one output, which addmm_ does not take
+                theta.add_(left.T @ right, alpha=-rate)
             else:
-                theta.add_(z.T @ w, alpha=alpha)
+                theta.addmm_(left.T, right, alpha=-rate)
 
     def gradient(self, p: Tensor, z: Tensor, w: Tensor) -> Tensor:
         """J_θᵀ w of all trained layers as one vector, for methods that keep their own."""
-        kappa = self.net.output_scale / math.sqrt(self.net.width)
-        left = {"implicit": p.T @ z, "input": p.T @ self.X, "output": z.T @ w}
-        return torch.cat([(kappa * self.rates[layer] * left[layer]).flatten() for layer in self.layers])
+        products = self._products(p, z, w)
+        return torch.cat([(rate * (left.T @ right)).flatten() for _, rate, left, right in products])
+
+    def _products(self, p: Tensor, z: Tensor, w: Tensor) -> Iterator[tuple[Tensor, float, Tensor, Tensor]]:
+        """Each trained θ with the factors of J_θᵀ w = rate · leftᵀ right; the weights w are in p already."""
+        vectors = {"adjoint": p, "state": z, "input": self.X, "output": w}
+        for name, theta in self.parameters.items():
+            layer = LAYERS[name]
+            yield theta, self.kappa * layer.rate(self.net), vectors[layer.left], vectors[layer.right]
 
     def kernel(self, z: Tensor, u: Tensor, z2: Tensor | None = None, u2: Tensor | None = None) -> Tensor:
-        """K = J Jᵀ of the trained layers as an (n, n) or (nk, nk) matrix, in float64, from states
-        and adjoints."""
-        right = (self.X, z, u) if z2 is None else (self.X, z2, u2)
-        kernels = assemble(self.net, (self.X, z, u), right)
+        """K = J Jᵀ of the trained layers, (n, n) or (nk, nk) in float64, from states and adjoints."""
+        first = (self.X, z, u)
+        factors = grams(first, first if z2 is None else (self.X, z2, u2))
         size = self.target.numel()
-        K = sum(getattr(kernels, layer) for layer in self.layers).reshape(size, size).to(torch.float64)
+        K = sum(layer_kernels(self.net, factors, self.layers).values())
+        K = K.reshape(size, size).to(torch.float64)
         return (K + K.T) / 2 if z2 is None else K
 
 

@@ -9,6 +9,7 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
+from implicit_tutorial.kernels.layers import LAYERS
 from implicit_tutorial.training.problem import Problem
 
 #: How far a state may grow beyond the injections before it is given up.
@@ -36,11 +37,10 @@ class Sweeper:
         # added.
         fraction = min(net.implicit_scale**2 / 2, 0.5)
         self.catch_up = fraction / (1 - fraction) + (1 - 1 / fused) / 2
-        self.layers, self.X, self.n_outputs = first.layers, first.X, net.n_outputs
+        self.layers, self.n_outputs = first.layers, net.n_outputs
         self.max_sweeps, self.tolerance = max_sweeps, tolerance
         self.mix = net.implicit_scale / math.sqrt(net.width)
-        self.kappa = net.output_scale / math.sqrt(net.width)
-        self.input_scale = net.input_scale
+        self.kappa, self.input_scale = first.kappa, net.input_scale
 
         def parameters(name: str) -> Tensor:
             each = [getattr(p.net, name) for p in problems]
@@ -56,6 +56,13 @@ class Sweeper:
         self.target = torch.stack([p.target for p in problems])
         if net.n_outputs is None:
             self.v, self.target = self.v[..., None], self.target[..., None]
+        self.X = first.X.expand(len(problems), *first.X.shape)
+        self._gram = first.X @ first.X.T if fused > 1 and "input" in self.layers else None
+        #: The trained layers, each with its stacked parameters and rate.
+        self._trained = [
+            (layer, getattr(self, layer.parameter), layer.rate(net))
+            for layer in (LAYERS[name] for name in self.layers)
+        ]
         #: States, what the last sweep changed in them, and a buffer for the next one.
         self.z, self.u, self.dz, self.du, self._spare = (torch.zeros_like(self.b) for _ in range(5))
         self.e = torch.empty_like(self.target)
@@ -107,25 +114,18 @@ class Sweeper:
                 e = torch.baddbmm(e, K, e * -eta)
                 w += e * eta
         p = u.mul_(w if self.n_outputs is None else eta)
-        if "output" in self.layers:
-            self.v.baddbmm_(z.mT, w, alpha=-self.kappa)
-        if "implicit" in self.layers:
-            self.Theta.baddbmm_(p.mT, z, alpha=-self.kappa * self.mix)
+        vectors = {"adjoint": p, "state": z, "input": self.X, "output": w}
+        for layer, theta, rate in self._trained:
+            theta.baddbmm_(vectors[layer.left].mT, vectors[layer.right], alpha=-self.kappa * rate)
         if "input" in self.layers:
-            X = self.X.expand(len(p), *self.X.shape)
-            self.W.baddbmm_(p.mT, X, alpha=-self.kappa * self.input_scale)
-            torch.bmm(X, self.W.mT, out=self.b)
+            torch.bmm(self.X, self.W.mT, out=self.b)
             self.b.mul_(self.input_scale)
 
     def _kernel(self, z: Tensor, u: Tensor) -> Tensor:
-        """(S, n, n) tangent kernels of the trained layers (C9)."""
+        """(S, n, n) tangent kernels of the trained layers for one output."""
         forward, backward = torch.bmm(z, z.mT), torch.bmm(u, u.mT)
-        parts = {
-            "implicit": lambda: self.mix**2 * forward * backward,
-            "output": lambda: forward,
-            "input": lambda: self.input_scale**2 * (self.X @ self.X.mT) * backward,
-        }
-        return self.kappa**2 * sum(parts[layer]() for layer in self.layers)
+        grams = {"adjoint": backward, "state": forward, "input": self._gram, "output": 1.0}
+        return self.kappa**2 * sum(layer.kernel(rate, grams) for layer, _, rate in self._trained)
 
     def _sweep(self, once: Callable[[slice | None], list[float]], *, together: bool = False) -> list[float]:
         """Sweep once, and on for each network whose relative residual is above the tolerance.
