@@ -231,13 +231,13 @@ def test_a_constrained_network_is_trained_through_its_constraint_or_not_at_all()
 
 def test_single_sweep_allocates_no_matrix():
     """A step needs buffers of size n·m at most: no m × m gradient, no graph."""
-    from implicit_tutorial.training.problem import Problem
+    from implicit_tutorial.training.least_squares import LeastSquares
 
     n, m = 8, 512
     X, y = problem(n)
     net = network(m)
     with torch.no_grad():
-        stepper = it.SingleSweep().start(Problem(net, X, y, ("implicit",)))
+        stepper = it.SingleSweep().start(LeastSquares(net, X, y, ("implicit",)))
         stepper.advance(math.inf)
         with torch.profiler.profile(profile_memory=True) as profile:
             stepper.advance(math.inf)

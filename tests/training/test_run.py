@@ -11,7 +11,7 @@ import torch
 import implicit_tutorial as it
 from implicit_tutorial.equilibrium.spectra import NormEstimate
 from implicit_tutorial.training import Record, Run, TrainingError, TrainingInterrupted, TrainingStatus
-from implicit_tutorial.training.outcome import COLUMNS
+from implicit_tutorial.training.history import COLUMNS
 
 METHODS = [
     it.GradientDescent(step=0.2),

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from implicit_tutorial.equilibrium.solution import EquilibriumError
 from implicit_tutorial.network import EquilibriumNetwork
-from implicit_tutorial.training.outcome import Record, TrainingError, TrainingStatus, Until, frame
+from implicit_tutorial.training.history import Record, frame
 from implicit_tutorial.training.run import Run
 from implicit_tutorial.training.single_sweep import SingleSweep
+from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, Until
 
 _SHARED = ("n_inputs", "width", "n_outputs", "implicit_scale", "input_scale", "output_scale")
 

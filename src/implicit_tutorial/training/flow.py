@@ -13,7 +13,7 @@ from torch import Tensor
 from implicit_tutorial.equilibrium.problem import relative_tolerance
 from implicit_tutorial.equilibrium.solution import EquilibriumError
 from implicit_tutorial.training.descent import ExactStepper, stability_limit
-from implicit_tutorial.training.problem import Problem, combine
+from implicit_tutorial.training.least_squares import LeastSquares, combine
 
 #: Beyond this many decay times of the slowest mode the rest of the flow is one step.
 _FOREVER = 40.0
@@ -52,7 +52,7 @@ class ExponentialFlow:
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps={self.steps}: at least one is needed.")
 
-    def start(self, problem: Problem) -> FlowStepper:
+    def start(self, problem: LeastSquares) -> FlowStepper:
         problem.require_free()
         return FlowStepper(problem, self)
 
@@ -70,7 +70,7 @@ class Linearisation:
 class FlowStepper(ExactStepper):
     """The linearisation at the present parameters, and the step that the control proposes next."""
 
-    def __init__(self, problem: Problem, method: ExponentialFlow) -> None:
+    def __init__(self, problem: LeastSquares, method: ExponentialFlow) -> None:
         super().__init__(problem)
         self.method, self.rejected = method, 0
         self.origin = {layer: theta.clone() for layer, theta in problem.parameters.items()}

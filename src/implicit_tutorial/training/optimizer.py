@@ -14,8 +14,7 @@ from torch.nn.utils import parametrize
 from implicit_tutorial.equilibrium.solve import solve
 from implicit_tutorial.kernels.layers import LAYERS
 from implicit_tutorial.network import EquilibriumNetwork
-from implicit_tutorial.training.descent import half_square
-from implicit_tutorial.training.problem import ExactStates, Problem
+from implicit_tutorial.training.least_squares import ExactStates, LeastSquares, half_square
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ class Optimizer:
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size={self.batch_size}: a batch holds at least one sample.")
 
-    def start(self, problem: Problem) -> OptimizerStepper:
+    def start(self, problem: LeastSquares) -> OptimizerStepper:
         return OptimizerStepper(problem, self)
 
 
 class OptimizerStepper:
     """The optimizer, the order of the samples, and each sample's last equilibrium and adjoint as starts."""
 
-    def __init__(self, problem: Problem, method: Optimizer) -> None:
+    def __init__(self, problem: LeastSquares, method: Optimizer) -> None:
         self.problem, self.exact = problem, ExactStates(problem)
         self.time, self.residual = math.nan, math.nan
         n = len(problem.X)
@@ -77,10 +76,11 @@ class OptimizerStepper:
 
     def evaluate(self) -> float:
         """L over the whole sample."""
-        exact = self.exact
-        exact.z = self.z if bool(self.z.any()) else None
-        self._loss = half_square(exact.forward())
-        self.residual = exact.residual
+        if self._loss is None:
+            exact = self.exact
+            exact.z = self.z if bool(self.z.any()) else None
+            self._loss = half_square(exact.forward())
+            self.residual = exact.residual
         return self._loss
 
     def advance(self, remaining: float) -> None:

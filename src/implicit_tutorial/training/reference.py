@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.training.descent import ExactStepper, stability_limit
-from implicit_tutorial.training.problem import Problem
+from implicit_tutorial.training.least_squares import LeastSquares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class ReferenceFlow:
     has_time: ClassVar[bool] = True
     reaches_infinity: ClassVar[bool] = False
 
-    def start(self, problem: Problem) -> ReferenceStepper:
+    def start(self, problem: LeastSquares) -> ReferenceStepper:
         problem.require_free()
         return ReferenceStepper(problem, self)
 
@@ -41,7 +41,7 @@ class ReferenceFlow:
 class ReferenceStepper(ExactStepper):
     """The trained parameters as one vector, and the evaluation at its end."""
 
-    def __init__(self, problem: Problem, method: ReferenceFlow) -> None:
+    def __init__(self, problem: LeastSquares, method: ReferenceFlow) -> None:
         super().__init__(problem)
         self.method = method
         self.e = self.exact.forward()

@@ -13,7 +13,7 @@ from torch import Tensor
 from implicit_tutorial.equilibrium.problem import relative_tolerance
 from implicit_tutorial.equilibrium.solution import EquilibriumError
 from implicit_tutorial.training.descent import check_step, stability_limit
-from implicit_tutorial.training.problem import ExactStates, Problem
+from implicit_tutorial.training.least_squares import ExactStates, LeastSquares
 from implicit_tutorial.training.sweeper import Sweeper
 
 
@@ -50,10 +50,10 @@ class SingleSweep:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: a step needs at least one.")
 
-    def start(self, problem: Problem) -> Member:
+    def start(self, problem: LeastSquares) -> Member:
         return self.start_together([problem])[0]
 
-    def start_together(self, problems: Sequence[Problem]) -> list[Member]:
+    def start_together(self, problems: Sequence[LeastSquares]) -> list[Member]:
         """Steppers of networks that share a sweeper, one step of which advances them all."""
         for problem in problems:
             problem.require_free()
@@ -68,7 +68,7 @@ class SingleSweep:
 class Member:
     """One network of a :class:`Sweeper` as a run sees it."""
 
-    def __init__(self, sweeper: Sweeper, index: int, problem: Problem, method: SingleSweep) -> None:
+    def __init__(self, sweeper: Sweeper, index: int, problem: LeastSquares, method: SingleSweep) -> None:
         self.sweeper, self.index, self.problem = sweeper, index, problem
         self.time, self.residual = 0.0, 0.0
         self.check()
@@ -87,6 +87,8 @@ class Member:
 
     def loss(self) -> float:
         return self.sweeper.losses()[self.index]
+
+    evaluate = loss
 
     def advance(self, remaining: float) -> None:
         eta = min(self.eta, remaining / self.sweeper.fused)

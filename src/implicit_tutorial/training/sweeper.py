@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.kernels.layers import LAYERS
-from implicit_tutorial.training.problem import Problem
+from implicit_tutorial.training.least_squares import LeastSquares
 
 #: How far a state may grow beyond the injections before it is given up.
 _DIVERGED = 1e8
@@ -27,7 +27,7 @@ class Sweeper:
     _STATE = ("z", "u", "dz", "du", "e", "b")
 
     def __init__(
-        self, problems: Sequence[Problem], *, tolerance: float, max_sweeps: int, fused: int = 1
+        self, problems: Sequence[LeastSquares], *, tolerance: float, max_sweeps: int, fused: int = 1
     ) -> None:
         first, net = problems[0], problems[0].net
         self.fused = fused

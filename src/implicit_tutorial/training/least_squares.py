@@ -18,7 +18,7 @@ from implicit_tutorial.kernels.network import grams
 from implicit_tutorial.network import EquilibriumNetwork
 
 
-class Problem:
+class LeastSquares:
     """Minimise L = ½ Σ ‖f(x_i) − y_i‖² over the chosen layers of a network, in place."""
 
     def __init__(self, net: EquilibriumNetwork, X: Tensor, y: Tensor, layers: Sequence[str]) -> None:
@@ -38,9 +38,8 @@ class Problem:
         #: κ/√m.
         self.kappa = net.output_scale / math.sqrt(net.width)
         self.constrained = parametrize.is_parametrized(net)
+        self.target = target(net, X, y)
         with torch.no_grad():
-            #: What κ v·z/√m must equal; a centered network subtracts its first output.
-            self.target = y + net.initial_output(X) if net.centered else y.clone()
             self._injection = None if "input" in layers else net.injection(X)
 
     @property
@@ -94,11 +93,30 @@ class Problem:
         return (K + K.T) / 2 if z2 is None else K
 
 
+class TestSample:
+    """The test error, each time from the last equilibria."""
+
+    def __init__(self, net: EquilibriumNetwork, X: Tensor, y: Tensor) -> None:
+        check_rows(X, net.n_inputs, "X_test", net.W, row="input", column="input dimension")
+        check_labels(net, X, y, "y_test")
+        self.net, self.X, self.target = net, X, target(net, X, y)
+        self.start: Tensor | None = None
+
+    def error(self) -> float:
+        """Mean of ‖f(x) − y‖²; NaN where an input has no equilibrium, which does not end the training."""
+        net = self.net
+        sol = solve(net.A, net.injection(self.X), solver=net.solver, z0=self.start, throw=False)
+        self.start = sol.z if bool(sol.converged.all()) else None
+        if self.start is None:
+            return math.nan
+        return 2 * half_square(net.output(sol.z) - self.target) / len(self.X)
+
+
 class ExactStates:
     """Equilibria and adjoints of the training inputs to the solver's tolerance, each started from
     the last one."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: LeastSquares) -> None:
         self.problem = problem
         self.solver = problem.net.solver
         self.z: Tensor | None = None
@@ -184,6 +202,12 @@ def relative(outcome: Outcome, state: Tensor) -> float:
     return float((outcome.residual / size).max())
 
 
+@torch.no_grad()
+def target(net: EquilibriumNetwork, X: Tensor, y: Tensor) -> Tensor:
+    """What κ v·z/√m must equal; a centered network subtracts its first output."""
+    return y + net.initial_output(X) if net.centered else y.clone()
+
+
 def check_labels(net: EquilibriumNetwork, X: Tensor, y: Tensor, name: str) -> None:
     """Raise unless y holds one label, or one row of k labels, for each input."""
     shape = (X.shape[0],) if net.n_outputs is None else (X.shape[0], net.n_outputs)
@@ -197,3 +221,8 @@ def check_labels(net: EquilibriumNetwork, X: Tensor, y: Tensor, name: str) -> No
             f"convert it with {name}.to(…)."
         )
     check_finite(**{name: y})
+
+
+def half_square(e: Tensor) -> float:
+    """½ Σ e², summed in float64."""
+    return float(torch.linalg.vector_norm(e, dtype=torch.float64)) ** 2 / 2
