@@ -8,7 +8,7 @@ from pathlib import Path
 
 from implicit_tutorial.experiments import stored
 from implicit_tutorial.experiments.sweeps import SWEEPS
-from implicit_tutorial.generalization import sweep
+from implicit_tutorial.grid import run_grid
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     for name in arguments.names or SWEEPS:
         chosen, start = SWEEPS[name], time.perf_counter()
         print(f"{name}: {chosen.question} {len(chosen.cells)} cells", flush=True)
-        frame = sweep(
+        frame = run_grid(
             chosen.cells, chosen.experiment, cache_dir=arguments.cache, n_jobs=arguments.jobs, progress=True
         )
         path = stored.write(name, frame, chosen.experiment, chosen.settings)

@@ -1,4 +1,4 @@
-"""A sweep computes each cell once, survives being killed, and keeps failures as rows."""
+"""A grid computes each cell once, survives being killed, and keeps failures as rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import joblib
@@ -28,6 +29,10 @@ def _visit(folder: str, name: str) -> int:
 def square(x: int, folder: str) -> dict[str, int]:
     _visit(folder, str(x))
     return {"square": x * x}
+
+
+def counted(x: int, folder: str) -> dict[str, int]:
+    return {"visit": _visit(folder, str(x))}
 
 
 def fragile(x: int, folder: str) -> dict[str, int]:
@@ -59,7 +64,8 @@ def marks(tmp_path: Path) -> Path:
 
 
 def test_rows_follow_the_grid_and_say_what_made_them(tmp_path: Path, marks: Path) -> None:
-    frame = it.sweep({"x": [3, 1, 2], "folder": [str(marks)]}, square, cache_dir=tmp_path / "cache", n_jobs=2)
+    grid = {"x": [3, 1, 2], "folder": [str(marks)]}
+    frame = it.run_grid(grid, square, cache_dir=tmp_path / "cache", n_jobs=2)
     assert frame["x"].tolist() == [3, 1, 2]
     assert frame["square"].tolist() == [9, 1, 4]
     assert (frame["status"] == "finished").all()
@@ -68,52 +74,69 @@ def test_rows_follow_the_grid_and_say_what_made_them(tmp_path: Path, marks: Path
 
 def test_a_finished_cell_is_not_computed_again(tmp_path: Path, marks: Path) -> None:
     grid = {"x": [1, 2], "folder": [str(marks)]}
-    first = it.sweep(grid, square, cache_dir=tmp_path / "cache", n_jobs=1)
-    larger = it.sweep({**grid, "x": [1, 2, 5]}, square, cache_dir=tmp_path / "cache", n_jobs=2)
+    first = it.run_grid(grid, square, cache_dir=tmp_path / "cache", n_jobs=1)
+    larger = it.run_grid({**grid, "x": [1, 2, 5]}, square, cache_dir=tmp_path / "cache", n_jobs=2)
     assert visits(marks) == {"1": 1, "2": 1, "5": 1}
     pd.testing.assert_frame_equal(first, larger.iloc[:2])
 
 
+def test_a_stored_cell_that_is_not_reusable_is_computed_and_stored_anew(tmp_path: Path, marks: Path) -> None:
+    def run(reusable: Callable[[Mapping], bool] | None = None) -> pd.DataFrame:
+        grid = {"x": [1, 2], "folder": [str(marks)]}
+        return it.run_grid(grid, counted, cache_dir=tmp_path / "cache", n_jobs=1, reusable=reusable)
+
+    run(lambda row: False)  # says nothing about a cell that is not stored
+    assert run(lambda row: row["x"] != 2 and row["visit"] == 1)["visit"].tolist() == [1, 2]
+    assert run()["visit"].tolist() == [1, 2]
+    assert visits(marks) == {"1": 1, "2": 2}
+
+
+def test_the_former_name_still_works_and_says_the_new_one(tmp_path: Path, marks: Path) -> None:
+    grid = {"x": [3], "folder": [str(marks)]}
+    with pytest.warns(DeprecationWarning, match="run_grid"):
+        assert it.sweep(grid, square, cache_dir=tmp_path, n_jobs=1)["square"].tolist() == [9]
+
+
 def test_a_failure_is_a_row_and_is_tried_again(tmp_path: Path, marks: Path) -> None:
     grid = {"x": [1, 2], "folder": [str(marks)]}
-    first = it.sweep(grid, fragile, cache_dir=tmp_path / "cache", n_jobs=1)
+    first = it.run_grid(grid, fragile, cache_dir=tmp_path / "cache", n_jobs=1)
     assert first["status"].tolist() == ["finished", "failed: RuntimeError: the first try of this cell fails"]
-    second = it.sweep(grid, fragile, cache_dir=tmp_path / "cache", n_jobs=1)
+    second = it.run_grid(grid, fragile, cache_dir=tmp_path / "cache", n_jobs=1)
     assert second["square"].tolist() == [1, 4]
     assert visits(marks) == {"1": 1, "2": 2}
 
 
 def test_an_outcome_may_not_overwrite_a_setting(tmp_path: Path) -> None:
-    frame = it.sweep({"x": [1]}, clashing, cache_dir=tmp_path, n_jobs=1)
+    frame = it.run_grid({"x": [1]}, clashing, cache_dir=tmp_path, n_jobs=1)
     assert "settings of the grid" in frame["status"][0]
 
 
 def test_a_grid_of_scalars_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="give a list of values"):
-        it.sweep({"x": 3}, clashing, cache_dir=tmp_path)
+        it.run_grid({"x": 3}, clashing, cache_dir=tmp_path)
 
 
 def test_a_killed_worker_loses_no_finished_cell(tmp_path: Path, marks: Path) -> None:
     grid = {"x": list(range(8)), "folder": [str(marks)]}
     with pytest.raises(Exception, match="worker process"):
-        it.sweep(grid, deadly, cache_dir=tmp_path / "cache", n_jobs=2)
+        it.run_grid(grid, deadly, cache_dir=tmp_path / "cache", n_jobs=2)
     stored = len(list((tmp_path / "cache").rglob("*.json")))
     before = visits(marks)
-    frame = it.sweep(grid, deadly, cache_dir=tmp_path / "cache", n_jobs=2)
+    frame = it.run_grid(grid, deadly, cache_dir=tmp_path / "cache", n_jobs=2)
     assert frame["square"].tolist() == [x * x for x in range(8)]
     again = sum(visits(marks).values()) - sum(before.values())
     assert again == 8 - stored, "the second call computes exactly the cells that were not stored"
 
 
-def test_a_killed_sweep_resumes(tmp_path: Path, marks: Path) -> None:
+def test_a_killed_run_resumes(tmp_path: Path, marks: Path) -> None:
     """The whole process group dies in mid-run; the next call computes only what is missing."""
     script = textwrap.dedent(
         f"""
         import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
         import implicit_tutorial as it
-        from test_sweep import slow
+        from test_grid import slow
         grid = {{"x": list(range(6)), "folder": [{str(marks)!r}]}}
-        it.sweep(grid, slow, cache_dir={str(tmp_path / "cache")!r}, n_jobs=1)
+        it.run_grid(grid, slow, cache_dir={str(tmp_path / "cache")!r}, n_jobs=1)
         """
     )
     process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
@@ -125,9 +148,8 @@ def test_a_killed_sweep_resumes(tmp_path: Path, marks: Path) -> None:
     stored = len(list((tmp_path / "cache").rglob("*.json")))
     assert 2 <= stored < 6
     before = sum(visits(marks).values())
-    frame = it.sweep(
-        {"x": list(range(6)), "folder": [str(marks)]}, slow, cache_dir=tmp_path / "cache", n_jobs=1
-    )
+    grid = {"x": list(range(6)), "folder": [str(marks)]}
+    frame = it.run_grid(grid, slow, cache_dir=tmp_path / "cache", n_jobs=1)
     assert frame["square"].tolist() == [x * x for x in range(6)]
     assert sum(visits(marks).values()) - before == 6 - stored
 
@@ -140,6 +162,7 @@ def slow(x: int, folder: str) -> dict[str, int]:
 
 def test_the_same_call_runs_on_a_cluster_that_loses_a_worker(tmp_path: Path, marks: Path) -> None:
     distributed = pytest.importorskip("distributed")
+    grid = {"x": list(range(8)), "folder": [str(marks)]}
     folder = str(Path(__file__).parent)
     with (
         distributed.LocalCluster(
@@ -149,9 +172,7 @@ def test_the_same_call_runs_on_a_cluster_that_loses_a_worker(tmp_path: Path, mar
     ):
         client.run(lambda: sys.path.insert(0, folder))
         with joblib.parallel_config("dask"):
-            frame = it.sweep(
-                {"x": list(range(8)), "folder": [str(marks)]}, deadly, cache_dir=tmp_path / "cache"
-            )
+            frame = it.run_grid(grid, deadly, cache_dir=tmp_path / "cache")
     assert frame["square"].tolist() == [x * x for x in range(8)]
     assert visits(marks)["3"] == 2, "the cell whose worker died was computed again"
     assert frame["worker"].nunique() >= 2
