@@ -25,7 +25,7 @@ class EquilibriumNetwork(nn.Module):
             (C5); Picard converges on typical inputs up to √2 (C6).
         input_scale: σ_U, the scale of the injection.
         output_scale: κ; a large one makes training lazy (C12, C18).
-        centered: subtract the output at initialization, f − f₀, at the price of a second solve and a copy
+        centered: subtract the output at initialization, f − f₀, at the cost of a second solve and a copy
             of Θ, W, v.
         n_outputs: None for a scalar output of shape (n,); k for k outputs of shape (n, k), v then (m, k).
         seed: of the generator that draws Θ, W, v, always in float64 on the CPU, so that dtype and device do

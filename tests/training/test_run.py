@@ -12,6 +12,7 @@ import implicit_tutorial as it
 from implicit_tutorial.equilibrium.spectra import NormEstimate
 from implicit_tutorial.training import Record, Run, TrainingError, TrainingInterrupted, TrainingStatus
 from implicit_tutorial.training.history import COLUMNS
+from implicit_tutorial.training.method import Method, Stepper
 
 METHODS = [
     it.GradientDescent(step=0.2),
@@ -153,6 +154,29 @@ def test_resume_loses_not_a_bit(method, n_outputs):
     for name in ("Theta", "W", "v"):
         assert torch.equal(getattr(straight.net, name), getattr(second.net, name))
     pd.testing.assert_frame_equal(straight.history, second.history, check_exact=True)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+def test_a_run_uses_nothing_of_a_method_but_the_protocol(method):
+    class Through:
+        """An object of which only the protocol can be reached."""
+
+        def __init__(self, subject, protocol):
+            assert isinstance(subject, protocol)
+            names = {*vars(protocol), *protocol.__annotations__}
+            vars(self).update(_subject=subject, _names={name for name in names if name[0] != "_"})
+
+        def __getattr__(self, name):
+            assert name in self._names, name
+            value = getattr(self._subject, name)
+            return (lambda problem: Through(value(problem), Stepper)) if name == "start" else value
+
+    X, y = problem()
+    runs = [Run(network(), X, y, method=m, record=Record(every=2)) for m in (method, Through(method, Method))]
+    for run in runs:
+        run.advance(it.Until(steps=3))
+        run.load_state_dict(run.state_dict())
+    pd.testing.assert_frame_equal(*[run.history for run in runs], check_exact=True)
 
 
 def test_looking_does_not_change_training():

@@ -43,7 +43,7 @@ class GeneralizationBound:
     remainder: float
     """2c(r/n) Σδ_i(r): what it could fit because it is not; infinite when ‖A₀‖₂ + r ≥ 1."""
     confidence_term: float
-    """3M√(ln(2/δ_k)/2n): the price of a finite sample, and of not knowing r beforehand."""
+    """3M√(ln(2/δ_k)/2n): for a finite sample, and for an r that is not known beforehand."""
     confidence: float
     """δ: with at most this probability over the sample the bound is wrong."""
     movement: float

@@ -13,7 +13,7 @@ from implicit_tutorial.equilibrium.checks import check_finite, check_rows
 from implicit_tutorial.kernels.layers import layer_kernels
 from implicit_tutorial.kernels.result import Kernels
 
-#: Rows computed at once: temporaries then stay in the caches, and memory is little more than the result's.
+#: Rows computed at once, so that temporaries stay in the caches and take little memory.
 _ROWS = 64
 _MAX_STEPS = 100
 

@@ -118,7 +118,7 @@ class Ball:
         self.scale = net.output_scale / math.sqrt(net.width)
         h2 = torch.addmm(net.injection(X), z, A.T).to(torch.float64).square()
         g2 = (u @ A + net.v).to(torch.float64).square()
-        # The knapsack's order: the units whose flip costs least for the g² it frees.
+        # The knapsack's order: the units with the largest g² for their h² first.
         order = torch.argsort(g2 / h2, dim=1, descending=True)
         zero = torch.zeros_like(h2[:, :1])
         self.weight = torch.cat([zero, h2.gather(1, order).cumsum(1)], dim=1)

@@ -66,7 +66,7 @@ class ExactStepper:
 
 
 class DescentStepper(ExactStepper):
-    """The state of a run: what the last evaluation found at the present parameters."""
+    """The error, states and step of a run, at the present parameters."""
 
     def __init__(self, problem: LeastSquares, method: GradientDescent) -> None:
         super().__init__(problem)

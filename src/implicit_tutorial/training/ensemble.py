@@ -38,7 +38,7 @@ def train_ensemble(
     several times faster.
 
     Every network keeps its own step, stops when its own loss, time or number of steps is reached,
-    and fails alone. It pays where a network is small, because one step of all of them costs little
+    and fails alone. This is faster where networks are small, because a step of all of them has little
     more overhead than a step of one; wide networks (m in the thousands) are as fast one by one.
 
     Args:
@@ -105,7 +105,7 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
     eta: list[float] = []
     settled, uncounted = False, 0
 
-    def calm(i: int, losses: list[float]) -> bool:
+    def uneventful(i: int, losses: list[float]) -> bool:
         return sweeper.alive[i] and goal < losses[i] <= runs[i].largest_loss
 
     while active:
@@ -118,9 +118,9 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
         losses = sweeper.losses()
         step += 1
         uncounted += 1
-        # On most steps nothing happens to any network; they are counted together, for Python's time is dear.
+        # On most steps nothing happens to any network; they are counted together, because Python is slow.
         eventful = runs[0].record.due(step) or step == until.steps
-        if settled and not eventful and all(calm(i, losses) for i in active):
+        if settled and not eventful and all(uneventful(i, losses) for i in active):
             continue
         still = []
         for i in active:
@@ -128,7 +128,7 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
             member.time += uncounted * eta[i] * method.fused
             member.residual = lags[i]
             run.step += uncounted - 1
-            if not eventful and calm(i, losses) and (until.time is None or member.time < until.time):
+            if not eventful and uneventful(i, losses) and (until.time is None or member.time < until.time):
                 run.step += 1
                 still.append(i)
                 continue

@@ -24,8 +24,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What to write down, and how often. The loss, the sweeps, and the residual cost nothing and
-    are always there."""
+    """What to write down, and how often; loss, sweeps and residual cost nothing and are always there."""
 
     every: int | None = None
     """A row every so many steps. None: each of the first 20, then about 24 rows for each tenfold of steps."""

@@ -1,5 +1,4 @@
-"""A training problem, and the three products that every method is made of: error, kernel, Jacobian
-transpose."""
+"""A network, its samples and their states, and what every method needs of them: error, kernel, Jᵀw."""
 
 from __future__ import annotations
 
@@ -48,7 +47,7 @@ class LeastSquares:
         return {layer: getattr(self.net, LAYERS[layer].parameter).data for layer in self.layers}
 
     def require_free(self) -> None:
-        """Raise when the parameters are functions of others, which these products know nothing of."""
+        """Raise when the parameters are functions of others, whose gradients these are not."""
         if self.constrained:
             raise ValueError(
                 "this network is constrained, and this method writes into Θ itself; train it with "
@@ -113,8 +112,7 @@ class TestSample:
 
 
 class ExactStates:
-    """Equilibria and adjoints of the training inputs to the solver's tolerance, each started from
-    the last one."""
+    """Equilibria and adjoints of the training inputs to the solver's tolerance, each solved from the last."""
 
     def __init__(self, problem: LeastSquares) -> None:
         self.problem = problem
@@ -122,46 +120,45 @@ class ExactStates:
         self.z: Tensor | None = None
         self.forward_sweeps = self.adjoint_sweeps = 0
         self.residual = math.nan
-        #: The last adjoints by purpose, as starts; and the outputs' adjoints at the present z, once
-        #: asked for.
+        #: The last adjoints by purpose, as starts; the outputs' adjoints at the present z, once computed;
+        #: and the sweeps that these took, as long as they are not counted.
         self._starts: dict[str, Tensor] = {}
         self._outputs: Tensor | None = None
-        self._unpaid = 0
+        self._uncounted = 0
 
     def forward(self) -> Tensor:
         """Solve for z at the present parameters and return the error e."""
         net, problem = self.problem.net, self.problem
         sol = solve(net.A, problem.injection, solver=self.solver, z0=self.z)
-        self.z, self._outputs, self._unpaid = sol.z, None, 0
+        self.z, self._outputs, self._uncounted = sol.z, None, 0
         self.forward_sweeps += int(sol.steps.max())
         self.residual = relative(sol, sol.z)
         return problem.error(sol.z)
 
     def outputs(self) -> Tensor:
-        """The adjoint of each output at z, (n, m) or (n, k, m): solved once, whoever asks."""
+        """The adjoint of each output at z, (n, m) or (n, k, m): solved once for each z."""
         if self._outputs is None:
             net, (n, m) = self.problem.net, self.z.shape
             if net.n_outputs is None:
-                self._outputs, self._unpaid = self._adjoint("output", net.v.expand(n, m), self.z)
+                self._outputs, self._uncounted = self._adjoint("output", net.v.expand(n, m), self.z)
             else:
                 k = net.n_outputs
                 g = net.v.T.expand(n, k, m).reshape(n * k, m)
-                u, self._unpaid = self._adjoint("output", g, self.z.repeat_interleave(k, dim=0))
+                u, self._uncounted = self._adjoint("output", g, self.z.repeat_interleave(k, dim=0))
                 self._outputs = u.reshape(n, k, m)
         return self._outputs
 
-    def spend(self) -> None:
-        """Count the sweeps of ``outputs`` as training; a diagnostic that only looks does not."""
-        self.adjoint_sweeps += self._unpaid
-        self._unpaid = 0
+    def count_outputs(self) -> None:
+        """Count the sweeps of ``outputs`` as training; a row of the history does not."""
+        self.adjoint_sweeps += self._uncounted
+        self._uncounted = 0
 
     def cotangent(self, w: Tensor) -> Tensor:
-        """(n, m) adjoints with g_i = v w_i. For one output they are w_i times the output's own,
-        which varies less."""
+        """(n, m) adjoints with g_i = v w_i; for one output w_i times its own adjoint, which varies less."""
         net = self.problem.net
         if net.n_outputs is None:
             u = self.outputs()
-            self.spend()
+            self.count_outputs()
             return w[:, None] * u
         p, steps = self._adjoint("cotangent", w @ net.v.T, self.z)
         self.adjoint_sweeps += steps
@@ -178,7 +175,7 @@ class ExactStates:
             "z": self.z.clone(),
             "starts": {k: v.clone() for k, v in self._starts.items()},
             "outputs": None if self._outputs is None else self._outputs.clone(),
-            "counts": [self.forward_sweeps, self.adjoint_sweeps, self._unpaid],
+            "counts": [self.forward_sweeps, self.adjoint_sweeps, self._uncounted],
             "residual": self.residual,
         }
 
@@ -187,7 +184,7 @@ class ExactStates:
         self.z = state["z"].to(like)
         self._starts = {k: v.to(like) for k, v in state["starts"].items()}
         self._outputs = None if state["outputs"] is None else state["outputs"].to(like)
-        self.forward_sweeps, self.adjoint_sweeps, self._unpaid = state["counts"]
+        self.forward_sweeps, self.adjoint_sweeps, self._uncounted = state["counts"]
         self.residual = state["residual"]
 
 

@@ -1,4 +1,4 @@
-"""What a run needs of a way to train."""
+"""What a run calls of a training method."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from implicit_tutorial.training.least_squares import LeastSquares
 
 @runtime_checkable
 class Method(Protocol):
-    """A frozen object that knows how to train."""
+    """A frozen object that starts a stepper."""
 
     every_step: bool
     """Each step is worth a row by default."""

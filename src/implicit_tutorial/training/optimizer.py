@@ -71,7 +71,7 @@ class OptimizerStepper:
         self.evaluate()
 
     def loss(self) -> float | None:
-        """L, if it is known at the present parameters."""
+        """L, or None where it is not known at the present parameters."""
         return self._loss
 
     def evaluate(self) -> float:
@@ -103,7 +103,7 @@ class OptimizerStepper:
         if not b.requires_grad:
             b.requires_grad_()
         b.retain_grad()
-        u0 = self.p[rows] if net.gradient is None else None  # cheaper gradients choose their own start
+        u0 = self.p[rows] if net.gradient is None else None  # inexact gradients choose their own start
         sol = solve(net.A, b, solver=net.solver, z0=self.z[rows], u0=u0, gradient=net.gradient)
         e = net.output(sol.z) - problem.target[rows]
         loss = (len(self.order) / len(rows)) * e.square().sum() / 2

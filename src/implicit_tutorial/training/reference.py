@@ -1,5 +1,4 @@
-"""Gradient flow by torchdiffeq's adaptive Runge–Kutta methods: slow, and independent of everything
-else here."""
+"""Gradient flow by torchdiffeq's adaptive Runge–Kutta methods: slow, and independent of the other methods."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ class ReferenceFlow:
     rtol: float = 1e-4
     """Local error of an internal step, relative to the way from one recorded time to the next."""
     method: str = "bosh3"
-    """ReLU's kinks leave nothing to gain from a higher order."""
+    """A higher order gains nothing at the kinks of ReLU."""
     per_decade: int = 6
 
     every_step: ClassVar[bool] = True

@@ -23,7 +23,7 @@ from implicit_tutorial.training.least_squares import LeastSquares, TestSample, h
 from implicit_tutorial.training.method import Method, Stepper
 from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, Until
 
-#: A loss that has grown by this factor will not come back.
+#: A loss that has grown by this factor ends the run.
 _EXPLOSION = 1e8
 
 
@@ -59,7 +59,7 @@ def train(
         layers: any of ``"implicit"`` (Θ), ``"output"`` (v), ``"input"`` (W); Θ alone by default.
         until: when to stop.
         X_test, y_test: a test sample for the column ``test_error``.
-        record: which rows and which of the dearer columns to write.
+        record: which rows to write, and which of the columns that take time.
         progress: show a bar.
         throw: raise when training fails. With ``throw=False`` look at ``history.attrs["status"]``.
 
@@ -207,11 +207,11 @@ class Run:
         return True
 
     def _limit_loss(self) -> None:
-        """A loss above this one will not come back."""
+        """The loss above which the run ends."""
         self.largest_loss = _EXPLOSION * max(self.rows[0][2], half_square(self.problem.target))
 
     def _exploded(self) -> bool:
-        """Whether the loss has grown beyond return; NaN has."""
+        """Whether the loss is above its limit; NaN is."""
         if self.status.failed:
             return True
         loss = self.stepper.loss()

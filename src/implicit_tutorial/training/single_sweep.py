@@ -1,4 +1,4 @@
-"""Training at the price of one explicit layer: equilibrium and adjoint are carried along, not solved."""
+"""Training at the cost of one explicit layer: equilibrium and adjoint are carried along, not solved."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from implicit_tutorial.training.sweeper import Sweeper
 class SingleSweep:
     """Gradient descent whose z and u make one sweep for each update of A, in three n·m·m products.
 
-    The states lag by O(η) behind the equilibrium; what a sweep is known to leave for later is added back to
-    first order, in the error by the adjoint and in the kernel by mean field. The lag itself is measured at
-    every step: as long as the relative residual of z or of u exceeds ``tolerance``, more sweeps follow before
-    the next update. With a tolerance near rounding this is gradient descent with exact gradients.
+    The states lag by O(η) behind the equilibrium; the lag is corrected to first order, in the error by the
+    adjoint and in the kernel by mean field, and measured at every step: as long as the relative residual of z
+    or of u exceeds ``tolerance``, more sweeps follow before the next update. With a tolerance near rounding
+    this is gradient descent with exact gradients.
     """
 
     step: float | None = None
@@ -34,7 +34,7 @@ class SingleSweep:
     """Gradient steps in each update: e follows (1 − ηK)ʲ e while z, u and K wait. Costs an n × n kernel, and
     saves the other updates and sweeps; t advances by ``fused``·η. For one output only."""
     tolerance: float = 0.1
-    """Largest lag ‖relu(Az + b) − z‖/‖z‖ that one sweep is trusted with, and the same for u."""
+    """Largest lag ‖relu(Az + b) − z‖/‖z‖ that one sweep may leave, and the same for u."""
     max_sweeps: int = 1000
     """More sweeps than this in one step mean that the equilibrium is lost."""
 

@@ -1,4 +1,4 @@
-"""The sweep itself: a batch of networks, a handful of buffers, three products a step."""
+"""Sweeps and updates of a batch of networks, in place: three products a step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from implicit_tutorial.kernels.layers import LAYERS
 from implicit_tutorial.training.least_squares import LeastSquares
 
-#: How far a state may grow beyond the injections before it is given up.
+#: A state this many times as large as the injections counts as diverged.
 _DIVERGED = 1e8
 
 
@@ -31,10 +31,9 @@ class Sweeper:
     ) -> None:
         first, net = problems[0], problems[0].net
         self.fused = fused
-        # A sweep leaves the fraction q = σ_A²/2 of a kernel's change for later (C10: dΠ = … + σ_A²Σ̇ dΠ with
-        # Σ̇ ≤ ½), so a state that drifts steadily is q/(1 − q) of an update behind; and the middle of
-        # the fused steps that use it lies (1 − 1/fused)/2 of an update ahead. That much of its last change is
-        # added.
+        # A sweep makes all but the fraction q = σ_A²/2 of a kernel's change (C10: dΠ = … + σ_A²Σ̇ dΠ with
+        # Σ̇ ≤ ½), so a state that drifts steadily is q/(1 − q) of an update behind, and the middle of the
+        # fused steps that use it (1 − 1/fused)/2 of an update ahead. That much of its last change is added.
         fraction = min(net.implicit_scale**2 / 2, 0.5)
         self.catch_up = fraction / (1 - fraction) + (1 - 1 / fused) / 2
         self.layers, self.n_outputs = first.layers, net.n_outputs
@@ -66,10 +65,10 @@ class Sweeper:
         #: States, what the last sweep changed in them, and a buffer for the next one.
         self.z, self.u, self.dz, self.du, self._spare = (torch.zeros_like(self.b) for _ in range(5))
         self.e = torch.empty_like(self.target)
-        #: States beyond this norm are on their way to infinity.
+        #: States beyond this norm count as diverged.
         self._ceiling = _DIVERGED * float(torch.linalg.vector_norm(self.b))
         self._loss: list[float] | None = None
-        #: False for a network whose sweeps did not settle; it takes no further part.
+        #: False for a network whose sweeps did not settle; it is left as it is.
         self.alive = [True] * len(problems)
         self.forward_sweeps = self.adjoint_sweeps = 0
 
@@ -130,7 +129,7 @@ class Sweeper:
     def _sweep(self, once: Callable[[slice | None], list[float]], *, together: bool = False) -> list[float]:
         """Sweep once, and on for each network whose relative residual is above the tolerance.
 
-        ``together`` takes all networks along as long as most of them go on, which spares time.
+        With ``together`` all networks go on as long as most of them must, which saves time.
         """
         first, begun = once(None), 1
         while together and begun < self.max_sweeps:
@@ -193,8 +192,8 @@ class Sweeper:
     def _evaluate(self, new: Tensor, z: Tensor, dz: Tensor, pick: Callable[[Tensor], Tensor]) -> None:
         """e at the equilibrium, from a sweep z → z + dz; z is used up.
 
-        The adjoint knows what is still missing: v·z* ≈ v·z + u·dz, up to the square of the lag; v·(z + dz) is
-        only half way. The adjoint of e·f does not tell the outputs apart, so k of them are taken at z + dz.
+        v·z* = v·z + u·dz up to the square of the lag, and v·(z + dz) up to the lag. The adjoint of e·f does
+        not tell the outputs apart, so k of them are taken at z + dz.
         """
         e = pick(self.e)
         if self.n_outputs is None:
