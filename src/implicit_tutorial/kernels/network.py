@@ -42,20 +42,17 @@ def network_kernels(net: EquilibriumNetwork, X: Tensor, X2: Tensor | None = None
 
 def states(net: EquilibriumNetwork, X: Tensor) -> tuple[Tensor, Tensor]:
     """The equilibria (n, m) of X, and their outputs' adjoints: (n, m) for g = v, (n, k, m) for k outputs."""
-    A = net.A
-    z = net.equilibrium(X).z
-    return z, output_adjoints(net, A, z)
+    A, z = net.A, net.equilibrium(X).z
+    u = adjoint(A, *output_rows(net, z), solver=net.solver).u
+    return z, u.reshape(len(z), *net.v.shape[1:], net.width)
 
 
-def output_adjoints(net: EquilibriumNetwork, A: Tensor, z: Tensor, u0: Tensor | None = None) -> Tensor:
-    """The adjoint of every output at every sample; k outputs are solved as n·k rows."""
+def output_rows(net: EquilibriumNetwork, z: Tensor) -> tuple[Tensor, Tensor]:
+    """(n·k, m) states, and the cotangents of their outputs: a row for each output at each sample."""
     if net.n_outputs is None:
-        return adjoint(A, z, net.v, solver=net.solver, u0=u0).u
-    n, m = z.shape
-    k = net.n_outputs
-    g = net.v.T.expand(n, k, m).reshape(n * k, m)
-    start = None if u0 is None else u0.reshape(n * k, m)
-    return adjoint(A, z.repeat_interleave(k, dim=0), g, solver=net.solver, u0=start).u.reshape(n, k, m)
+        return z, net.v.expand(z.shape)
+    (n, m), k = z.shape, net.n_outputs
+    return z.repeat_interleave(k, dim=0), net.v.T.expand(n, k, m).reshape(n * k, m)
 
 
 def grams(

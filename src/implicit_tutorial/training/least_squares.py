@@ -13,7 +13,7 @@ from implicit_tutorial.equilibrium.checks import check_finite, check_rows
 from implicit_tutorial.equilibrium.solution import Outcome
 from implicit_tutorial.equilibrium.solve import adjoint, solve
 from implicit_tutorial.kernels.layers import LAYERS, layer_kernels
-from implicit_tutorial.kernels.network import grams
+from implicit_tutorial.kernels.network import grams, output_rows
 from implicit_tutorial.network import EquilibriumNetwork
 
 
@@ -33,7 +33,7 @@ class LeastSquares:
             raise ValueError("X holds no sample; training needs at least one.")
         check_labels(net, X, y, "y")
         check_finite(X=X)
-        self.net, self.X, self.y, self.layers = net, X, y, tuple(layers)
+        self.net, self.X, self.layers = net, X, tuple(layers)
         #: κ/√m.
         self.kappa = net.output_scale / math.sqrt(net.width)
         self.constrained = parametrize.is_parametrized(net)
@@ -87,8 +87,7 @@ class LeastSquares:
         first = (self.X, z, u)
         factors = grams(first, first if z2 is None else (self.X, z2, u2))
         size = self.target.numel()
-        K = sum(layer_kernels(self.net, factors, self.layers).values())
-        K = K.reshape(size, size).to(torch.float64)
+        K = sum(layer_kernels(self.net, factors, self.layers).values()).reshape(size, size).to(torch.float64)
         return (K + K.T) / 2 if z2 is None else K
 
 
@@ -138,14 +137,9 @@ class ExactStates:
     def outputs(self) -> Tensor:
         """The adjoint of each output at z, (n, m) or (n, k, m): solved once for each z."""
         if self._outputs is None:
-            net, (n, m) = self.problem.net, self.z.shape
-            if net.n_outputs is None:
-                self._outputs, self._uncounted = self._adjoint("output", net.v.expand(n, m), self.z)
-            else:
-                k = net.n_outputs
-                g = net.v.T.expand(n, k, m).reshape(n * k, m)
-                u, self._uncounted = self._adjoint("output", g, self.z.repeat_interleave(k, dim=0))
-                self._outputs = u.reshape(n, k, m)
+            net = self.problem.net
+            u, self._uncounted = self._adjoint("output", *output_rows(net, self.z))
+            self._outputs = u.reshape(len(self.z), *net.v.shape[1:], net.width)
         return self._outputs
 
     def count_outputs(self) -> None:
@@ -160,13 +154,12 @@ class ExactStates:
             u = self.outputs()
             self.count_outputs()
             return w[:, None] * u
-        p, steps = self._adjoint("cotangent", w @ net.v.T, self.z)
+        p, steps = self._adjoint("cotangent", self.z, w @ net.v.T)
         self.adjoint_sweeps += steps
         return p
 
-    def _adjoint(self, purpose: str, g: Tensor, z: Tensor) -> tuple[Tensor, int]:
-        net = self.problem.net
-        sol = adjoint(net.A, z, g, solver=self.solver, u0=self._starts.get(purpose))
+    def _adjoint(self, purpose: str, z: Tensor, g: Tensor) -> tuple[Tensor, int]:
+        sol = adjoint(self.problem.net.A, z, g, solver=self.solver, u0=self._starts.get(purpose))
         self._starts[purpose] = sol.u
         return sol.u, int(sol.steps.max())
 

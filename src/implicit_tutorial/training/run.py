@@ -215,9 +215,7 @@ class Run:
         if self.status.failed:
             return True
         loss = self.stepper.loss()
-        if loss is None:
-            return False
-        if loss <= self.largest_loss:
+        if loss is None or loss <= self.largest_loss:
             return False
         self.fail(
             TrainingStatus.UNSTABLE,
