@@ -14,6 +14,9 @@ from implicit_tutorial.equilibrium.problem import Solver
 from implicit_tutorial.equilibrium.solution import Solution
 from implicit_tutorial.equilibrium.solve import solve
 
+#: The attributes that are the same for networks of one kind.
+SIZES_AND_SCALES = ("n_inputs", "width", "n_outputs", "implicit_scale", "input_scale", "output_scale")
+
 
 class EquilibriumNetwork(nn.Module):
     """f(x) = κ v·z/√m with z = relu(Az + b), A = σ_A Θ/√m, b = σ_U W x, and Θ, W, v i.i.d. standard Gaussian.

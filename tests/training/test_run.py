@@ -98,29 +98,18 @@ def test_leaving_the_well_posed_region_is_said_with_step_and_certificate():
         assert "What to change" in message
         assert len(history) > 1
         assert (history.train_loss.diff().dropna() < 0).any()
+    slow, until = it.GradientDescent(fraction=0.02), it.Until(loss=1e-8, steps=5000)
     with pytest.raises(TrainingError, match="left the well-posed region") as caught:
-        it.train(
-            network(16, output_scale=0.1),
-            X,
-            y,
-            method=it.GradientDescent(fraction=0.02),
-            until=it.Until(loss=1e-8, steps=5000),
-        )
+        it.train(network(16, output_scale=0.1), X, y, method=slow, until=until)
     assert len(caught.value.history) > 1
     assert caught.value.status == TrainingStatus.LEFT_WELL_POSED
 
 
 def test_a_step_above_the_limit_is_unstable_not_endless():
     X, y = problem()
+    method, until = it.GradientDescent(fraction=3.0), it.Until(loss=1e-8)
     with pytest.raises(TrainingError, match="stability limit"):
-        it.train(
-            network(),
-            X,
-            y,
-            method=it.GradientDescent(fraction=3.0),
-            layers=("output",),
-            until=it.Until(loss=1e-8),
-        )
+        it.train(network(), X, y, method=method, layers=("output",), until=until)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
@@ -131,15 +120,8 @@ def test_resume_loses_not_a_bit(method, n_outputs):
     X, y = problem(n_outputs=n_outputs)
 
     def fresh():
-        return Run(
-            network(centered=True, n_outputs=n_outputs),
-            X,
-            y,
-            method=method,
-            layers=("implicit", "input"),
-            X_test=X,
-            y_test=y,
-        )
+        net = network(centered=True, n_outputs=n_outputs)
+        return Run(net, X, y, method=method, layers=("implicit", "input"), X_test=X, y_test=y)
 
     straight = fresh()
     straight.advance(it.Until(steps=8))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from implicit_tutorial.equilibrium.checks import check_finite
 from implicit_tutorial.kernels.network import states
-from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
 from implicit_tutorial.training.certificate import Ball
 
 
@@ -164,15 +164,7 @@ def _check(
     loss: str | BoundedLoss,
     base: float,
 ) -> BoundedLoss:
-    for name in (
-        "width",
-        "n_inputs",
-        "n_outputs",
-        "implicit_scale",
-        "input_scale",
-        "output_scale",
-        "centered",
-    ):
+    for name in (*SIZES_AND_SCALES, "centered"):
         if getattr(net0, name) != getattr(net, name):
             raise ValueError(
                 f"net0 has {name}={getattr(net0, name)} and net has {getattr(net, name)}; give one network "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
-from typing import NamedTuple
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -16,14 +16,6 @@ from implicit_tutorial.kernels.result import Kernels
 #: Rows computed at once, so that temporaries stay in the caches and take little memory.
 _ROWS = 64
 _MAX_STEPS = 100
-
-
-class _Scales(NamedTuple):
-    """0-d tensors under the names that a network gives its scales."""
-
-    implicit_scale: Tensor
-    input_scale: Tensor
-    output_scale: Tensor
 
 
 class LargestScaleError(ValueError):
@@ -58,36 +50,36 @@ def limit_kernels(
     _check(X, X, "X")
     if X2 is not None:
         _check(X2, X, "X2")
-    given = (implicit_scale, input_scale, output_scale)
-    scales = _Scales(*(torch.as_tensor(scale, dtype=X.dtype, device=X.device) for scale in given))
-    for name, scale in scales._asdict().items():
+    scales = {"implicit_scale": implicit_scale, "input_scale": input_scale, "output_scale": output_scale}
+    for name, scale in scales.items():
+        scales[name] = scale = torch.as_tensor(scale, dtype=X.dtype, device=X.device)
         if not 0 <= scale.item() < math.inf:
             raise ValueError(f"{name}={scale.item()}: a scale is a finite number, zero or more.")
-    sigma_A = scales.implicit_scale.item()
+    sigma_A = scales["implicit_scale"].item()
     if sigma_A**2 >= 2:
         raise LargestScaleError(
             f"implicit_scale={sigma_A:g} has no infinite-width limit: the norm of the hidden state is "
             "σ_U²/(2 − σ_A²), finite only below √2 ≈ 1.414. Lower implicit_scale."
         )
     Y = X if X2 is None else X2
-    if any(scale.requires_grad for scale in scales):
-        return Kernels(**_entries(X, Y, scales))
+    if any(scale.requires_grad for scale in scales.values()):
+        return Kernels(**_entries(X, Y, **scales))
     shape = (X.shape[0], Y.shape[0])
     whole = {field.name: torch.empty(shape, dtype=X.dtype, device=X.device) for field in fields(Kernels)}
     for i in range(0, X.shape[0], _ROWS):
         # A symmetric matrix is computed from its diagonal to the right, and mirrored.
         first = i if X2 is None else 0
         rows = slice(i, i + _ROWS)
-        for name, block in _entries(X[rows], Y[first:], scales).items():
+        for name, block in _entries(X[rows], Y[first:], **scales).items():
             whole[name][rows, first:] = block
             if X2 is None:
                 whole[name][first:, rows] = block.T
     return Kernels(**whole)
 
 
-def _entries(X: Tensor, Y: Tensor, scales: _Scales) -> dict[str, Tensor]:
+def _entries(X: Tensor, Y: Tensor, **scales: Tensor) -> dict[str, Tensor]:
     """The fields of :class:`Kernels` between the rows of X and of Y."""
-    sigma_A, sigma_U, _ = scales
+    sigma_A, sigma_U = scales["implicit_scale"], scales["input_scale"]
     norm_x, norm_y = torch.linalg.vector_norm(X, dim=1), torch.linalg.vector_norm(Y, dim=1)
     # 1 ∓ cos φ from differences and sums: no cancellation, and exactly zero between equal or opposite inputs.
     unit_x, unit_y = X / norm_x[:, None], Y / norm_y[:, None]
@@ -100,7 +92,7 @@ def _entries(X: Tensor, Y: Tensor, scales: _Scales) -> dict[str, Tensor]:
     backward = slope / (1 - sigma_A**2 * slope)
     inner = norms * torch.where(minus < plus, 1 - minus, plus - 1)
     factors = {"adjoint": backward, "state": forward, "input": inner, "output": 1.0}
-    return {"forward": forward, "backward": backward, **layer_kernels(scales, factors)}
+    return {"forward": forward, "backward": backward, **layer_kernels(SimpleNamespace(**scales), factors)}
 
 
 def _arc_cosine(theta: Tensor) -> Tensor:

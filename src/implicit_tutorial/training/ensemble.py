@@ -11,13 +11,11 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.solution import EquilibriumError
-from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
 from implicit_tutorial.training.history import Record, frame
 from implicit_tutorial.training.run import Run
 from implicit_tutorial.training.single_sweep import SingleSweep
 from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, Until
-
-_SHARED = ("n_inputs", "width", "n_outputs", "implicit_scale", "input_scale", "output_scale")
 
 
 @torch.no_grad()
@@ -63,7 +61,7 @@ def train_ensemble(
         )
     if len(nets) == 0:
         raise ValueError("nets is empty; an ensemble needs at least one network.")
-    for name in _SHARED:
+    for name in SIZES_AND_SCALES:
         values = {getattr(net, name) for net in nets}
         if len(values) > 1:
             raise ValueError(

@@ -77,17 +77,8 @@ def train(
             it carries the history, and the network is left where that happened.
         TrainingInterrupted: Ctrl-C; carries a run that can go on.
     """
-    run = Run(
-        net,
-        X,
-        y,
-        method=method,
-        layers=layers,
-        X_test=X_test,
-        y_test=y_test,
-        record=record,
-        progress=progress,
-    )
+    test = {"X_test": X_test, "y_test": y_test}
+    run = Run(net, X, y, method=method, layers=layers, **test, record=record, progress=progress)
     return run.advance(until, throw=throw)
 
 
