@@ -105,15 +105,9 @@ def test_a_mini_batch_estimates_the_whole_gradient():
 def test_fused_steps_follow_the_same_curve():
     X, _ = problem(32, 8, dtype=torch.float32)
     y = 2 * torch.ones(32)  # along the fastest mode, where two steps at constant K are not one long one
-    fused, plain = (
-        train(
-            network(1024, 8, dtype=torch.float32),
-            (X, y),
-            it.SingleSweep(fraction=0.1, fused=count),
-            24 // count,
-        )
-        for count in (2, 1)
-    )
+    nets = [network(1024, 8, dtype=torch.float32) for _ in range(2)]
+    fused = train(nets[0], (X, y), it.SingleSweep(fraction=0.1, fused=2), 12)
+    plain = train(nets[1], (X, y), it.SingleSweep(fraction=0.1), 24)
     assert fused.time.to_numpy() == pytest.approx(plain.time.iloc[::2].to_numpy(), rel=1e-5, abs=0)
     ratio = fused.train_loss.to_numpy() / plain.train_loss.iloc[::2].to_numpy()
     assert abs(ratio - 1).max() < 0.01
@@ -149,12 +143,11 @@ def test_exponential_flow_is_exact_where_the_kernel_is_constant():
     K = it.network_kernels(net, X).output
     with torch.no_grad():
         e0 = net(X) - y
-    it.train(net, X, y, method=it.ExponentialFlow(), layers=("output",), until=it.Until(time=3.0))
+    flow = {"method": it.ExponentialFlow(), "layers": ("output",)}
+    it.train(net, X, y, **flow, until=it.Until(time=3.0))
     with torch.no_grad():
         torch.testing.assert_close(net(X) - y, torch.linalg.matrix_exp(-3.0 * K) @ e0, rtol=1e-8, atol=1e-9)
-    history = it.train(
-        net, X, y, method=it.ExponentialFlow(), layers=("output",), until=it.Until(time=math.inf)
-    )
+    history = it.train(net, X, y, **flow, until=it.Until(time=math.inf))
     assert history.train_loss.iloc[-1] < 1e-16
     with torch.no_grad():
         start = network()

@@ -32,8 +32,7 @@ def train_ensemble(
     record: Record | None = None,
     throw: bool = True,
 ) -> pd.DataFrame:
-    """Train networks that differ in their seeds only, all at once: what ``train`` does to each,
-    several times faster.
+    """Train networks that differ in their seeds only, all at once: what ``train`` does to each, but faster.
 
     Every network keeps its own step, stops when its own loss, time or number of steps is reached,
     and fails alone. This is faster where networks are small, because a step of all of them has little

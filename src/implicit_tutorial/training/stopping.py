@@ -35,10 +35,8 @@ class Until:
         if not has_time:
             raise ValueError("this method has no gradient-flow time; stop it at a loss or a number of steps.")
         if self.time == math.inf and not reaches_infinity and self.loss is None and self.steps is None:
-            raise ValueError(
-                "time=inf is never reached by steps of a fixed length; use ExponentialFlow(), or stop at a "
-                "loss."
-            )
+            advice = "use ExponentialFlow(), or stop at a loss."
+            raise ValueError(f"time=inf is never reached by steps of a fixed length; {advice}")
 
 
 class TrainingStatus(StrEnum):
