@@ -129,7 +129,7 @@ def _row(
     try:
         row = store.read(cell)
         if row is None:
-            row = {**_evaluate(cell, experiment, threads), **_versions()}
+            row = _evaluate(cell, experiment, threads)
             store.write(cell, row)
     except Exception as error:
         row = {"status": f"failed: {type(error).__name__}: {error}"}
@@ -147,17 +147,16 @@ def _evaluate(cell: dict[str, Any], experiment: Experiment, threads: int) -> dic
     clash = sorted(set(outcome) & set(cell))
     if clash:
         raise ValueError(f"the experiment returns {clash}, which are settings of the grid; rename them.")
-    return {"status": "finished", **outcome, "seconds": time.perf_counter() - start}
+    return {
+        "status": "finished",
+        **outcome,
+        "seconds": time.perf_counter() - start,
+        "torch_version": torch.__version__,
+        "python_version": platform.python_version(),
+        "package_version": version("implicit-tutorial"),
+    }
 
 
 def _plain(value: Any) -> Any:
     """A torch or numpy scalar as the Python number it holds."""
     return value.item() if hasattr(value, "item") else value
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "torch_version": torch.__version__,
-        "python_version": platform.python_version(),
-        "package_version": version("implicit-tutorial"),
-    }

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from implicit_tutorial.equilibrium.certificates import certify
 from implicit_tutorial.equilibrium.solution import EquilibriumError
@@ -149,7 +150,8 @@ class Run:
         return self.history
 
     def _loop(self, until: Until) -> None:
-        with _deferred_interrupt() as interrupted, _bar(self.progress, until) as bar:
+        bar = tqdm(total=until.steps, disable=not self.progress, desc="training", unit="step")
+        with _deferred_interrupt() as interrupted, bar:
             while not self.finished(until):
                 self.stepper.advance(self.remaining(until))
                 self.after_step()
@@ -294,11 +296,3 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-@contextmanager
-def _bar(show: bool, until: Until) -> Iterator[Any]:
-    from tqdm import tqdm
-
-    with tqdm(total=until.steps, disable=not show, desc="training", unit="step") as bar:
-        yield bar
