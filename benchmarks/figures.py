@@ -221,10 +221,7 @@ def ensemble(
 
 
 def scaling(
-    setting: Setting,
-    widths: Sequence[int] = (256, 512, 1024, 2048, 4096, 8192),
-    *,
-    repeats: int = 5,
+    setting: Setting, widths: Sequence[int] = (256, 512, 1024, 2048, 4096, 8192), *, repeats: int = 5
 ) -> Iterator[Row]:
     """Seconds of a SingleSweep step at each width, beside three bare n×m×m products on the same tensors."""
     rows: list[Row] = []

@@ -36,10 +36,7 @@ def _train(
     def train(setting: Setting, net: it.EquilibriumNetwork) -> float:
         X, y = setting.data()
         history = it.train(net, X, y, method=method, until=until, record=record)
-        return {
-            "sweeps": int(history.forward_sweeps.iloc[-1]),
-            "residual": float(history.residual.iloc[-1]),
-        }
+        return {"sweeps": int(history.forward_sweeps.iloc[-1]), "residual": float(history.residual.iloc[-1])}
 
     setting = replace(setting, n_samples=n_samples)
     train(replace(setting, n_samples=8), setting.network(32))  # the libraries' own first calls

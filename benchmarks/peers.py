@@ -63,10 +63,9 @@ def torchdeq(net: EquilibriumNetwork, X: Tensor, y: Tensor, eta: float, *, warm:
     from torchdeq import get_deq
 
     layer = _Layer(net, X, y, eta)
-    deq = get_deq(
-        ift=True, f_solver="fixed_point_iter", b_solver="fixed_point_iter", f_tol=1e-6, b_tol=1e-6,
-        f_stop_mode="rel", b_stop_mode="rel", f_max_iter=100, b_max_iter=100,
-    )  # fmt: skip
+    options = {"solver": "fixed_point_iter", "tol": 1e-6, "stop_mode": "rel", "max_iter": 100}
+    both = {f"{way}_{name}": value for name, value in options.items() for way in "fb"}
+    deq = get_deq(ift=True, **both)
     z = torch.zeros_like(layer.b)
 
     def step() -> Tensor:

@@ -14,12 +14,12 @@ import implicit_tutorial as it
 from implicit_tutorial.training import Record, Run
 from implicit_tutorial.training.descent import stability_limit
 
-#: What a run writes down: the loss, which costs nothing, and none of the dearer columns.
+#: What a run writes down: the loss, and none of the columns that take time.
 SPARSE = Record(movement=False, norm=False, spectrum=False)
 EVERY_STEP = replace(SPARSE, every=1)
 
 Step = Callable[[], Tensor]
-"""A training step; returns the loss before it, not yet waited for."""
+"""A training step; returns the loss before it, which a device may still be computing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,6 @@ class Setting:
 
 
 def medians(rounds: Callable[[], Mapping[str, float]], repeats: int) -> dict[str, float]:
-    """The median of each time over the repeats; what is compared is measured in turn, so that it meets the
-    same weather."""
+    """The median of each time over the repeats; what is compared is measured in turn, under the same load."""
     measured = [rounds() for _ in range(repeats)]
     return {name: statistics.median(times[name] for times in measured) for name in measured[0]}

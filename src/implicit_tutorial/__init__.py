@@ -43,7 +43,8 @@ from implicit_tutorial.equilibrium import (
     solve,
     unrolled,
 )
-from implicit_tutorial.generalization import generalization_bound, infinite_width_prediction, sweep
+from implicit_tutorial.generalization import generalization_bound, infinite_width_prediction
+from implicit_tutorial.grid import run_grid, sweep
 from implicit_tutorial.kernels import Kernels, limit_kernels, network_kernels
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training import (
@@ -114,6 +115,7 @@ __all__ = [
     "limit_kernels",
     "linear_equilibrium",
     "network_kernels",
+    "run_grid",
     "solve",
     "sweep",
     "train",

@@ -75,7 +75,7 @@ def noise(X: Tensor, *, seed: int = 0) -> Tensor:
     return torch.randn(X.shape[0], generator=generator, dtype=torch.float64).to(X)
 
 
-#: Targets by the name used in tables and sweeps; each maps (X, seed=…) to (n,) labels.
+#: Targets by the name used in tables and grids; each maps (X, seed=…) to (n,) labels.
 TARGETS: dict[str, Callable[..., Tensor]] = {
     "linear": linear,
     "linear + quadratic": linear_quadratic,

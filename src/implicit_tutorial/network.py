@@ -14,6 +14,9 @@ from implicit_tutorial.equilibrium.problem import Solver
 from implicit_tutorial.equilibrium.solution import Solution
 from implicit_tutorial.equilibrium.solve import solve
 
+#: The attributes that are the same for networks of one kind.
+SIZES_AND_SCALES = ("n_inputs", "width", "n_outputs", "implicit_scale", "input_scale", "output_scale")
+
 
 class EquilibriumNetwork(nn.Module):
     """f(x) = κ v·z/√m with z = relu(Az + b), A = σ_A Θ/√m, b = σ_U W x, and Θ, W, v i.i.d. standard Gaussian.
@@ -25,7 +28,7 @@ class EquilibriumNetwork(nn.Module):
             (C5); Picard converges on typical inputs up to √2 (C6).
         input_scale: σ_U, the scale of the injection.
         output_scale: κ; a large one makes training lazy (C12, C18).
-        centered: subtract the output at initialization, f − f₀, at the price of a second solve and a copy
+        centered: subtract the output at initialization, f − f₀, at the cost of a second solve and a copy
             of Θ, W, v.
         n_outputs: None for a scalar output of shape (n,); k for k outputs of shape (n, k), v then (m, k).
         seed: of the generator that draws Θ, W, v, always in float64 on the CPU, so that dtype and device do

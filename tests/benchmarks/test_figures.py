@@ -78,8 +78,7 @@ def test_a_step_beside_a_peer(peer):
     if peer == "torchdeq":
         pytest.importorskip("torchdeq")
     rows = check(
-        peer,
-        figures.single_sweep(SMALL, [256], peer=peer, steps=8, peer_steps=4, repeats=1, fused=(1, 2)),
+        peer, figures.single_sweep(SMALL, [256], peer=peer, steps=8, peer_steps=4, repeats=1, fused=(1, 2))
     )
     assert [row["fused"] for row in rows] == [1, 2]
     for row in rows:

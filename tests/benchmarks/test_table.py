@@ -96,9 +96,8 @@ def test_a_gpu_has_columns_of_its_own(table):
     both = book.Table(run)
     assert both.devices == ["cpu", "cuda"]
     page = BeautifulSoup(both._repr_html_(), "html.parser")
-    assert [cell.get_text() for cell in page.thead.find_all("th")] == [
-        "Case", "Target", "CPU", "Accuracy", "GPU", "Accuracy"
-    ]  # fmt: skip
+    head = ["Case", "Target", "CPU", "Accuracy", "GPU", "Accuracy"]
+    assert [cell.get_text() for cell in page.thead.find_all("th")] == head
     assert repr(both).count("cuda") == len(run["rows"]["flow"]) / 2
     assert "77 ✓" in page.get_text()
 

@@ -65,11 +65,7 @@ BROKEN = {
         scaled(it.network_kernels, input=0.999),
         without_adjoint,
     ],
-    "C10": [
-        at_another_scale,
-        arc_cosine_of_the_inputs,
-        scaled(it.limit_kernels, backward=1.05),
-    ],
+    "C10": [at_another_scale, arc_cosine_of_the_inputs, scaled(it.limit_kernels, backward=1.05)],
     "C11": [
         scaled(it.limit_kernels, implicit=1.001),
         scaled(it.limit_kernels, output=1.001),

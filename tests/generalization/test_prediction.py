@@ -80,15 +80,10 @@ def test_centering_removes_the_variance_and_its_price_only() -> None:
 
 def test_several_outputs_and_layers() -> None:
     X, y, X_test, y_test = problem(n=20)
-    one = infinite_width_prediction(X, y, X_test, y_test, layers=("implicit", "output"), **SCALES)
-    two = infinite_width_prediction(
-        X,
-        torch.stack([y, -2 * y], dim=1),
-        X_test,
-        torch.stack([y_test, -2 * y_test], 1),
-        layers=("implicit", "output"),
-        **SCALES,
-    )
+    options = {"layers": ("implicit", "output"), **SCALES}
+    one = infinite_width_prediction(X, y, X_test, y_test, **options)
+    twice, twice_test = (torch.stack([labels, -2 * labels], dim=1) for labels in (y, y_test))
+    two = infinite_width_prediction(X, twice, X_test, twice_test, **options)
     torch.testing.assert_close(two.mean, one.mean[:, None] * torch.tensor([1.0, -2.0], dtype=torch.float64))
     assert two.labels_price == pytest.approx(5 * one.labels_price)
     assert two.bias2 == pytest.approx(2.5 * one.bias2)

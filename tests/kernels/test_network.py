@@ -22,16 +22,8 @@ def jacobian_gram(net, X, parameter):
 @pytest.mark.parametrize("n_outputs", [None, 1, 3])
 @pytest.mark.parametrize("solver", [it.Picard(rtol=1e-13), it.Newton()])
 def test_equals_the_jacobian_gram(n_outputs, solver):
-    net = it.EquilibriumNetwork(
-        4,
-        30,
-        implicit_scale=0.6,
-        input_scale=1.2,
-        output_scale=0.8,
-        n_outputs=n_outputs,
-        solver=solver,
-        seed=3,
-    )
+    scales = {"implicit_scale": 0.6, "input_scale": 1.2, "output_scale": 0.8}
+    net = it.EquilibriumNetwork(4, 30, **scales, n_outputs=n_outputs, solver=solver, seed=3)
     X = it.data.sphere(5, 4, seed=0)
     kernels = it.network_kernels(net, X)
     size = 5 * (n_outputs or 1)

@@ -25,6 +25,10 @@ def network(m=48, d=4, **options):
     return it.EquilibriumNetwork(d, m, **{"implicit_scale": 0.5, "seed": 1, **options})
 
 
+def train(net, data, method, steps, layers=("implicit",)):
+    return it.train(net, *data, method=method, layers=layers, until=it.Until(steps=steps), record=PLAIN)
+
+
 def gap(a, b, start):
     """Distance of two trained networks, relative to the way that one has gone."""
     way = sum(torch.dist(getattr(b, p), getattr(start, p)).item() ** 2 for p in NAMES.values())
@@ -37,10 +41,10 @@ def gap(a, b, start):
 @pytest.mark.parametrize("centered", [False, True])
 @pytest.mark.parametrize("method", [it.GradientDescent, it.SingleSweep])
 def test_first_step_is_the_autograd_gradient(layers, n_outputs, centered, method):
-    X, y = problem(n_outputs=n_outputs)
+    X, y = data = problem(n_outputs=n_outputs)
     scales = {"input_scale": 1.2, "output_scale": 0.8, "centered": centered, "n_outputs": n_outputs}
     net, other = network(**scales), network(**scales)
-    it.train(net, X, y, method=method(step=0.1), layers=layers, until=it.Until(steps=1), record=PLAIN)
+    train(net, data, method(step=0.1), 1, layers)
     loss = (other(X) - y).square().sum() / 2
     gradients = torch.autograd.grad(loss, [getattr(other, NAMES[layer]) for layer in layers])
     for layer, gradient in zip(layers, gradients, strict=True):
@@ -52,34 +56,27 @@ def test_first_step_is_the_autograd_gradient(layers, n_outputs, centered, method
 
 @pytest.mark.parametrize("n_outputs", [None, 2])
 def test_full_batch_sgd_is_gradient_descent(n_outputs):
-    X, y = problem(n_outputs=n_outputs)
-    a, b = network(n_outputs=n_outputs), network(n_outputs=n_outputs)
-    layers = ("implicit", "output", "input")
-    it.train(
-        a, X, y, method=it.GradientDescent(step=0.02), layers=layers, until=it.Until(steps=5), record=PLAIN
-    )
-    it.train(
-        b, X, y, method=it.Optimizer("SGD", lr=0.02), layers=layers, until=it.Until(steps=5), record=PLAIN
-    )
-    assert gap(a, b, network(n_outputs=n_outputs)) < 1e-8
+    data = problem(n_outputs=n_outputs)
+    a, b, start = (network(n_outputs=n_outputs) for _ in range(3))
+    train(a, data, it.GradientDescent(step=0.02), 5, LAYERS[-1])
+    train(b, data, it.Optimizer("SGD", lr=0.02), 5, LAYERS[-1])
+    assert gap(a, b, start) < 1e-8
 
 
 @pytest.mark.parametrize("n_outputs", [None, 2])
 def test_converged_single_sweeps_are_gradient_descent(n_outputs):
-    X, y = problem(n_outputs=n_outputs)
-    a, b = network(n_outputs=n_outputs), network(n_outputs=n_outputs)
-    it.train(a, X, y, method=it.GradientDescent(step=0.1), until=it.Until(steps=20), record=PLAIN)
-    sweeps = it.SingleSweep(step=0.1, tolerance=1e-11)
-    it.train(b, X, y, method=sweeps, until=it.Until(steps=20), record=PLAIN)
-    assert gap(b, a, network(n_outputs=n_outputs)) < 1e-8
+    data = problem(n_outputs=n_outputs)
+    a, b, start = (network(n_outputs=n_outputs) for _ in range(3))
+    train(a, data, it.GradientDescent(step=0.1), 20)
+    train(b, data, it.SingleSweep(step=0.1, tolerance=1e-11), 20)
+    assert gap(b, a, start) < 1e-8
 
 
 def test_single_sweep_stays_within_a_percent_of_the_converged_curve():
-    X, y = problem(48, 10, dtype=torch.float32)
-    nets = [network(768, 10, implicit_scale=0.7, dtype=torch.float32) for _ in range(2)]
+    data = problem(48, 10, dtype=torch.float32)
     single, converged = (
-        it.train(net, X, y, method=method, until=it.Until(steps=60), record=PLAIN)
-        for net, method in zip(nets, [it.SingleSweep(), it.SingleSweep(tolerance=1e-5)], strict=True)
+        train(network(768, 10, implicit_scale=0.7, dtype=torch.float32), data, method, 60)
+        for method in (it.SingleSweep(), it.SingleSweep(tolerance=1e-5))
     )
     assert (single.train_loss / converged.train_loss - 1).abs().max() < 0.01
     assert converged.train_loss.iloc[-1] < 0.1 * converged.train_loss.iloc[0]
@@ -90,24 +87,15 @@ def test_single_sweep_stays_within_a_percent_of_the_converged_curve():
 
 
 def test_a_growing_residual_calls_for_more_sweeps():
-    X, y = problem()
-    history = it.train(
-        network(),
-        X,
-        y,
-        method=it.SingleSweep(fraction=0.9, tolerance=0.02),
-        until=it.Until(steps=3),
-        record=PLAIN,
-    )
+    history = train(network(), problem(), it.SingleSweep(fraction=0.9, tolerance=0.02), 3)
     assert history.residual.iloc[1] > 0.02
     assert history.forward_sweeps.iloc[-1] - history.forward_sweeps.iloc[0] > 3
 
 
 def test_a_mini_batch_estimates_the_whole_gradient():
-    X, y = problem(6)
+    X, y = data = problem(6)
     net, other = network(), network()
-    method = it.Optimizer("SGD", lr=0.1, batch_size=2, seed=3)
-    it.train(net, X, y, method=method, until=it.Until(steps=1), record=PLAIN)
+    train(net, data, it.Optimizer("SGD", lr=0.1, batch_size=2, seed=3), 1)
     rows = torch.randperm(6, generator=torch.Generator().manual_seed(3))[:2]
     loss = 3 * (other(X[rows]) - y[rows]).square().sum() / 2
     (gradient,) = torch.autograd.grad(loss, other.Theta)
@@ -118,15 +106,9 @@ def test_fused_steps_follow_the_same_curve():
     X, _ = problem(32, 8, dtype=torch.float32)
     y = 2 * torch.ones(32)  # along the fastest mode, where two steps at constant K are not one long one
     nets = [network(1024, 8, dtype=torch.float32) for _ in range(2)]
-    fused = it.train(
-        nets[0], X, y, method=it.SingleSweep(fraction=0.1, fused=2), until=it.Until(steps=12), record=PLAIN
-    )
-    plain = it.train(
-        nets[1], X, y, method=it.SingleSweep(fraction=0.1), until=it.Until(steps=24), record=PLAIN
-    )
-    torch.testing.assert_close(
-        torch.tensor(fused.time), torch.tensor(plain.time.iloc[::2].to_numpy()), rtol=1e-5, atol=0
-    )
+    fused = train(nets[0], (X, y), it.SingleSweep(fraction=0.1, fused=2), 12)
+    plain = train(nets[1], (X, y), it.SingleSweep(fraction=0.1), 24)
+    assert fused.time.to_numpy() == pytest.approx(plain.time.iloc[::2].to_numpy(), rel=1e-5, abs=0)
     ratio = fused.train_loss.to_numpy() / plain.train_loss.iloc[::2].to_numpy()
     assert abs(ratio - 1).max() < 0.01
 
@@ -161,12 +143,11 @@ def test_exponential_flow_is_exact_where_the_kernel_is_constant():
     K = it.network_kernels(net, X).output
     with torch.no_grad():
         e0 = net(X) - y
-    it.train(net, X, y, method=it.ExponentialFlow(), layers=("output",), until=it.Until(time=3.0))
+    flow = {"method": it.ExponentialFlow(), "layers": ("output",)}
+    it.train(net, X, y, **flow, until=it.Until(time=3.0))
     with torch.no_grad():
         torch.testing.assert_close(net(X) - y, torch.linalg.matrix_exp(-3.0 * K) @ e0, rtol=1e-8, atol=1e-9)
-    history = it.train(
-        net, X, y, method=it.ExponentialFlow(), layers=("output",), until=it.Until(time=math.inf)
-    )
+    history = it.train(net, X, y, **flow, until=it.Until(time=math.inf))
     assert history.train_loss.iloc[-1] < 1e-16
     with torch.no_grad():
         start = network()
@@ -177,14 +158,8 @@ def test_exponential_flow_is_exact_where_the_kernel_is_constant():
 
 def test_a_unit_near_its_kink_does_not_stop_the_flow():
     """The predictor's few digits put this unit on the wrong side, however short the step."""
-    X = it.data.sphere(60, 6, seed=0)
-    net = it.EquilibriumNetwork(
-        6, 64, implicit_scale=0.5, output_scale=0.358, solver=it.Newton(rtol=1e-7), seed=0
-    )
-    until = it.Until(steps=3)
-    history = it.train(
-        net, X, it.data.linear_quadratic(X), method=it.ExponentialFlow(rtol=0.05), until=until, record=PLAIN
-    )
+    net = network(64, 6, output_scale=0.358, solver=it.Newton(rtol=1e-7), seed=0)
+    history = train(net, problem(60, 6), it.ExponentialFlow(rtol=0.05), 3)
     assert history["step"].iloc[-1] == 3
     assert history["train_loss"].is_monotonic_decreasing
 
@@ -231,13 +206,13 @@ def test_a_constrained_network_is_trained_through_its_constraint_or_not_at_all()
 
 def test_single_sweep_allocates_no_matrix():
     """A step needs buffers of size n·m at most: no m × m gradient, no graph."""
-    from implicit_tutorial.training.problem import Problem
+    from implicit_tutorial.training.least_squares import LeastSquares
 
     n, m = 8, 512
     X, y = problem(n)
     net = network(m)
     with torch.no_grad():
-        stepper = it.SingleSweep().start(Problem(net, X, y, ("implicit",)))
+        stepper = it.SingleSweep().start(LeastSquares(net, X, y, ("implicit",)))
         stepper.advance(math.inf)
         with torch.profiler.profile(profile_memory=True) as profile:
             stepper.advance(math.inf)

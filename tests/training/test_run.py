@@ -9,8 +9,10 @@ import pytest
 import torch
 
 import implicit_tutorial as it
+from implicit_tutorial.equilibrium.spectra import NormEstimate
 from implicit_tutorial.training import Record, Run, TrainingError, TrainingInterrupted, TrainingStatus
-from implicit_tutorial.training.outcome import COLUMNS, NormEstimate
+from implicit_tutorial.training.history import COLUMNS
+from implicit_tutorial.training.method import Method, Stepper
 
 METHODS = [
     it.GradientDescent(step=0.2),
@@ -96,29 +98,18 @@ def test_leaving_the_well_posed_region_is_said_with_step_and_certificate():
         assert "What to change" in message
         assert len(history) > 1
         assert (history.train_loss.diff().dropna() < 0).any()
+    slow, until = it.GradientDescent(fraction=0.02), it.Until(loss=1e-8, steps=5000)
     with pytest.raises(TrainingError, match="left the well-posed region") as caught:
-        it.train(
-            network(16, output_scale=0.1),
-            X,
-            y,
-            method=it.GradientDescent(fraction=0.02),
-            until=it.Until(loss=1e-8, steps=5000),
-        )
+        it.train(network(16, output_scale=0.1), X, y, method=slow, until=until)
     assert len(caught.value.history) > 1
     assert caught.value.status == TrainingStatus.LEFT_WELL_POSED
 
 
 def test_a_step_above_the_limit_is_unstable_not_endless():
     X, y = problem()
+    method, until = it.GradientDescent(fraction=3.0), it.Until(loss=1e-8)
     with pytest.raises(TrainingError, match="stability limit"):
-        it.train(
-            network(),
-            X,
-            y,
-            method=it.GradientDescent(fraction=3.0),
-            layers=("output",),
-            until=it.Until(loss=1e-8),
-        )
+        it.train(network(), X, y, method=method, layers=("output",), until=until)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
@@ -129,15 +120,8 @@ def test_resume_loses_not_a_bit(method, n_outputs):
     X, y = problem(n_outputs=n_outputs)
 
     def fresh():
-        return Run(
-            network(centered=True, n_outputs=n_outputs),
-            X,
-            y,
-            method=method,
-            layers=("implicit", "input"),
-            X_test=X,
-            y_test=y,
-        )
+        net = network(centered=True, n_outputs=n_outputs)
+        return Run(net, X, y, method=method, layers=("implicit", "input"), X_test=X, y_test=y)
 
     straight = fresh()
     straight.advance(it.Until(steps=8))
@@ -152,6 +136,29 @@ def test_resume_loses_not_a_bit(method, n_outputs):
     for name in ("Theta", "W", "v"):
         assert torch.equal(getattr(straight.net, name), getattr(second.net, name))
     pd.testing.assert_frame_equal(straight.history, second.history, check_exact=True)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+def test_a_run_uses_nothing_of_a_method_but_the_protocol(method):
+    class Through:
+        """An object of which only the protocol can be reached."""
+
+        def __init__(self, subject, protocol):
+            assert isinstance(subject, protocol)
+            names = {*vars(protocol), *protocol.__annotations__}
+            vars(self).update(_subject=subject, _names={name for name in names if name[0] != "_"})
+
+        def __getattr__(self, name):
+            assert name in self._names, name
+            value = getattr(self._subject, name)
+            return (lambda problem: Through(value(problem), Stepper)) if name == "start" else value
+
+    X, y = problem()
+    runs = [Run(network(), X, y, method=m, record=Record(every=2)) for m in (method, Through(method, Method))]
+    for run in runs:
+        run.advance(it.Until(steps=3))
+        run.load_state_dict(run.state_dict())
+    pd.testing.assert_frame_equal(*[run.history for run in runs], check_exact=True)
 
 
 def test_looking_does_not_change_training():

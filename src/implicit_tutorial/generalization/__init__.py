@@ -1,4 +1,4 @@
-"""Generalization: the bound and its terms, the infinite-width prediction, sweeps."""
+"""Generalization: the bound and its terms, and the infinite-width prediction."""
 
 from implicit_tutorial.generalization.bound import (
     LOSSES,
@@ -7,7 +7,6 @@ from implicit_tutorial.generalization.bound import (
     generalization_bound,
 )
 from implicit_tutorial.generalization.prediction import Prediction, infinite_width_prediction
-from implicit_tutorial.generalization.sweep import sweep
 
 __all__ = [
     "LOSSES",
@@ -16,5 +15,4 @@ __all__ = [
     "Prediction",
     "generalization_bound",
     "infinite_width_prediction",
-    "sweep",
 ]

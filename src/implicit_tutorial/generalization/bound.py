@@ -11,7 +11,7 @@ from torch import Tensor
 
 from implicit_tutorial.equilibrium.checks import check_finite
 from implicit_tutorial.kernels.network import states
-from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
 from implicit_tutorial.training.certificate import Ball
 
 
@@ -43,7 +43,7 @@ class GeneralizationBound:
     remainder: float
     """2c(r/n) Σδ_i(r): what it could fit because it is not; infinite when ‖A₀‖₂ + r ≥ 1."""
     confidence_term: float
-    """3M√(ln(2/δ_k)/2n): the price of a finite sample, and of not knowing r beforehand."""
+    """3M√(ln(2/δ_k)/2n): for a finite sample, and for an r that is not known beforehand."""
     confidence: float
     """δ: with at most this probability over the sample the bound is wrong."""
     movement: float
@@ -164,15 +164,7 @@ def _check(
     loss: str | BoundedLoss,
     base: float,
 ) -> BoundedLoss:
-    for name in (
-        "width",
-        "n_inputs",
-        "n_outputs",
-        "implicit_scale",
-        "input_scale",
-        "output_scale",
-        "centered",
-    ):
+    for name in (*SIZES_AND_SCALES, "centered"):
         if getattr(net0, name) != getattr(net, name):
             raise ValueError(
                 f"net0 has {name}={getattr(net0, name)} and net has {getattr(net, name)}; give one network "

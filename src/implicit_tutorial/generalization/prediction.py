@@ -11,10 +11,8 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.checks import check_finite, check_rows
-from implicit_tutorial.kernels import limit_kernels
-
-#: The layers that may be trained; their kernels in :func:`limit_kernels` have the same names.
-LAYERS = ("implicit", "output", "input")
+from implicit_tutorial.kernels.layers import LAYERS
+from implicit_tutorial.kernels.limit import limit_kernels
 
 
 @dataclass(frozen=True)
@@ -177,4 +175,4 @@ def _check(
     if not time >= 0:
         raise ValueError(f"time={time}: gradient flow runs for a time of zero or more.")
     if isinstance(layers, str) or not layers or not set(layers) <= set(LAYERS):
-        raise ValueError(f"layers={layers!r}; give a sequence out of {LAYERS}.")
+        raise ValueError(f"layers={layers!r}; give a sequence out of {tuple(LAYERS)}.")

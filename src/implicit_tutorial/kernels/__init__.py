@@ -1,4 +1,4 @@
-"""Forward ∘ backward: the tangent kernels of the three layers, at infinite width and of a network."""
+"""The tangent kernels of the three layers, at infinite width and of a network."""
 
 from implicit_tutorial.kernels.limit import LargestScaleError, limit_kernels
 from implicit_tutorial.kernels.network import network_kernels

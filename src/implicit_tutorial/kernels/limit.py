@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.checks import check_finite, check_rows
+from implicit_tutorial.kernels.layers import layer_kernels
 from implicit_tutorial.kernels.result import Kernels
 
-#: Rows computed at once: temporaries then stay in the caches, and memory is little more than the result's.
+#: Rows computed at once, so that temporaries stay in the caches and take little memory.
 _ROWS = 64
 _MAX_STEPS = 100
 
@@ -47,37 +50,36 @@ def limit_kernels(
     _check(X, X, "X")
     if X2 is not None:
         _check(X2, X, "X2")
-    sigma_A, sigma_U, kappa = (
-        torch.as_tensor(s, dtype=X.dtype, device=X.device)
-        for s in (implicit_scale, input_scale, output_scale)
-    )
-    for name, scale in (("implicit_scale", sigma_A), ("input_scale", sigma_U), ("output_scale", kappa)):
+    scales = {"implicit_scale": implicit_scale, "input_scale": input_scale, "output_scale": output_scale}
+    for name, scale in scales.items():
+        scales[name] = scale = torch.as_tensor(scale, dtype=X.dtype, device=X.device)
         if not 0 <= scale.item() < math.inf:
             raise ValueError(f"{name}={scale.item()}: a scale is a finite number, zero or more.")
-    if sigma_A.item() ** 2 >= 2:
+    sigma_A = scales["implicit_scale"].item()
+    if sigma_A**2 >= 2:
         raise LargestScaleError(
-            f"implicit_scale={sigma_A.item():g} has no infinite-width limit: the norm of the hidden state is "
+            f"implicit_scale={sigma_A:g} has no infinite-width limit: the norm of the hidden state is "
             "σ_U²/(2 − σ_A²), finite only below √2 ≈ 1.414. Lower implicit_scale."
         )
-    scales = (sigma_A, sigma_U, kappa)
     Y = X if X2 is None else X2
-    if any(scale.requires_grad for scale in scales):
-        return Kernels(*_entries(X, Y, scales))
-    fields = [torch.empty(X.shape[0], Y.shape[0], dtype=X.dtype, device=X.device) for _ in range(5)]
+    if any(scale.requires_grad for scale in scales.values()):
+        return Kernels(**_entries(X, Y, **scales))
+    shape = (X.shape[0], Y.shape[0])
+    whole = {field.name: torch.empty(shape, dtype=X.dtype, device=X.device) for field in fields(Kernels)}
     for i in range(0, X.shape[0], _ROWS):
         # A symmetric matrix is computed from its diagonal to the right, and mirrored.
         first = i if X2 is None else 0
         rows = slice(i, i + _ROWS)
-        for field, block in zip(fields, _entries(X[rows], Y[first:], scales), strict=True):
-            field[rows, first:] = block
+        for name, block in _entries(X[rows], Y[first:], **scales).items():
+            whole[name][rows, first:] = block
             if X2 is None:
-                field[first:, rows] = block.T
-    return Kernels(*fields)
+                whole[name][first:, rows] = block.T
+    return Kernels(**whole)
 
 
-def _entries(X: Tensor, Y: Tensor, scales: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
-    """The five fields of :class:`Kernels` between the rows of X and of Y."""
-    sigma_A, sigma_U, kappa = scales
+def _entries(X: Tensor, Y: Tensor, **scales: Tensor) -> dict[str, Tensor]:
+    """The fields of :class:`Kernels` between the rows of X and of Y."""
+    sigma_A, sigma_U = scales["implicit_scale"], scales["input_scale"]
     norm_x, norm_y = torch.linalg.vector_norm(X, dim=1), torch.linalg.vector_norm(Y, dim=1)
     # 1 ∓ cos φ from differences and sums: no cancellation, and exactly zero between equal or opposite inputs.
     unit_x, unit_y = X / norm_x[:, None], Y / norm_y[:, None]
@@ -89,13 +91,8 @@ def _entries(X: Tensor, Y: Tensor, scales: tuple[Tensor, Tensor, Tensor]) -> tup
     slope = (math.pi - theta) / (2 * math.pi)
     backward = slope / (1 - sigma_A**2 * slope)
     inner = norms * torch.where(minus < plus, 1 - minus, plus - 1)
-    return (
-        forward,
-        backward,
-        (kappa * sigma_A) ** 2 * forward * backward,
-        kappa**2 * forward,
-        (kappa * sigma_U) ** 2 * inner * backward,
-    )
+    factors = {"adjoint": backward, "state": forward, "input": inner, "output": 1.0}
+    return {"forward": forward, "backward": backward, **layer_kernels(SimpleNamespace(**scales), factors)}
 
 
 def _arc_cosine(theta: Tensor) -> Tensor:

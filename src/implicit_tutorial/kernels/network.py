@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.utils import parametrize
 
 from implicit_tutorial.equilibrium.solve import adjoint
+from implicit_tutorial.kernels.layers import layer_kernels
 from implicit_tutorial.kernels.result import Kernels
 from implicit_tutorial.network import EquilibriumNetwork
 
@@ -32,48 +33,43 @@ def network_kernels(net: EquilibriumNetwork, X: Tensor, X2: Tensor | None = None
             "formulas are for a free Θ."
         )
     with torch.no_grad():
-        z, u = states(net, X)
-        z2, u2, X2 = (z, u, X) if X2 is None else (*states(net, X2), X2)
-        return assemble(net, (X, z, u), (X2, z2, u2))
+        first = (X, *states(net, X))
+        factors = grams(first, first if X2 is None else (X2, *states(net, X2)))
+        # One matrix for all outputs: they share the states.
+        forward = factors["state"].reshape(len(X), len(X if X2 is None else X2))
+        return Kernels(forward, factors["adjoint"], **layer_kernels(net, factors))
 
 
 def states(net: EquilibriumNetwork, X: Tensor) -> tuple[Tensor, Tensor]:
     """The equilibria (n, m) of X, and their outputs' adjoints: (n, m) for g = v, (n, k, m) for k outputs."""
-    A = net.A
-    z = net.equilibrium(X).z
-    return z, output_adjoints(net, A, z)
+    A, z = net.A, net.equilibrium(X).z
+    u = adjoint(A, *output_rows(net, z), solver=net.solver).u
+    return z, u.reshape(len(z), *net.v.shape[1:], net.width)
 
 
-def output_adjoints(net: EquilibriumNetwork, A: Tensor, z: Tensor, u0: Tensor | None = None) -> Tensor:
-    """The adjoint of every output at every sample; k outputs are solved as n·k rows."""
+def output_rows(net: EquilibriumNetwork, z: Tensor) -> tuple[Tensor, Tensor]:
+    """(n·k, m) states, and the cotangents of their outputs: a row for each output at each sample."""
     if net.n_outputs is None:
-        return adjoint(A, z, net.v, solver=net.solver, u0=u0).u
-    n, m = z.shape
-    k = net.n_outputs
-    g = net.v.T.expand(n, k, m).reshape(n * k, m)
-    start = None if u0 is None else u0.reshape(n * k, m)
-    return adjoint(A, z.repeat_interleave(k, dim=0), g, solver=net.solver, u0=start).u.reshape(n, k, m)
+        return z, net.v.expand(z.shape)
+    (n, m), k = z.shape, net.n_outputs
+    return z.repeat_interleave(k, dim=0), net.v.T.expand(n, k, m).reshape(n * k, m)
 
 
-def assemble(
-    net: EquilibriumNetwork, left: tuple[Tensor, Tensor, Tensor], right: tuple[Tensor, Tensor, Tensor]
-) -> Kernels:
-    """The kernels between two sets of (inputs, equilibria, adjoints)."""
-    (X, z, u), (X2, z2, u2) = left, right
-    m, kappa = net.width, net.output_scale
-    forward, inner = z @ z2.T / m, X @ X2.T
-    output = kappa**2 * forward
+def grams(
+    first: tuple[Tensor, Tensor, Tensor], second: tuple[Tensor, Tensor, Tensor]
+) -> dict[str, float | Tensor]:
+    """The Gram matrices that :class:`Layer` names, between two sets of (inputs, states, outputs' adjoints).
+
+    Each is (n, n') for one output, and broadcasts to (n, k, n', k) for k.
+    """
+    (X, z, u), (X2, z2, u2) = first, second
+    m = z.shape[1]
+    state, inputs = z @ z2.T / m, X @ X2.T
     if u.ndim == 2:
-        backward, Q = u @ u2.T / m, forward
-    else:
-        backward = torch.einsum("iam,jbm->iajb", u, u2) / m
-        Q, inner = forward[:, None, :, None], inner[:, None, :, None]
-        eye = torch.eye(u.shape[1], dtype=z.dtype, device=z.device)
-        output = output[:, None, :, None] * eye[None, :, None, :]
-    return Kernels(
-        forward=forward,
-        backward=backward,
-        implicit=(kappa * net.implicit_scale) ** 2 * Q * backward,
-        output=output,
-        input=(kappa * net.input_scale) ** 2 * inner * backward,
-    )
+        return {"adjoint": u @ u2.T / m, "state": state, "input": inputs, "output": 1.0}
+    return {
+        "adjoint": torch.einsum("iam,jbm->iajb", u, u2) / m,
+        "state": state[:, None, :, None],
+        "input": inputs[:, None, :, None],
+        "output": torch.eye(u.shape[1], dtype=z.dtype, device=z.device)[None, :, None, :],
+    }

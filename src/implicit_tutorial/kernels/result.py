@@ -17,9 +17,9 @@ class Kernels:
     """
 
     forward: Tensor
-    """Q = z·z'/m, what two inputs share on the way in."""
+    """Q = z·z'/m of the states."""
     backward: Tensor
-    """Π = u·u'/m, what two outputs share on the way back."""
+    """Π = u·u'/m of the outputs' adjoints."""
     implicit: Tensor
     """κ²σ_A² Q ∘ Π: only Θ is trained."""
     output: Tensor

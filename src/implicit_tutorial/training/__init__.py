@@ -4,17 +4,12 @@ from implicit_tutorial.training.certificate import ConvergenceCertificate, conve
 from implicit_tutorial.training.descent import GradientDescent
 from implicit_tutorial.training.ensemble import train_ensemble
 from implicit_tutorial.training.flow import ExponentialFlow
+from implicit_tutorial.training.history import Record
 from implicit_tutorial.training.optimizer import Optimizer
-from implicit_tutorial.training.outcome import (
-    Record,
-    TrainingError,
-    TrainingInterrupted,
-    TrainingStatus,
-    Until,
-)
 from implicit_tutorial.training.reference import ReferenceFlow
-from implicit_tutorial.training.run import Run, train
+from implicit_tutorial.training.run import Run, TrainingInterrupted, train
 from implicit_tutorial.training.single_sweep import SingleSweep
+from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, Until
 
 __all__ = [
     "ConvergenceCertificate",

@@ -11,7 +11,7 @@ from torch import Tensor
 from implicit_tutorial.equilibrium.certificates import spectral_norm
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.network import EquilibriumNetwork
-from implicit_tutorial.training.problem import Problem
+from implicit_tutorial.training.least_squares import LeastSquares
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def convergence_certificate(net: EquilibriumNetwork, X: Tensor, y: Tensor) -> Co
         )
     if net.implicit_scale == 0:
         raise ValueError("implicit_scale=0: the implicit layer does not act, so training it moves nothing.")
-    problem = Problem(net, X, y, ("implicit",))
+    problem = LeastSquares(net, X, y, ("implicit",))
     with torch.no_grad():
         z, u = states(net, X)
         ball = Ball(net, X, z, u)
@@ -118,7 +118,7 @@ class Ball:
         self.scale = net.output_scale / math.sqrt(net.width)
         h2 = torch.addmm(net.injection(X), z, A.T).to(torch.float64).square()
         g2 = (u @ A + net.v).to(torch.float64).square()
-        # The knapsack's order: the units whose flip costs least for the g² it frees.
+        # The knapsack's order: the units with the largest g² for their h² first.
         order = torch.argsort(g2 / h2, dim=1, descending=True)
         zero = torch.zeros_like(h2[:, :1])
         self.weight = torch.cat([zero, h2.gather(1, order).cumsum(1)], dim=1)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from implicit_tutorial.training.problem import ExactStates, Problem
+from implicit_tutorial.training.least_squares import ExactStates, LeastSquares, half_square
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class GradientDescent:
     def __post_init__(self) -> None:
         check_step(self.step, self.fraction)
 
-    def start(self, problem: Problem) -> DescentStepper:
+    def start(self, problem: LeastSquares) -> DescentStepper:
         problem.require_free()
         return DescentStepper(problem, self)
 
@@ -40,7 +40,7 @@ class ExactStepper:
 
     e: Tensor
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: LeastSquares) -> None:
         self.problem, self.exact = problem, ExactStates(problem)
         self.time = 0.0
 
@@ -59,14 +59,16 @@ class ExactStepper:
     def loss(self) -> float:
         return half_square(self.e)
 
+    evaluate = loss
+
     def kernel(self) -> Tensor:
         return self.problem.kernel(self.exact.z, self.exact.outputs())
 
 
 class DescentStepper(ExactStepper):
-    """The state of a run: what the last evaluation found at the present parameters."""
+    """The error, states and step of a run, at the present parameters."""
 
-    def __init__(self, problem: Problem, method: GradientDescent) -> None:
+    def __init__(self, problem: LeastSquares, method: GradientDescent) -> None:
         super().__init__(problem)
         self.e = self.exact.forward()
         self.eta = method.step
@@ -110,8 +112,3 @@ def stability_limit(K: Tensor) -> float:
             "a scale is zero, or no unit is active. Check implicit_scale, input_scale and output_scale."
         )
     return 2 / largest
-
-
-def half_square(e: Tensor) -> float:
-    """½ Σ e², summed in float64."""
-    return float(torch.linalg.vector_norm(e, dtype=torch.float64)) ** 2 / 2

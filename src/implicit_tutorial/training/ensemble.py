@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.solution import EquilibriumError
-from implicit_tutorial.network import EquilibriumNetwork
-from implicit_tutorial.training.outcome import Record, TrainingError, TrainingStatus, Until, frame
+from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
+from implicit_tutorial.training.history import Record, frame
 from implicit_tutorial.training.run import Run
 from implicit_tutorial.training.single_sweep import SingleSweep
-
-_SHARED = ("n_inputs", "width", "n_outputs", "implicit_scale", "input_scale", "output_scale")
+from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, Until
 
 
 @torch.no_grad()
@@ -33,11 +32,10 @@ def train_ensemble(
     record: Record | None = None,
     throw: bool = True,
 ) -> pd.DataFrame:
-    """Train networks that differ in their seeds only, all at once: what ``train`` does to each,
-    several times faster.
+    """Train networks that differ in their seeds only, all at once: what ``train`` does to each, but faster.
 
     Every network keeps its own step, stops when its own loss, time or number of steps is reached,
-    and fails alone. It pays where a network is small, because one step of all of them costs little
+    and fails alone. This is faster where networks are small, because a step of all of them has little
     more overhead than a step of one; wide networks (m in the thousands) are as fast one by one.
 
     Args:
@@ -62,7 +60,7 @@ def train_ensemble(
         )
     if len(nets) == 0:
         raise ValueError("nets is empty; an ensemble needs at least one network.")
-    for name in _SHARED:
+    for name in SIZES_AND_SCALES:
         values = {getattr(net, name) for net in nets}
         if len(values) > 1:
             raise ValueError(
@@ -104,7 +102,7 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
     eta: list[float] = []
     settled, uncounted = False, 0
 
-    def calm(i: int, losses: list[float]) -> bool:
+    def uneventful(i: int, losses: list[float]) -> bool:
         return sweeper.alive[i] and goal < losses[i] <= runs[i].largest_loss
 
     while active:
@@ -117,9 +115,9 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
         losses = sweeper.losses()
         step += 1
         uncounted += 1
-        # On most steps nothing happens to any network; they are counted together, for Python's time is dear.
+        # On most steps nothing happens to any network; they are counted together, because Python is slow.
         eventful = runs[0].record.due(step) or step == until.steps
-        if settled and not eventful and all(calm(i, losses) for i in active):
+        if settled and not eventful and all(uneventful(i, losses) for i in active):
             continue
         still = []
         for i in active:
@@ -127,7 +125,7 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
             member.time += uncounted * eta[i] * method.fused
             member.residual = lags[i]
             run.step += uncounted - 1
-            if not eventful and calm(i, losses) and (until.time is None or member.time < until.time):
+            if not eventful and uneventful(i, losses) and (until.time is None or member.time < until.time):
                 run.step += 1
                 still.append(i)
                 continue

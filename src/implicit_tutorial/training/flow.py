@@ -1,5 +1,4 @@
-"""Gradient flow by an exponential integrator in function space: stable for any step, exact for a
-constant kernel."""
+"""Gradient flow by an exponential integrator in function space: stable for any step, exact at constant K."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from implicit_tutorial.equilibrium.problem import relative_tolerance
 from implicit_tutorial.equilibrium.solution import EquilibriumError
 from implicit_tutorial.training.descent import ExactStepper, stability_limit
-from implicit_tutorial.training.problem import Problem, combine
+from implicit_tutorial.training.least_squares import LeastSquares, combine
 
 #: Beyond this many decay times of the slowest mode the rest of the flow is one step.
 _FOREVER = 40.0
@@ -38,8 +37,7 @@ class ExponentialFlow:
     rtol: float = 0.02
     """Error of a step in the parameters, relative to their movement since the start."""
     steps: int | None = None
-    """Take this many steps on a fixed grid instead, uniform in log(1 + λ_max t), without control;
-    needs ``until.time``."""
+    """This many steps, uniform in log(1 + λ_max t), without control of the error; needs ``until.time``."""
     max_rejections: int = 30
 
     every_step: ClassVar[bool] = True
@@ -52,14 +50,14 @@ class ExponentialFlow:
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps={self.steps}: at least one is needed.")
 
-    def start(self, problem: Problem) -> FlowStepper:
+    def start(self, problem: LeastSquares) -> FlowStepper:
         problem.require_free()
         return FlowStepper(problem, self)
 
 
 @dataclass
 class Linearisation:
-    """The network at one point, as the integrator sees it."""
+    """Error, states, adjoints and kernel at one point."""
 
     e: Tensor
     z: Tensor
@@ -68,9 +66,9 @@ class Linearisation:
 
 
 class FlowStepper(ExactStepper):
-    """The linearisation at the present parameters, and the step that the control proposes next."""
+    """The linearisation at the present parameters, and the step to try next."""
 
-    def __init__(self, problem: Problem, method: ExponentialFlow) -> None:
+    def __init__(self, problem: LeastSquares, method: ExponentialFlow) -> None:
         super().__init__(problem)
         self.method, self.rejected = method, 0
         self.origin = {layer: theta.clone() for layer, theta in problem.parameters.items()}
@@ -124,7 +122,7 @@ class FlowStepper(ExactStepper):
         if h < math.inf:
             self.h = h * min(_GROWTH, 0.8 / math.sqrt(error) if error > 0 else _GROWTH)
             return
-        # The kernel changes over an infinite step too: Gauss–Newton steps finish what the corrector left.
+        # The kernel changes over an infinite step too: Gauss–Newton steps remove the error that is left.
         for _ in range(self.method.max_rejections):
             w = _integrated(self.here.K, self.here.e, math.inf)
             if float(w @ self.here.K @ w) ** 0.5 <= 1e-6 * self._movement():
@@ -147,13 +145,12 @@ class FlowStepper(ExactStepper):
         self.time = t if h < remaining else self.time + remaining
 
     def _try(self, h: float, base: dict[str, Tensor]) -> tuple[Linearisation, float]:
-        """Predict, correct, and compare: the linearisation after the step, and its error in units
-        of the tolerance."""
+        """Predict, correct, compare: the linearisation after the step, and its error over the tolerance."""
         a = self.here
         w = _integrated(a.K, a.e, h)
         self._descend(a.z, a.u, w)
-        # The prediction serves for its kernel and Jacobian only, so a few digits are enough; but a digit too
-        # few flips a unit near its kink, and where the step is short that would pass for the step's doing.
+        # The prediction serves for K and J only, so a few digits are enough. In a short step they are not: a
+        # unit that the solver's error flips at its kink would look like an effect of the step.
         exact = self.exact.solver
         if h * float(torch.linalg.matrix_norm(a.K, 2)) > _SHORT:
             self.exact.solver = self._rough
@@ -174,7 +171,7 @@ class FlowStepper(ExactStepper):
     def _linearise(self) -> Linearisation:
         e = self.exact.forward()
         u = self.exact.outputs()
-        self.exact.spend()
+        self.exact.count_outputs()
         K = self.problem.kernel(self.exact.z, u)
         return Linearisation(e=e, z=self.exact.z, u=u, K=K)
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn.utils import parametrize
 
 from implicit_tutorial.equilibrium.solve import solve
+from implicit_tutorial.kernels.layers import LAYERS
 from implicit_tutorial.network import EquilibriumNetwork
-from implicit_tutorial.training.descent import half_square
-from implicit_tutorial.training.problem import LAYERS, ExactStates, Problem
+from implicit_tutorial.training.least_squares import ExactStates, LeastSquares, half_square
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,21 @@ class Optimizer:
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size={self.batch_size}: a batch holds at least one sample.")
 
-    def start(self, problem: Problem) -> OptimizerStepper:
+    def start(self, problem: LeastSquares) -> OptimizerStepper:
         return OptimizerStepper(problem, self)
 
 
 class OptimizerStepper:
     """The optimizer, the order of the samples, and each sample's last equilibrium and adjoint as starts."""
 
-    def __init__(self, problem: Problem, method: Optimizer) -> None:
+    def __init__(self, problem: LeastSquares, method: Optimizer) -> None:
         self.problem, self.exact = problem, ExactStates(problem)
         self.time, self.residual = math.nan, math.nan
         n = len(problem.X)
         self.batch_size = min(method.batch_size or n, n)
         net = problem.net
         kind = getattr(torch.optim, method.name)
-        parameters = [theta for layer in problem.layers for theta in _trained(net, LAYERS[layer])]
+        parameters = [theta for layer in problem.layers for theta in _trained(net, LAYERS[layer].parameter)]
         self.optimizer = kind(parameters, lr=method.lr, **method.options)
         self.z = torch.zeros(n, net.width, dtype=problem.X.dtype, device=problem.X.device)
         self.p = torch.zeros_like(self.z)
@@ -71,15 +71,16 @@ class OptimizerStepper:
         self.evaluate()
 
     def loss(self) -> float | None:
-        """L, if it is known at the present parameters."""
+        """L, or None where it is not known at the present parameters."""
         return self._loss
 
     def evaluate(self) -> float:
         """L over the whole sample."""
-        exact = self.exact
-        exact.z = self.z if bool(self.z.any()) else None
-        self._loss = half_square(exact.forward())
-        self.residual = exact.residual
+        if self._loss is None:
+            exact = self.exact
+            exact.z = self.z if bool(self.z.any()) else None
+            self._loss = half_square(exact.forward())
+            self.residual = exact.residual
         return self._loss
 
     def advance(self, remaining: float) -> None:
@@ -102,7 +103,7 @@ class OptimizerStepper:
         if not b.requires_grad:
             b.requires_grad_()
         b.retain_grad()
-        u0 = self.p[rows] if net.gradient is None else None  # cheaper gradients choose their own start
+        u0 = self.p[rows] if net.gradient is None else None  # inexact gradients choose their own start
         sol = solve(net.A, b, solver=net.solver, z0=self.z[rows], u0=u0, gradient=net.gradient)
         e = net.output(sol.z) - problem.target[rows]
         loss = (len(self.order) / len(rows)) * e.square().sum() / 2

@@ -1,5 +1,4 @@
-"""Gradient flow by torchdiffeq's adaptive Runge–Kutta methods: slow, and independent of everything
-else here."""
+"""Gradient flow by torchdiffeq's adaptive Runge–Kutta methods: slow, and independent of the other methods."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.training.descent import ExactStepper, stability_limit
-from implicit_tutorial.training.problem import Problem
+from implicit_tutorial.training.least_squares import LeastSquares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +25,14 @@ class ReferenceFlow:
     rtol: float = 1e-4
     """Local error of an internal step, relative to the way from one recorded time to the next."""
     method: str = "bosh3"
-    """ReLU's kinks leave nothing to gain from a higher order."""
+    """A higher order gains nothing at the kinks of ReLU."""
     per_decade: int = 6
 
     every_step: ClassVar[bool] = True
     has_time: ClassVar[bool] = True
     reaches_infinity: ClassVar[bool] = False
 
-    def start(self, problem: Problem) -> ReferenceStepper:
+    def start(self, problem: LeastSquares) -> ReferenceStepper:
         problem.require_free()
         return ReferenceStepper(problem, self)
 
@@ -41,7 +40,7 @@ class ReferenceFlow:
 class ReferenceStepper(ExactStepper):
     """The trained parameters as one vector, and the evaluation at its end."""
 
-    def __init__(self, problem: Problem, method: ReferenceFlow) -> None:
+    def __init__(self, problem: LeastSquares, method: ReferenceFlow) -> None:
         super().__init__(problem)
         self.method = method
         self.e = self.exact.forward()

@@ -7,58 +7,33 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from implicit_tutorial.equilibrium.certificates import certify
-from implicit_tutorial.equilibrium.checks import check_rows
 from implicit_tutorial.equilibrium.solution import EquilibriumError
-from implicit_tutorial.equilibrium.solve import solve
+from implicit_tutorial.equilibrium.spectra import NormEstimate
 from implicit_tutorial.network import EquilibriumNetwork
-from implicit_tutorial.training.descent import GradientDescent, half_square
-from implicit_tutorial.training.outcome import (
-    NormEstimate,
-    Record,
-    TrainingError,
-    TrainingInterrupted,
-    TrainingStatus,
-    Until,
-    frame,
-)
-from implicit_tutorial.training.problem import Problem, check_labels
+from implicit_tutorial.training.descent import GradientDescent
+from implicit_tutorial.training.history import Record, frame
+from implicit_tutorial.training.least_squares import LeastSquares, TestSample, half_square
+from implicit_tutorial.training.method import Method, Stepper
+from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, Until
 
-#: A loss that has grown by this factor will not come back.
+#: A loss that has grown by this factor ends the run.
 _EXPLOSION = 1e8
 
 
-class Stepper(Protocol):
-    """What a method must offer: the evaluation at the present parameters, and one step on."""
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C, held back to the end of the step; ``run.advance(until)`` goes on from there."""
 
-    time: float
-    forward_sweeps: int
-    adjoint_sweeps: int
-    residual: float
-
-    def loss(self) -> float | None: ...
-    def advance(self, remaining: float) -> None: ...
-    def kernel(self) -> Tensor: ...
-    def state_dict(self) -> dict: ...
-    def load_state_dict(self, state: dict) -> None: ...
-
-
-class Method(Protocol):
-    """A frozen object that knows how to train."""
-
-    every_step: bool
-    """Each step is worth a row by default."""
-    has_time: bool
-    """Its steps advance the time of the gradient flow."""
-    reaches_infinity: bool
-
-    def start(self, problem: Problem) -> Stepper: ...
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"training interrupted after step {run.step}; go on with .run.advance(until)")
+        self.run = run
 
 
 def train(
@@ -85,7 +60,7 @@ def train(
         layers: any of ``"implicit"`` (Θ), ``"output"`` (v), ``"input"`` (W); Θ alone by default.
         until: when to stop.
         X_test, y_test: a test sample for the column ``test_error``.
-        record: which rows and which of the dearer columns to write.
+        record: which rows to write, and which of the columns that take time.
         progress: show a bar.
         throw: raise when training fails. With ``throw=False`` look at ``history.attrs["status"]``.
 
@@ -103,17 +78,8 @@ def train(
             it carries the history, and the network is left where that happened.
         TrainingInterrupted: Ctrl-C; carries a run that can go on.
     """
-    run = Run(
-        net,
-        X,
-        y,
-        method=method,
-        layers=layers,
-        X_test=X_test,
-        y_test=y_test,
-        record=record,
-        progress=progress,
-    )
+    test = {"X_test": X_test, "y_test": y_test}
+    run = Run(net, X, y, method=method, layers=layers, **test, record=record, progress=progress)
     return run.advance(until, throw=throw)
 
 
@@ -139,7 +105,7 @@ class Run:
         progress: bool = False,
     ) -> None:
         self.method = GradientDescent() if method is None else method
-        self.problem = Problem(net, X, y, layers)
+        self.problem = LeastSquares(net, X, y, layers)
         self.net, self.progress = net, progress
         if record is None:
             record = Record(every=1) if self.method.every_step else Record()
@@ -147,8 +113,10 @@ class Run:
         self.spectrum = self.problem.target.numel() <= 256 if record.spectrum is None else record.spectrum
         if self.problem.constrained:
             self.spectrum = False  # C9 is the kernel of a free Θ
-        self._test = self._check_test(X_test, y_test)
-        self._norm, self._test_start = NormEstimate(), None
+        if (X_test is None) != (y_test is None):
+            raise ValueError("give X_test and y_test together, or neither.")
+        self._test = None if X_test is None else TestSample(net, X_test, y_test)
+        self._norm = NormEstimate()
         self._initial_Theta = None
         if record.movement and "implicit" in self.problem.layers:
             self._initial_Theta = net.Theta.detach().clone()
@@ -182,7 +150,8 @@ class Run:
         return self.history
 
     def _loop(self, until: Until) -> None:
-        with _deferred_interrupt() as interrupted, _bar(self.progress, until) as bar:
+        bar = tqdm(total=until.steps, disable=not self.progress, desc="training", unit="step")
+        with _deferred_interrupt() as interrupted, bar:
             while not self.finished(until):
                 self.stepper.advance(self.remaining(until))
                 self.after_step()
@@ -231,17 +200,15 @@ class Run:
         return True
 
     def _limit_loss(self) -> None:
-        """A loss above this one will not come back."""
+        """The loss above which the run ends."""
         self.largest_loss = _EXPLOSION * max(self.rows[0][2], half_square(self.problem.target))
 
     def _exploded(self) -> bool:
-        """Whether the loss has grown beyond return; NaN has."""
+        """Whether the loss is above its limit; NaN is."""
         if self.status.failed:
             return True
         loss = self.stepper.loss()
-        if loss is None:
-            return False
-        if loss <= self.largest_loss:
+        if loss is None or loss <= self.largest_loss:
             return False
         self.fail(
             TrainingStatus.UNSTABLE,
@@ -252,30 +219,16 @@ class Run:
 
     def _write(self) -> None:
         s, net = self.stepper, self.net
-        loss = s.loss()
-        if loss is None:
-            loss = s.evaluate()
+        loss = s.evaluate()
+        test_error = math.nan if self._test is None else self._test.error()
         movement = 0.0 if "implicit" not in self.problem.layers else math.nan
         if self._initial_Theta is not None:
             moved = torch.dist(net.Theta, self._initial_Theta)
             movement = float(moved) * net.implicit_scale / math.sqrt(net.width)
         norm = self._norm(net.A) if self.record.norm else math.nan
         smallest = float(torch.linalg.eigvalsh(s.kernel())[0]) if self.spectrum else math.nan
-        row = (s.time, self.step, loss, self._test_error(), movement, norm, smallest)
+        row = (s.time, self.step, loss, test_error, movement, norm, smallest)
         self.rows.append((*row, s.forward_sweeps, s.adjoint_sweeps, s.residual))
-
-    def _test_error(self) -> float:
-        if self._test is None:
-            return math.nan
-        X, target = self._test
-        net = self.net
-        sol = solve(net.A, net.injection(X), solver=net.solver, z0=self._test_start, throw=False)
-        if not bool(sol.converged.all()):
-            # A test input without an equilibrium does not end the training; its error is not a number.
-            self._test_start = None
-            return math.nan
-        self._test_start = sol.z
-        return 2 * half_square(net.output(sol.z) - target) / len(X)
 
     def fail(self, status: TrainingStatus, cause: str) -> None:
         """End the run with the conditions of C5 that its matrix has lost."""
@@ -291,23 +244,13 @@ class Run:
             )
         self.message = f"{where}{cause.rstrip('.')}.{conditions}"
 
-    def _check_test(self, X: Tensor | None, y: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        if (X is None) != (y is None):
-            raise ValueError("give X_test and y_test together, or neither.")
-        if X is None:
-            return None
-        check_rows(X, self.net.n_inputs, "X_test", self.net.W, row="input", column="input dimension")
-        check_labels(self.net, X, y, "y_test")
-        with torch.no_grad():
-            return X, (y + self.net.initial_output(X) if self.net.centered else y)
-
     def state_dict(self) -> dict[str, Any]:
         """Everything that the run has changed, as tensors, numbers and lists, for ``torch.save``."""
         return {
             "net": {name: value.clone() for name, value in self.net.state_dict().items()},
             "stepper": None if self.stepper is None else self.stepper.state_dict(),
             "initial_Theta": self._initial_Theta,
-            "test_start": self._test_start,
+            "test_start": None if self._test is None else self._test.start,
             "norm_vector": self._norm.vector,
             "step": self.step,
             "rows": list(self.rows),
@@ -325,7 +268,9 @@ class Run:
             # Starting evaluates, and a method may touch the network then: load its parameters again.
             self.net.load_state_dict(state["net"])
             self.stepper.load_state_dict(state["stepper"])
-        self._initial_Theta, self._test_start = state["initial_Theta"], state["test_start"]
+        self._initial_Theta = state["initial_Theta"]
+        if self._test is not None:
+            self._test.start = state["test_start"]
         self._norm.vector = state["norm_vector"]
         self.step, self.rows = state["step"], [tuple(row) for row in state["rows"]]
         self.status, self.message = TrainingStatus(state["status"]), state["message"]
@@ -351,11 +296,3 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-@contextmanager
-def _bar(show: bool, until: Until) -> Iterator[Any]:
-    from tqdm import tqdm
-
-    with tqdm(total=until.steps, disable=not show, desc="training", unit="step") as bar:
-        yield bar

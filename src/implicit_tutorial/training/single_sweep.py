@@ -1,4 +1,4 @@
-"""Training at the price of one explicit layer: equilibrium and adjoint are carried along, not solved."""
+"""Training at the cost of one explicit layer: equilibrium and adjoint are carried along, not solved."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from implicit_tutorial.equilibrium.problem import relative_tolerance
 from implicit_tutorial.equilibrium.solution import EquilibriumError
 from implicit_tutorial.training.descent import check_step, stability_limit
-from implicit_tutorial.training.problem import ExactStates, Problem
+from implicit_tutorial.training.least_squares import ExactStates, LeastSquares
 from implicit_tutorial.training.sweeper import Sweeper
 
 
@@ -21,10 +21,10 @@ from implicit_tutorial.training.sweeper import Sweeper
 class SingleSweep:
     """Gradient descent whose z and u make one sweep for each update of A, in three n·m·m products.
 
-    The states lag by O(η) behind the equilibrium; what a sweep is known to leave for later is added back to
-    first order, in the error by the adjoint and in the kernel by mean field. The lag itself is measured at
-    every step: as long as the relative residual of z or of u exceeds ``tolerance``, more sweeps follow before
-    the next update. With a tolerance near rounding this is gradient descent with exact gradients.
+    The states lag by O(η) behind the equilibrium; the lag is corrected to first order, in the error by the
+    adjoint and in the kernel by mean field, and measured at every step: as long as the relative residual of z
+    or of u exceeds ``tolerance``, more sweeps follow before the next update. With a tolerance near rounding
+    this is gradient descent with exact gradients.
     """
 
     step: float | None = None
@@ -34,7 +34,7 @@ class SingleSweep:
     """Gradient steps in each update: e follows (1 − ηK)ʲ e while z, u and K wait. Costs an n × n kernel, and
     saves the other updates and sweeps; t advances by ``fused``·η. For one output only."""
     tolerance: float = 0.1
-    """Largest lag ‖relu(Az + b) − z‖/‖z‖ that one sweep is trusted with, and the same for u."""
+    """Largest lag ‖relu(Az + b) − z‖/‖z‖ that one sweep may leave, and the same for u."""
     max_sweeps: int = 1000
     """More sweeps than this in one step mean that the equilibrium is lost."""
 
@@ -50,10 +50,10 @@ class SingleSweep:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: a step needs at least one.")
 
-    def start(self, problem: Problem) -> Member:
+    def start(self, problem: LeastSquares) -> Member:
         return self.start_together([problem])[0]
 
-    def start_together(self, problems: Sequence[Problem]) -> list[Member]:
+    def start_together(self, problems: Sequence[LeastSquares]) -> list[Member]:
         """Steppers of networks that share a sweeper, one step of which advances them all."""
         for problem in problems:
             problem.require_free()
@@ -68,7 +68,7 @@ class SingleSweep:
 class Member:
     """One network of a :class:`Sweeper` as a run sees it."""
 
-    def __init__(self, sweeper: Sweeper, index: int, problem: Problem, method: SingleSweep) -> None:
+    def __init__(self, sweeper: Sweeper, index: int, problem: LeastSquares, method: SingleSweep) -> None:
         self.sweeper, self.index, self.problem = sweeper, index, problem
         self.time, self.residual = 0.0, 0.0
         self.check()
@@ -87,6 +87,8 @@ class Member:
 
     def loss(self) -> float:
         return self.sweeper.losses()[self.index]
+
+    evaluate = loss
 
     def advance(self, remaining: float) -> None:
         eta = min(self.eta, remaining / self.sweeper.fused)

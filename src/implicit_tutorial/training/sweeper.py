@@ -1,4 +1,4 @@
-"""The sweep itself: a batch of networks, a handful of buffers, three products a step."""
+"""Sweeps and updates of a batch of networks, in place: three products a step."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from implicit_tutorial.training.problem import Problem
+from implicit_tutorial.kernels.layers import LAYERS
+from implicit_tutorial.training.least_squares import LeastSquares
 
-#: How far a state may grow beyond the injections before it is given up.
+#: A state this many times as large as the injections counts as diverged.
 _DIVERGED = 1e8
 
 
@@ -26,21 +27,19 @@ class Sweeper:
     _STATE = ("z", "u", "dz", "du", "e", "b")
 
     def __init__(
-        self, problems: Sequence[Problem], *, tolerance: float, max_sweeps: int, fused: int = 1
+        self, problems: Sequence[LeastSquares], *, tolerance: float, max_sweeps: int, fused: int = 1
     ) -> None:
         first, net = problems[0], problems[0].net
         self.fused = fused
-        # A sweep leaves the fraction q = σ_A²/2 of a kernel's change for later (C10: dΠ = … + σ_A²Σ̇ dΠ with
-        # Σ̇ ≤ ½), so a state that drifts steadily is q/(1 − q) of an update behind; and the middle of
-        # the fused steps that use it lies (1 − 1/fused)/2 of an update ahead. That much of its last change is
-        # added.
+        # A sweep makes all but the fraction q = σ_A²/2 of a kernel's change (C10: dΠ = … + σ_A²Σ̇ dΠ with
+        # Σ̇ ≤ ½), so a state that drifts steadily is q/(1 − q) of an update behind, and the middle of the
+        # fused steps that use it (1 − 1/fused)/2 of an update ahead. That much of its last change is added.
         fraction = min(net.implicit_scale**2 / 2, 0.5)
         self.catch_up = fraction / (1 - fraction) + (1 - 1 / fused) / 2
-        self.layers, self.X, self.n_outputs = first.layers, first.X, net.n_outputs
+        self.layers, self.n_outputs = first.layers, net.n_outputs
         self.max_sweeps, self.tolerance = max_sweeps, tolerance
         self.mix = net.implicit_scale / math.sqrt(net.width)
-        self.kappa = net.output_scale / math.sqrt(net.width)
-        self.input_scale = net.input_scale
+        self.kappa, self.input_scale = first.kappa, net.input_scale
 
         def parameters(name: str) -> Tensor:
             each = [getattr(p.net, name) for p in problems]
@@ -56,13 +55,20 @@ class Sweeper:
         self.target = torch.stack([p.target for p in problems])
         if net.n_outputs is None:
             self.v, self.target = self.v[..., None], self.target[..., None]
+        self.X = first.X.expand(len(problems), *first.X.shape)
+        self._gram = first.X @ first.X.T if fused > 1 and "input" in self.layers else None
+        #: The trained layers, each with its stacked parameters and rate.
+        self._trained = [
+            (layer, getattr(self, layer.parameter), layer.rate(net))
+            for layer in (LAYERS[name] for name in self.layers)
+        ]
         #: States, what the last sweep changed in them, and a buffer for the next one.
         self.z, self.u, self.dz, self.du, self._spare = (torch.zeros_like(self.b) for _ in range(5))
         self.e = torch.empty_like(self.target)
-        #: States beyond this norm are on their way to infinity.
+        #: States beyond this norm count as diverged.
         self._ceiling = _DIVERGED * float(torch.linalg.vector_norm(self.b))
         self._loss: list[float] | None = None
-        #: False for a network whose sweeps did not settle; it takes no further part.
+        #: False for a network whose sweeps did not settle; it is left as it is.
         self.alive = [True] * len(problems)
         self.forward_sweeps = self.adjoint_sweeps = 0
 
@@ -107,30 +113,23 @@ class Sweeper:
                 e = torch.baddbmm(e, K, e * -eta)
                 w += e * eta
         p = u.mul_(w if self.n_outputs is None else eta)
-        if "output" in self.layers:
-            self.v.baddbmm_(z.mT, w, alpha=-self.kappa)
-        if "implicit" in self.layers:
-            self.Theta.baddbmm_(p.mT, z, alpha=-self.kappa * self.mix)
+        vectors = {"adjoint": p, "state": z, "input": self.X, "output": w}
+        for layer, theta, rate in self._trained:
+            theta.baddbmm_(vectors[layer.left].mT, vectors[layer.right], alpha=-self.kappa * rate)
         if "input" in self.layers:
-            X = self.X.expand(len(p), *self.X.shape)
-            self.W.baddbmm_(p.mT, X, alpha=-self.kappa * self.input_scale)
-            torch.bmm(X, self.W.mT, out=self.b)
+            torch.bmm(self.X, self.W.mT, out=self.b)
             self.b.mul_(self.input_scale)
 
     def _kernel(self, z: Tensor, u: Tensor) -> Tensor:
-        """(S, n, n) tangent kernels of the trained layers (C9)."""
+        """(S, n, n) tangent kernels of the trained layers for one output."""
         forward, backward = torch.bmm(z, z.mT), torch.bmm(u, u.mT)
-        parts = {
-            "implicit": lambda: self.mix**2 * forward * backward,
-            "output": lambda: forward,
-            "input": lambda: self.input_scale**2 * (self.X @ self.X.mT) * backward,
-        }
-        return self.kappa**2 * sum(parts[layer]() for layer in self.layers)
+        grams = {"adjoint": backward, "state": forward, "input": self._gram, "output": 1.0}
+        return self.kappa**2 * sum(layer.kernel(rate, grams) for layer, _, rate in self._trained)
 
     def _sweep(self, once: Callable[[slice | None], list[float]], *, together: bool = False) -> list[float]:
         """Sweep once, and on for each network whose relative residual is above the tolerance.
 
-        ``together`` takes all networks along as long as most of them go on, which spares time.
+        With ``together`` all networks go on as long as most of them must, which saves time.
         """
         first, begun = once(None), 1
         while together and begun < self.max_sweeps:
@@ -193,8 +192,8 @@ class Sweeper:
     def _evaluate(self, new: Tensor, z: Tensor, dz: Tensor, pick: Callable[[Tensor], Tensor]) -> None:
         """e at the equilibrium, from a sweep z → z + dz; z is used up.
 
-        The adjoint knows what is still missing: v·z* ≈ v·z + u·dz, up to the square of the lag; v·(z + dz) is
-        only half way. The adjoint of e·f does not tell the outputs apart, so k of them are taken at z + dz.
+        v·z* = v·z + u·dz up to the square of the lag, and v·(z + dz) up to the lag. The adjoint of e·f does
+        not tell the outputs apart, so k of them are taken at z + dz.
         """
         e = pick(self.e)
         if self.n_outputs is None:

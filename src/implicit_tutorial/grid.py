@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ from tqdm.auto import tqdm
 
 Cell = Mapping[str, Any]
 Experiment = Callable[..., Mapping[str, Any]]
+Check = Callable[[Mapping[str, Any]], bool]
 
 
 def cells(grid: Mapping[str, Sequence[Any]] | Iterable[Cell]) -> list[dict[str, Any]]:
@@ -35,7 +37,7 @@ def cells(grid: Mapping[str, Sequence[Any]] | Iterable[Cell]) -> list[dict[str, 
     return [dict(cell) for cell in grid]
 
 
-def sweep(
+def run_grid(
     grid: Mapping[str, Sequence[Any]] | Iterable[Cell],
     experiment: Experiment,
     *,
@@ -43,11 +45,12 @@ def sweep(
     n_jobs: int = -1,
     threads: int = 1,
     progress: bool = False,
+    reusable: Check | None = None,
 ) -> pd.DataFrame:
     """Call ``experiment(**cell)`` on every cell of the grid and return one row a cell (C17, C18).
 
     Each finished cell is stored the moment it is done, under its settings and the experiment's
-    source: a sweep killed at any moment resumes with all of them, and nothing is computed twice.
+    source: a run that is killed at any moment resumes with all of them, and nothing is computed twice.
     Under ``joblib.parallel_config("dask")`` the same call runs on a ``dask.distributed`` cluster.
 
     Args:
@@ -59,6 +62,7 @@ def sweep(
         n_jobs: worker processes, −1 for one a core.
         threads: torch threads in each worker.
         progress: show a bar with the time that is left.
+        reusable: whether a stored row is used again; if not, its cell is computed and stored anew.
 
     Returns:
         A frame in the order of the grid: settings, what the experiment returned, ``status``,
@@ -66,7 +70,7 @@ def sweep(
         holds the error; the next call tries it again.
     """
     todo = cells(grid)
-    store = _Store(Path(cache_dir), experiment)
+    store = _Store(Path(cache_dir), experiment, reusable)
     jobs = (joblib.delayed(_row)(i, cell, experiment, store, threads) for i, cell in enumerate(todo))
     rows: list[dict[str, Any]] = [{}] * len(todo)
     finished = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)(jobs)
@@ -75,14 +79,20 @@ def sweep(
     return pd.DataFrame(rows)
 
 
+def sweep(*args: Any, **keywords: Any) -> pd.DataFrame:
+    """The former name of :func:`run_grid`."""
+    warnings.warn("it.sweep is called it.run_grid now", DeprecationWarning, stacklevel=2)
+    return run_grid(*args, **keywords)
+
+
 class _Store:
     """Finished cells, one file each, written atomically.
 
     joblib.Memory forgets what it holds when the first process that fills it is killed, and all of it
-    when the code around the experiment changes; a sweep must do neither.
+    when the code around the experiment changes.
     """
 
-    def __init__(self, folder: Path, experiment: Experiment) -> None:
+    def __init__(self, folder: Path, experiment: Experiment, reusable: Check | None) -> None:
         # The name without its module: the same experiment run as a script or imported is the same cell.
         name = getattr(experiment, "__qualname__", type(experiment).__qualname__)
         try:
@@ -91,6 +101,7 @@ class _Store:
             source = ""
         self.folder = folder / name.replace("<", "").replace(">", "")
         self.identity = name + "\n" + source
+        self.reusable = reusable
 
     def path(self, cell: Cell) -> Path:
         text = json.dumps([self.identity, dict(cell)], sort_keys=True, default=lambda v: repr(_plain(v)))
@@ -98,9 +109,10 @@ class _Store:
 
     def read(self, cell: Cell) -> dict[str, Any] | None:
         try:
-            return json.loads(self.path(cell).read_text())
+            row = json.loads(self.path(cell).read_text())
         except FileNotFoundError:
             return None
+        return row if self.reusable is None or self.reusable({**cell, **row}) else None
 
     def write(self, cell: Cell, row: Mapping[str, Any]) -> None:
         path = self.path(cell)
@@ -117,7 +129,7 @@ def _row(
     try:
         row = store.read(cell)
         if row is None:
-            row = {**_evaluate(cell, experiment, threads), **_versions()}
+            row = _evaluate(cell, experiment, threads)
             store.write(cell, row)
     except Exception as error:
         row = {"status": f"failed: {type(error).__name__}: {error}"}
@@ -135,17 +147,16 @@ def _evaluate(cell: dict[str, Any], experiment: Experiment, threads: int) -> dic
     clash = sorted(set(outcome) & set(cell))
     if clash:
         raise ValueError(f"the experiment returns {clash}, which are settings of the grid; rename them.")
-    return {"status": "finished", **outcome, "seconds": time.perf_counter() - start}
+    return {
+        "status": "finished",
+        **outcome,
+        "seconds": time.perf_counter() - start,
+        "torch_version": torch.__version__,
+        "python_version": platform.python_version(),
+        "package_version": version("implicit-tutorial"),
+    }
 
 
 def _plain(value: Any) -> Any:
     """A torch or numpy scalar as the Python number it holds."""
     return value.item() if hasattr(value, "item") else value
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "torch_version": torch.__version__,
-        "python_version": platform.python_version(),
-        "package_version": version("implicit-tutorial"),
-    }

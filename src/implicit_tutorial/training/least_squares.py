@@ -1,10 +1,9 @@
-"""A training problem, and the three products that every method is made of: error, kernel, Jacobian
-transpose."""
+"""A network, its samples and their states, and what every method needs of them: error, kernel, Jᵀw."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -13,14 +12,12 @@ from torch.nn.utils import parametrize
 from implicit_tutorial.equilibrium.checks import check_finite, check_rows
 from implicit_tutorial.equilibrium.solution import Outcome
 from implicit_tutorial.equilibrium.solve import adjoint, solve
-from implicit_tutorial.kernels.network import assemble
+from implicit_tutorial.kernels.layers import LAYERS, layer_kernels
+from implicit_tutorial.kernels.network import grams, output_rows
 from implicit_tutorial.network import EquilibriumNetwork
 
-#: The layers by name, and the parameter that each one trains.
-LAYERS = {"implicit": "Theta", "output": "v", "input": "W"}
 
-
-class Problem:
+class LeastSquares:
     """Minimise L = ½ Σ ‖f(x_i) − y_i‖² over the chosen layers of a network, in place."""
 
     def __init__(self, net: EquilibriumNetwork, X: Tensor, y: Tensor, layers: Sequence[str]) -> None:
@@ -36,20 +33,21 @@ class Problem:
             raise ValueError("X holds no sample; training needs at least one.")
         check_labels(net, X, y, "y")
         check_finite(X=X)
-        self.net, self.X, self.y, self.layers = net, X, y, tuple(layers)
+        self.net, self.X, self.layers = net, X, tuple(layers)
+        #: κ/√m.
+        self.kappa = net.output_scale / math.sqrt(net.width)
         self.constrained = parametrize.is_parametrized(net)
+        self.target = target(net, X, y)
         with torch.no_grad():
-            #: What κ v·z/√m must equal; a centered network subtracts its first output.
-            self.target = y + net.initial_output(X) if net.centered else y.clone()
             self._injection = None if "input" in layers else net.injection(X)
 
     @property
     def parameters(self) -> dict[str, Tensor]:
         """The trained parameters by layer; writing into them trains the network."""
-        return {layer: getattr(self.net, LAYERS[layer]).data for layer in self.layers}
+        return {layer: getattr(self.net, LAYERS[layer].parameter).data for layer in self.layers}
 
     def require_free(self) -> None:
-        """Raise when the parameters are functions of others, which these products know nothing of."""
+        """Raise when the parameters are functions of others, whose gradients these are not."""
         if self.constrained:
             raise ValueError(
                 "this network is constrained, and this method writes into Θ itself; train it with "
@@ -60,107 +58,108 @@ class Problem:
     def injection(self) -> Tensor:
         return self.net.injection(self.X) if self._injection is None else self._injection
 
-    @property
-    def rates(self) -> dict[str, float]:
-        """The factor of (κ/√m) before each layer's gradient: σ_A/√m, 1 and σ_U."""
-        net = self.net
-        return {
-            "implicit": net.implicit_scale / math.sqrt(net.width),
-            "output": 1.0,
-            "input": net.input_scale,
-        }
-
     def error(self, z: Tensor) -> Tensor:
         """e = f − y at states z, of the shape of y."""
         return self.net.output(z) - self.target
 
     def descend(self, p: Tensor, z: Tensor, w: Tensor) -> None:
-        """θ ← θ − J_θᵀ w for every trained layer, where p (n, m) is the adjoint with g_i = v w_i:
-        rank-n updates."""
-        kappa = self.net.output_scale / math.sqrt(self.net.width)
-        for layer, theta in self.parameters.items():
-            alpha = -kappa * self.rates[layer]
-            if layer == "implicit":
-                theta.addmm_(p.T, z, alpha=alpha)
-            elif layer == "input":
-                theta.addmm_(p.T, self.X, alpha=alpha)
+        """θ ← θ − J_θᵀ w for every trained layer, of rank n; p (n, m) are the adjoints with g_i = v w_i."""
+        for theta, rate, left, right in self._products(p, z, w):
+            if right is w:  # one vector for one output, which addmm_ does not take
+                theta.add_(left.T @ right, alpha=-rate)
             else:
-                theta.add_(z.T @ w, alpha=alpha)
+                theta.addmm_(left.T, right, alpha=-rate)
 
     def gradient(self, p: Tensor, z: Tensor, w: Tensor) -> Tensor:
         """J_θᵀ w of all trained layers as one vector, for methods that keep their own."""
-        kappa = self.net.output_scale / math.sqrt(self.net.width)
-        left = {"implicit": p.T @ z, "input": p.T @ self.X, "output": z.T @ w}
-        return torch.cat([(kappa * self.rates[layer] * left[layer]).flatten() for layer in self.layers])
+        products = self._products(p, z, w)
+        return torch.cat([(rate * (left.T @ right)).flatten() for _, rate, left, right in products])
+
+    def _products(self, p: Tensor, z: Tensor, w: Tensor) -> Iterator[tuple[Tensor, float, Tensor, Tensor]]:
+        """Each trained θ with the factors of J_θᵀ w = rate · leftᵀ right; the weights w are in p already."""
+        vectors = {"adjoint": p, "state": z, "input": self.X, "output": w}
+        for name, theta in self.parameters.items():
+            layer = LAYERS[name]
+            yield theta, self.kappa * layer.rate(self.net), vectors[layer.left], vectors[layer.right]
 
     def kernel(self, z: Tensor, u: Tensor, z2: Tensor | None = None, u2: Tensor | None = None) -> Tensor:
-        """K = J Jᵀ of the trained layers as an (n, n) or (nk, nk) matrix, in float64, from states
-        and adjoints."""
-        right = (self.X, z, u) if z2 is None else (self.X, z2, u2)
-        kernels = assemble(self.net, (self.X, z, u), right)
+        """K = J Jᵀ of the trained layers, (n, n) or (nk, nk) in float64, from states and adjoints."""
+        first = (self.X, z, u)
+        factors = grams(first, first if z2 is None else (self.X, z2, u2))
         size = self.target.numel()
-        K = sum(getattr(kernels, layer) for layer in self.layers).reshape(size, size).to(torch.float64)
+        K = sum(layer_kernels(self.net, factors, self.layers).values()).reshape(size, size).to(torch.float64)
         return (K + K.T) / 2 if z2 is None else K
 
 
-class ExactStates:
-    """Equilibria and adjoints of the training inputs to the solver's tolerance, each started from
-    the last one."""
+class TestSample:
+    """The test error, each time from the last equilibria."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, net: EquilibriumNetwork, X: Tensor, y: Tensor) -> None:
+        check_rows(X, net.n_inputs, "X_test", net.W, row="input", column="input dimension")
+        check_labels(net, X, y, "y_test")
+        self.net, self.X, self.target = net, X, target(net, X, y)
+        self.start: Tensor | None = None
+
+    def error(self) -> float:
+        """Mean of ‖f(x) − y‖²; NaN where an input has no equilibrium, which does not end the training."""
+        net = self.net
+        sol = solve(net.A, net.injection(self.X), solver=net.solver, z0=self.start, throw=False)
+        self.start = sol.z if bool(sol.converged.all()) else None
+        if self.start is None:
+            return math.nan
+        return 2 * half_square(net.output(sol.z) - self.target) / len(self.X)
+
+
+class ExactStates:
+    """Equilibria and adjoints of the training inputs to the solver's tolerance, each solved from the last."""
+
+    def __init__(self, problem: LeastSquares) -> None:
         self.problem = problem
         self.solver = problem.net.solver
         self.z: Tensor | None = None
         self.forward_sweeps = self.adjoint_sweeps = 0
         self.residual = math.nan
-        #: The last adjoints by purpose, as starts; and the outputs' adjoints at the present z, once
-        #: asked for.
+        #: The last adjoints by purpose, as starts; the outputs' adjoints at the present z, once computed;
+        #: and the sweeps that these took, as long as they are not counted.
         self._starts: dict[str, Tensor] = {}
         self._outputs: Tensor | None = None
-        self._unpaid = 0
+        self._uncounted = 0
 
     def forward(self) -> Tensor:
         """Solve for z at the present parameters and return the error e."""
         net, problem = self.problem.net, self.problem
         sol = solve(net.A, problem.injection, solver=self.solver, z0=self.z)
-        self.z, self._outputs, self._unpaid = sol.z, None, 0
+        self.z, self._outputs, self._uncounted = sol.z, None, 0
         self.forward_sweeps += int(sol.steps.max())
         self.residual = relative(sol, sol.z)
         return problem.error(sol.z)
 
     def outputs(self) -> Tensor:
-        """The adjoint of each output at z, (n, m) or (n, k, m): solved once, whoever asks."""
+        """The adjoint of each output at z, (n, m) or (n, k, m): solved once for each z."""
         if self._outputs is None:
-            net, (n, m) = self.problem.net, self.z.shape
-            if net.n_outputs is None:
-                self._outputs, self._unpaid = self._adjoint("output", net.v.expand(n, m), self.z)
-            else:
-                k = net.n_outputs
-                g = net.v.T.expand(n, k, m).reshape(n * k, m)
-                u, self._unpaid = self._adjoint("output", g, self.z.repeat_interleave(k, dim=0))
-                self._outputs = u.reshape(n, k, m)
+            net = self.problem.net
+            u, self._uncounted = self._adjoint("output", *output_rows(net, self.z))
+            self._outputs = u.reshape(len(self.z), *net.v.shape[1:], net.width)
         return self._outputs
 
-    def spend(self) -> None:
-        """Count the sweeps of ``outputs`` as training; a diagnostic that only looks does not."""
-        self.adjoint_sweeps += self._unpaid
-        self._unpaid = 0
+    def count_outputs(self) -> None:
+        """Count the sweeps of ``outputs`` as training; a row of the history does not."""
+        self.adjoint_sweeps += self._uncounted
+        self._uncounted = 0
 
     def cotangent(self, w: Tensor) -> Tensor:
-        """(n, m) adjoints with g_i = v w_i. For one output they are w_i times the output's own,
-        which varies less."""
+        """(n, m) adjoints with g_i = v w_i; for one output w_i times its own adjoint, which varies less."""
         net = self.problem.net
         if net.n_outputs is None:
             u = self.outputs()
-            self.spend()
+            self.count_outputs()
             return w[:, None] * u
-        p, steps = self._adjoint("cotangent", w @ net.v.T, self.z)
+        p, steps = self._adjoint("cotangent", self.z, w @ net.v.T)
         self.adjoint_sweeps += steps
         return p
 
-    def _adjoint(self, purpose: str, g: Tensor, z: Tensor) -> tuple[Tensor, int]:
-        net = self.problem.net
-        sol = adjoint(net.A, z, g, solver=self.solver, u0=self._starts.get(purpose))
+    def _adjoint(self, purpose: str, z: Tensor, g: Tensor) -> tuple[Tensor, int]:
+        sol = adjoint(self.problem.net.A, z, g, solver=self.solver, u0=self._starts.get(purpose))
         self._starts[purpose] = sol.u
         return sol.u, int(sol.steps.max())
 
@@ -169,7 +168,7 @@ class ExactStates:
             "z": self.z.clone(),
             "starts": {k: v.clone() for k, v in self._starts.items()},
             "outputs": None if self._outputs is None else self._outputs.clone(),
-            "counts": [self.forward_sweeps, self.adjoint_sweeps, self._unpaid],
+            "counts": [self.forward_sweeps, self.adjoint_sweeps, self._uncounted],
             "residual": self.residual,
         }
 
@@ -178,7 +177,7 @@ class ExactStates:
         self.z = state["z"].to(like)
         self._starts = {k: v.to(like) for k, v in state["starts"].items()}
         self._outputs = None if state["outputs"] is None else state["outputs"].to(like)
-        self.forward_sweeps, self.adjoint_sweeps, self._unpaid = state["counts"]
+        self.forward_sweeps, self.adjoint_sweeps, self._uncounted = state["counts"]
         self.residual = state["residual"]
 
 
@@ -191,6 +190,12 @@ def relative(outcome: Outcome, state: Tensor) -> float:
     """The largest residual of a sample, relative to its state."""
     size = torch.linalg.vector_norm(state, dim=1).clamp_(min=torch.finfo(state.dtype).tiny)
     return float((outcome.residual / size).max())
+
+
+@torch.no_grad()
+def target(net: EquilibriumNetwork, X: Tensor, y: Tensor) -> Tensor:
+    """What κ v·z/√m must equal; a centered network subtracts its first output."""
+    return y + net.initial_output(X) if net.centered else y.clone()
 
 
 def check_labels(net: EquilibriumNetwork, X: Tensor, y: Tensor, name: str) -> None:
@@ -206,3 +211,8 @@ def check_labels(net: EquilibriumNetwork, X: Tensor, y: Tensor, name: str) -> No
             f"convert it with {name}.to(…)."
         )
     check_finite(**{name: y})
+
+
+def half_square(e: Tensor) -> float:
+    """½ Σ e², summed in float64."""
+    return float(torch.linalg.vector_norm(e, dtype=torch.float64)) ** 2 / 2

@@ -1,0 +1,62 @@
+"""When training stops, and how it ended."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Until:
+    """Stop at the first of these: L ≤ ``loss``, gradient-flow time ``time``, or ``steps`` steps in all."""
+
+    loss: float | None = None
+    """Of the training loss L = ½ Σ e²."""
+    time: float | None = None
+    """t of dΘ/dt = −∇L; ``math.inf`` for the flow's limit."""
+    steps: int | None = None
+    """Counted from the beginning of the run, also after a resume."""
+
+    def __post_init__(self) -> None:
+        if self.loss is None and self.time is None and self.steps is None:
+            raise ValueError("Until() never stops; give it a loss, a time, or a number of steps.")
+        for name in ("loss", "time", "steps"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name}={value}: training stops at a value of zero or more.")
+
+    def check(self, *, has_time: bool, reaches_infinity: bool) -> None:
+        """Raise when a method would never come to this end."""
+        if self.time is None:
+            return
+        if not has_time:
+            raise ValueError("this method has no gradient-flow time; stop it at a loss or a number of steps.")
+        if self.time == math.inf and not reaches_infinity and self.loss is None and self.steps is None:
+            advice = "use ExponentialFlow(), or stop at a loss."
+            raise ValueError(f"time=inf is never reached by steps of a fixed length; {advice}")
+
+
+class TrainingStatus(StrEnum):
+    """Why a run is not going on."""
+
+    RUNNING = "running"
+    LOSS_REACHED = "loss reached"
+    TIME_REACHED = "time reached"
+    STEPS_DONE = "steps done"
+    LEFT_WELL_POSED = "left the well-posed region"
+    UNSTABLE = "unstable"
+
+    @property
+    def failed(self) -> bool:
+        return self in (TrainingStatus.LEFT_WELL_POSED, TrainingStatus.UNSTABLE)
+
+
+class TrainingError(RuntimeError):
+    """Training that failed; ``history`` is what was recorded until then, ``status`` says how it failed."""
+
+    def __init__(self, message: str, status: TrainingStatus, history: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.status, self.history = status, history
