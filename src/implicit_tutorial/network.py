@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from implicit_tutorial.equilibrium.approximate import Gradient
 from implicit_tutorial.equilibrium.checks import check_finite, check_rows
 from implicit_tutorial.equilibrium.picard import Picard
-from implicit_tutorial.equilibrium.problem import Solver
 from implicit_tutorial.equilibrium.solution import Solution
 from implicit_tutorial.equilibrium.solve import solve
+from implicit_tutorial.equilibrium.solver import Solver
 
 
 class EquilibriumNetwork(nn.Module):

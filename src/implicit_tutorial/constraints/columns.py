@@ -12,8 +12,8 @@ from implicit_tutorial.constraints.base import Constraint, check_limit
 from implicit_tutorial.equilibrium.checks import check_matrix, check_rows
 from implicit_tutorial.equilibrium.gradient import Call, MaskedSolve
 from implicit_tutorial.equilibrium.picard import Picard
-from implicit_tutorial.equilibrium.problem import Solver
-from implicit_tutorial.equilibrium.solution import SolverResult
+from implicit_tutorial.equilibrium.solver import Solver
+from implicit_tutorial.equilibrium.status import SolverResult
 
 
 class SoftmaxColumns(Constraint):
@@ -51,8 +51,7 @@ class LinearEquilibrium(SolverResult):
 def linear_equilibrium(
     A: Tensor, b: Tensor, *, solver: Solver | None = None, z0: Tensor | None = None, throw: bool = True
 ) -> LinearEquilibrium:
-    """Find z with z = Az + b, an equilibrium layer without relu (Kawaguchi 2021), with exact gradients in
-    A and b.
+    """Find z with z = Az + b, without relu, with exact gradients in A and b (Kawaguchi 2021).
 
     For A ≥ 0 and b ≥ 0 it is also the equilibrium of relu.
 

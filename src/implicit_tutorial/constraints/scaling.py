@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import scipy.linalg
 import torch
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from implicit_tutorial.constraints.base import Constraint, check_limit
-from implicit_tutorial.equilibrium.steps import top_singular_vector
-
-_DENSE_WIDTH = 256
+from implicit_tutorial.equilibrium.spectra import perron_pair, top_singular_vector
 
 
 class SpectralScaling(Constraint):
@@ -45,12 +40,13 @@ class SpectralScaling(Constraint):
 class FixedScale(Constraint):
     """A ← γ A with a constant γ (Gao et al. 2022): a smaller implicit_scale, chosen once.
 
-    It guarantees nothing by itself: that ‖A‖₂ stays below 1/γ during training is what a theorem has to
-        show.
+    It guarantees nothing by itself: a theorem has to show that ‖A‖₂ stays below 1/γ during training.
 
     Args:
         gamma: γ > 0.
     """
+
+    guarantees = None
 
     def __init__(self, gamma: float) -> None:
         super().__init__()
@@ -126,8 +122,7 @@ def _spectral_norm(A: Tensor) -> Tensor:
 
 
 def _perron_root(A: Tensor) -> Tensor:
-    P = A.detach().to(torch.float64).abs().cpu().numpy()
-    value, x, y = _perron_pair(P)
+    value, x, y = perron_pair(A.detach().to(torch.float64).abs())
     overlap = float(y @ x)
     if value > 0 and overlap <= 1e-12:
         raise ValueError(
@@ -135,31 +130,6 @@ def _perron_root(A: Tensor) -> Tensor:
             "|A| splits into blocks with the same root, one feeding the other. What to change: perturb A, or "
             "use L1Rows()."
         )
-    derivative = torch.as_tensor(np.outer(y, x) / overlap if value > 0 else np.zeros_like(P))
+    derivative = torch.outer(y, x) / overlap if value > 0 else torch.zeros_like(A)
     derivative = derivative.to(A) * torch.sign(A.detach())
     return _Known.apply(A, A.new_tensor(value), derivative)
-
-
-def _perron_pair(P: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """ρ(P) of a nonnegative P with its right and left eigenvectors, nonnegative and of unit length."""
-    m = P.shape[0]
-    if m > _DENSE_WIDTH:
-        start = np.ones(m)
-        try:
-            pairs = [
-                eigs(LinearOperator((m, m), matvec=M.dot, dtype=float), k=1, which="LR", v0=start)
-                for M in (P, P.T)
-            ]
-            values = [float(v[0].real) for v, _ in pairs]
-            if abs(values[0] - values[1]) <= 1e-9 * values[0]:
-                return (values[0], *(_positive(w[:, 0]) for _, w in pairs))
-        except ArpackError:
-            pass
-    w, left, right = scipy.linalg.eig(P, left=True)
-    k = int(np.argmax(w.real))
-    return max(float(w[k].real), 0.0), _positive(right[:, k]), _positive(left[:, k])
-
-
-def _positive(x: np.ndarray) -> np.ndarray:
-    x = np.abs(x.real)
-    return x / np.linalg.norm(x)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.broyden import Broyden, low_rank
-from implicit_tutorial.equilibrium.problem import Problem, Solver
+from implicit_tutorial.equilibrium.problem import Problem
+from implicit_tutorial.equilibrium.solver import Solver
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from implicit_tutorial.equilibrium.approximate import Exact, Gradient
 from implicit_tutorial.equilibrium.checks import check_finite
-from implicit_tutorial.equilibrium.problem import Problem, Solver
-from implicit_tutorial.equilibrium.solution import EquilibriumError, SolverResult, Status
+from implicit_tutorial.equilibrium.problem import Problem
+from implicit_tutorial.equilibrium.solver import Solver
+from implicit_tutorial.equilibrium.status import EquilibriumError, SolverResult, Status
 
 
 class Call(NamedTuple):

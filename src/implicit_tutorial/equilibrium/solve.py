@@ -8,8 +8,8 @@ from implicit_tutorial.equilibrium.approximate import Exact, Gradient
 from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, check_rows
 from implicit_tutorial.equilibrium.gradient import Call, Equilibrium, MaskedSolve
 from implicit_tutorial.equilibrium.picard import Picard
-from implicit_tutorial.equilibrium.problem import Solver
 from implicit_tutorial.equilibrium.solution import AdjointSolution, Solution
+from implicit_tutorial.equilibrium.solver import Solver
 
 
 def solve(

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from implicit_tutorial.equilibrium.certificates import certify
 from implicit_tutorial.equilibrium.checks import check_rows
-from implicit_tutorial.equilibrium.solution import EquilibriumError
 from implicit_tutorial.equilibrium.solve import solve
+from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training.descent import GradientDescent, half_square
 from implicit_tutorial.training.outcome import (
