@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from implicit_tutorial.equilibrium.approximate import Gradient
 from implicit_tutorial.equilibrium.checks import check_finite, check_rows
+from implicit_tutorial.equilibrium.gradient import Gradient
 from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.solution import Solution
 from implicit_tutorial.equilibrium.solve import solve

@@ -1,11 +1,11 @@
 """One fixed point: solvers, their result, exact gradients, certificates, counting."""
 
 from implicit_tutorial.equilibrium.anderson import Anderson
-from implicit_tutorial.equilibrium.approximate import Exact, Phantom, Shine
 from implicit_tutorial.equilibrium.broyden import Broyden
 from implicit_tutorial.equilibrium.certificates import CONDITIONS, Certificate, Condition, certify
 from implicit_tutorial.equilibrium.counting import EquilibriumCount, PMatrix, count_equilibria, is_p_matrix
 from implicit_tutorial.equilibrium.depth import as_equilibrium, continuous_depth, unrolled
+from implicit_tutorial.equilibrium.gradient_choices import Exact, Phantom, Shine
 from implicit_tutorial.equilibrium.newton import Newton
 from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.solution import AdjointSolution, Solution

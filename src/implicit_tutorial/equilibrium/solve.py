@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.approximate import Exact, Gradient
 from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, check_rows
-from implicit_tutorial.equilibrium.gradient import Call, Equilibrium, MaskedSolve
+from implicit_tutorial.equilibrium.gradient import Call, Equilibrium, Gradient, MaskedSolve
+from implicit_tutorial.equilibrium.gradient_choices import Exact
 from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.solution import AdjointSolution, Solution
 from implicit_tutorial.equilibrium.solver import Solver
