@@ -13,13 +13,11 @@ _SHORTEST = 0.03
 
 
 class Monotone(Constraint):
-    """A = (1 − μ) I − PᵀP + S − Sᵀ, every matrix with λ_max((A + Aᵀ)/2) ≤ 1 − μ (Winston & Kolter 2020;
-    C8).
+    """A = (1 − μ) I − PᵀP + S − Sᵀ: all A with λ_max((A + Aᵀ)/2) ≤ 1 − μ (Winston & Kolter 2020; C8).
 
     Started from a given A it takes P and S of the nearest such matrix: the antisymmetric part stays, the
-        symmetric
-    part's eigenvalues are cut at 1 − μ (a hair below, so that no direction of P starts with zero
-    gradient).
+    symmetric part's eigenvalues are cut slightly below 1 − μ, so that no direction of P starts with zero
+    gradient.
 
     Args:
         margin: μ in (0, 1), the monotonicity constant that all parameters guarantee.
@@ -42,8 +40,7 @@ class Monotone(Constraint):
 
 
 class Symmetric(Constraint):
-    """A = (1 − μ) I − PᵀP: the equilibrium minimises the convex :func:`energy` over z ≥ 0 (Xie et al.
-    2022; C8).
+    """A = (1 − μ) I − PᵀP: the equilibrium minimises :func:`energy` over z ≥ 0 (Xie et al. 2022; C8).
 
     Args:
         margin: μ in (0, 1), the energy's constant of strong convexity.
@@ -66,8 +63,7 @@ class Symmetric(Constraint):
 
 
 def energy(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
-    """½ zᵀ(I − A)z − bᵀz, which the equilibrium of a symmetric A minimises over z ≥ 0 (Xie et al. 2022;
-    C5).
+    """½ zᵀ(I − A)z − bᵀz, which a symmetric A's equilibrium minimises over z ≥ 0 (Xie et al. 2022; C5).
 
     Args:
         A: (m, m) symmetric matrix; λ_max(A) < 1 makes the energy strictly convex.
