@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -158,7 +156,7 @@ REFUSED = {
     "negative scale": ({"n_inputs": 3, "width": 3, "implicit_scale": -0.5}, r"implicit_scale=-0\.5"),
     "infinite scale": ({"n_inputs": 3, "width": 3, "output_scale": math.inf}, r"output_scale=inf"),
     "scale not a number": ({"n_inputs": 3, "width": 3, "input_scale": math.nan}, r"input_scale=nan"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -190,13 +188,3 @@ def test_inputs_refused_by_name(X, method, bad, error, message):
 def test_only_a_centered_network_remembers_its_initialization(X):
     with pytest.raises(ValueError, match="not centered"):
         it.EquilibriumNetwork(3, 5).initial_output(X)
-
-
-def test_importing_the_library_loads_no_plotting_and_changes_no_default():
-    code = (
-        "import sys, torch; before = torch.get_default_dtype(); import implicit_tutorial;"
-        "assert torch.get_default_dtype() is before;"
-        "loaded = {'plotly', 'ipywidgets', 'matplotlib', 'IPython', 'torchdiffeq'} & set(sys.modules);"
-        "assert not loaded, loaded"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
