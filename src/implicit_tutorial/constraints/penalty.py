@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_matrix, check_rows
+from implicit_tutorial.equilibrium.checks import check_problem
 
 
 def jacobian_penalty(
@@ -30,10 +30,8 @@ def jacobian_penalty(
     Raises:
         ValueError, TypeError: wrong shape, dtype or device, no sample, or fewer than one probe.
     """
-    check_matrix(A)
-    m = A.shape[0]
-    check_rows(z, m, "z", A, row="state", column="unit")
-    n = z.shape[0]
+    check_problem(A, z=z)
+    n, m = z.shape
     if n == 0:
         raise ValueError("z holds no sample; the penalty is a mean over samples.")
     D = (z.detach() > 0).to(A.dtype)

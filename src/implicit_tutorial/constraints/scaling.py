@@ -9,10 +9,46 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from implicit_tutorial.constraints.base import Constraint, check_limit
-from implicit_tutorial.equilibrium.spectra import perron_pair, top_singular_vector
+from implicit_tutorial.equilibrium.spectra import perron_pair, top_vector
 
 
-class SpectralScaling(Constraint):
+class _Known(torch.autograd.Function):
+    """A number that depends on A, with its value and derivative computed elsewhere."""
+
+    @staticmethod
+    def forward(A: Tensor, value: Tensor, derivative: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        ctx.save_for_backward(inputs[2])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):
+        (derivative,) = ctx.saved_tensors
+        return grad * derivative, None, None
+
+
+class _Scaling(Constraint):
+    """A ← limit·A/size(A), or A alone where its size is within the limit and ``always`` is False."""
+
+    def __init__(self, limit: float, *, always: bool = True) -> None:
+        super().__init__()
+        self.limit, self.always = check_limit("limit", limit), always
+
+    def forward(self, A: Tensor) -> Tensor:
+        size = self._size(A)
+        value = float(size.detach())
+        # A matrix of size zero satisfies every bound and has no direction to scale along.
+        unscaled = value == 0 or (not self.always and value <= self.limit)
+        return A if unscaled else A * (self.limit / size)
+
+    def extra_repr(self) -> str:
+        return f"{self.limit:g}, always={self.always}"
+
+
+class SpectralScaling(_Scaling):
     """A ← γ A/‖A‖₂: every equilibrium is a contraction's, at the rate γ (C8).
 
     The gradient includes that of the norm, d‖A‖₂ = uᵀ dA v with the top singular pair; where the top
@@ -26,15 +62,14 @@ class SpectralScaling(Constraint):
 
     guarantees = "spectral_norm"
 
-    def __init__(self, limit: float, *, always: bool = True) -> None:
-        super().__init__()
-        self.limit, self.always = check_limit("limit", limit), always
-
-    def forward(self, A: Tensor) -> Tensor:
-        return _scale(A, _spectral_norm(A), self.limit, self.always)
-
-    def extra_repr(self) -> str:
-        return f"{self.limit:g}, always={self.always}"
+    def _size(self, A: Tensor) -> Tensor:
+        with torch.no_grad():
+            A64 = A.detach().to(torch.float64)
+            v = top_vector(A64, tol=1e-13)
+            u = A64 @ v
+            value = torch.linalg.vector_norm(u)
+            derivative = torch.outer(u, v) / value.clamp(min=torch.finfo(u.dtype).tiny)
+        return _Known.apply(A, value.to(A.dtype), derivative.to(A.dtype))
 
 
 class FixedScale(Constraint):
@@ -61,7 +96,7 @@ class FixedScale(Constraint):
         return f"{self.gamma:g}"
 
 
-class PerronScaling(Constraint):
+class PerronScaling(_Scaling):
     """A ← c A/ρ(|A|): the Perron–Frobenius condition of El Ghaoui et al. 2021 holds (C8).
 
     The gradient includes that of the root, dρ = yᵀ d|A| x / yᵀx with the left and right Perron vectors. A
@@ -74,62 +109,17 @@ class PerronScaling(Constraint):
 
     guarantees = "perron_frobenius"
 
-    def __init__(self, limit: float, *, always: bool = True) -> None:
-        super().__init__()
-        self.limit, self.always = check_limit("limit", limit), always
-
-    def forward(self, A: Tensor) -> Tensor:
-        return _scale(A, _perron_root(A), self.limit, self.always)
-
-    def extra_repr(self) -> str:
-        return f"{self.limit:g}, always={self.always}"
-
-
-def _scale(A: Tensor, size: Tensor, limit: float, always: bool) -> Tensor:
-    # A matrix of size zero satisfies every bound and has no direction to scale along.
-    value = float(size.detach())
-    if value == 0 or (not always and value <= limit):
-        return A
-    return A * (limit / size)
-
-
-class _Known(torch.autograd.Function):
-    """A number that depends on A, with its value and derivative computed elsewhere."""
-
-    @staticmethod
-    def forward(A: Tensor, value: Tensor, derivative: Tensor) -> Tensor:
-        return value.clone()
-
-    @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
-        ctx.save_for_backward(inputs[2])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor):
-        (derivative,) = ctx.saved_tensors
-        return grad * derivative, None, None
-
-
-def _spectral_norm(A: Tensor) -> Tensor:
-    with torch.no_grad():
-        A64 = A.detach().to(torch.float64)
-        v = top_singular_vector(A64, tol=1e-13)
-        u = A64 @ v
-        value = torch.linalg.vector_norm(u)
-        derivative = torch.outer(u, v) / value.clamp(min=torch.finfo(u.dtype).tiny)
-    return _Known.apply(A, value.to(A.dtype), derivative.to(A.dtype))
-
-
-def _perron_root(A: Tensor) -> Tensor:
-    value, x, y = perron_pair(A.detach().to(torch.float64).abs())
-    overlap = float(y @ x)
-    if value > 0 and overlap <= 1e-12:
-        raise ValueError(
-            "ρ(|A|) has no derivative here: its left and right Perron vectors do not overlap. Likely cause: "
-            "|A| splits into blocks with the same root, one feeding the other. What to change: perturb A, or "
-            "use L1Rows()."
+    def _size(self, A: Tensor) -> Tensor:
+        value, x, y = perron_pair(A.detach().to(torch.float64).abs())
+        overlap = float(y @ x)
+        if value > 0 and overlap <= 1e-12:
+            raise ValueError(
+                "ρ(|A|) has no derivative here: its left and right Perron vectors do not overlap. Likely "
+                "cause: |A| splits into blocks with the same root, one feeding the other. What to change: "
+                "perturb A, or use L1Rows()."
+            )
+        derivative = (
+            torch.outer(*map(torch.from_numpy, (y, x))) / overlap if value > 0 else torch.zeros_like(A)
         )
-    derivative = torch.outer(y, x) / overlap if value > 0 else torch.zeros_like(A)
-    derivative = derivative.to(A) * torch.sign(A.detach())
-    return _Known.apply(A, A.new_tensor(value), derivative)
+        derivative = derivative.to(A) * torch.sign(A.detach())
+        return _Known.apply(A, A.new_tensor(value), derivative)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -51,29 +50,30 @@ def perron_root(A: Tensor, *, rtol: float = 1e-10) -> float:
     return size * _over_blocks(A.abs(), lambda P: _collatz_wielandt(P, rtol))
 
 
-def perron_pair(P: Tensor) -> tuple[float, Tensor, Tensor]:
+def perron_pair(P: Tensor) -> tuple[float, np.ndarray, np.ndarray]:
     """ρ(P) of a nonnegative P with its right and left eigenvectors, nonnegative and of unit length."""
-    found = [_arpack(eigs, M.matmul, M, start=np.ones(len(M)), k=1, which="LR") for M in (P, P.T)]
+    M = P.cpu().numpy()
+    found = [_arpack(eigs, N.dot, len(M), start=np.ones(len(M)), k=1, which="LR") for N in (M, M.T)]
     if all(found):
         (right, x), (left, y) = found
         if abs(right[0].real - left[0].real) <= 1e-9 * right[0].real:
-            return float(right[0].real), _positive(x[:, 0], P), _positive(y[:, 0], P)
-    values, y, x = scipy.linalg.eig(P.cpu().numpy(), left=True)
+            return float(right[0].real), _positive(x[:, 0]), _positive(y[:, 0])
+    values, y, x = scipy.linalg.eig(M, left=True)
     k = int(np.argmax(values.real))
-    return max(float(values[k].real), 0.0), _positive(x[:, k], P), _positive(y[:, k], P)
+    return max(float(values[k].real), 0.0), _positive(x[:, k]), _positive(y[:, k])
 
 
-def top_singular_vector(M: Tensor, *, tol: float = 1e-3) -> Tensor:
+def top_vector(M: Tensor, *, tol: float = 1e-3) -> Tensor:
     """Unit v with ‖Mv‖ ≈ ‖M‖₂: exact up to m = 256, by Lanczos to a relative residual ``tol`` above."""
-    found = _arpack(eigsh, _gram(M), M, k=1, which="LA", tol=tol)
+    found = _arpack(eigsh, _matvec(M, gram=True), len(M), k=1, which="LA", tol=tol)
     if found is None:
         return torch.linalg.eigh(M.T @ M).eigenvectors[:, -1]
     return torch.as_tensor(found[1][:, 0], device=M.device)
 
 
-def norm_estimate(M: Tensor) -> float:
+def lower_norm(M: Tensor) -> float:
     """‖M‖₂ from below, to six digits: enough to choose a step by, not to certify it."""
-    return float(torch.linalg.vector_norm(M @ top_singular_vector(M)))
+    return float(torch.linalg.vector_norm(M @ top_vector(M)))
 
 
 class NormEstimate:
@@ -84,7 +84,8 @@ class NormEstimate:
 
     def __call__(self, A: Tensor) -> float:
         start = None if self.vector is None else self.vector.numpy()
-        found = _arpack(eigsh, _gram(A), A, dense_width=63, start=start, k=1, which="LA", tol=1e-6)
+        options = {"dense_width": 63, "start": start, "k": 1, "which": "LA", "tol": 1e-6}
+        found = _arpack(eigsh, _matvec(A, gram=True), len(A), **options)
         if found is None:
             return float(torch.linalg.matrix_norm(A, ord=2))
         self.vector = torch.from_numpy(found[1][:, 0].copy())
@@ -93,7 +94,7 @@ class NormEstimate:
 
 def _spectral_radius_of_block(A: Tensor) -> float:
     options = {"k": 4, "which": "LM", "ncv": min(len(A), 120), "tol": 1e-6, "maxiter": _ARNOLDI_RESTARTS}
-    values = _arpack(eigs, A.matmul, A, return_eigenvectors=False, **options)
+    values = _arpack(eigs, _matvec(A), len(A), return_eigenvectors=False, **options)
     return float(torch.linalg.eigvals(A).abs().max() if values is None else np.abs(values).max())
 
 
@@ -104,9 +105,8 @@ def _collatz_wielandt(P: Tensor, rtol: float) -> float:
     steps with the bound itself as the shift keep x positive and converge quadratically, at one
     factorisation each.
     """
-    m = P.shape[0]
-    eye = torch.eye(m, dtype=P.dtype, device=P.device)
-    x = torch.ones(m, dtype=P.dtype, device=P.device)
+    eye = torch.eye(len(P), dtype=P.dtype, device=P.device)
+    x = torch.ones_like(P[0])
     best = math.inf
     for step in range(_POWER_STEPS + _INVERSE_STEPS):
         y = P @ x
@@ -127,7 +127,7 @@ def _verified_top_eigenvalue(S: Tensor) -> float:
     scale = float(S.abs().sum(dim=1).max())
     if scale == 0:
         return 0.0
-    found = _arpack(eigsh, S.matmul, S, k=1, which="LA", tol=1e-8, return_eigenvectors=False)
+    found = _arpack(eigsh, _matvec(S), m, k=1, which="LA", tol=1e-8, return_eigenvectors=False)
     if found is None:
         return float(torch.linalg.eigvalsh(S)[-1]) + m * torch.finfo(S.dtype).eps * scale
     estimate = float(found[0])
@@ -154,8 +154,7 @@ def _over_blocks(A: Tensor, value: Callable[[Tensor], float]) -> float:
     The blocks are the strongly connected sets of units: a feed-forward network has only blocks of one unit,
     with eigenvalue zero, where an iteration on the whole nilpotent matrix would see its norm instead.
     """
-    m = A.shape[0]
-    if int((A == 0).sum()) < m - 1:  # every reducible matrix has that many zeros
+    if int((A == 0).sum()) < len(A) - 1:  # every reducible matrix has that many zeros
         return value(A)
     count, block = connected_components(csr_matrix((A != 0).cpu().numpy()), connection="strong")
     if count == 1:
@@ -169,36 +168,28 @@ def _over_blocks(A: Tensor, value: Callable[[Tensor], float]) -> float:
     return best
 
 
-def _positive(x: np.ndarray, like: Tensor) -> Tensor:
+def _positive(x: np.ndarray) -> np.ndarray:
     x = np.abs(x.real)
-    return torch.as_tensor(x / np.linalg.norm(x)).to(like)
+    return x / np.linalg.norm(x)
 
 
-def _gram(M: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda x: M.T @ (M @ x)
-
-
-def _arpack(
-    find: Callable[..., Any],
-    product: Callable[[Tensor], Tensor],
-    A: Tensor,
-    *,
-    start: np.ndarray | None = None,
-    dense_width: int = DENSE_WIDTH,
-    **options: Any,
-) -> Any:
-    """What ``eigs`` or ``eigsh`` finds of x ↦ product(x), which is computed in A's dtype on its device.
-
-    None where the caller has to use a dense routine: A is narrow, or the iteration fails.
-    """
-    m = A.shape[0]
-    if m <= dense_width:
-        return None
+def _matvec(A: Tensor, *, gram: bool = False) -> Callable[[np.ndarray], np.ndarray]:
+    """x ↦ Ax, or AᵀAx, computed in A's dtype on its device."""
 
     def matvec(x: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(np.asarray(x, dtype=np.float64).ravel()).to(A)
-        return product(x).to("cpu", torch.float64).numpy()
+        y = A @ torch.from_numpy(np.asarray(x, dtype=np.float64).ravel()).to(A)
+        return (A.T @ y if gram else y).to("cpu", torch.float64).numpy()
 
+    return matvec
+
+
+def _arpack(find: Callable, matvec: Callable, m: int, *, dense_width=DENSE_WIDTH, start=None, **options):
+    """What scipy's ``eigs`` or ``eigsh`` finds of a map of m numbers.
+
+    None where the caller has to use a dense routine: m is small, or the iteration fails.
+    """
+    if m <= dense_width:
+        return None
     start = np.random.default_rng(0).standard_normal(m) if start is None else start
     try:
         return find(LinearOperator((m, m), matvec=matvec, dtype=np.float64), v0=start, **options)

@@ -77,7 +77,7 @@ class Outcome:
         return self.status == Status.CONVERGED
 
     def explain(self, what: str = "equilibrium") -> str:
-        """One paragraph: what happened to the worst sample, the likely cause, and what to change."""
+        """One paragraph: what happened to the first sample that failed, the likely cause, what to change."""
         failed = torch.nonzero(~self.converged).flatten()
         if failed.numel() == 0:
             return f"all {self.status.numel()} samples converged"
