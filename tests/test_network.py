@@ -150,12 +150,12 @@ def test_a_network_is_a_module(X):
 
 
 REFUSED = {
-    "no inputs": ({"n_inputs": 0, "width": 3}, r"n_inputs=0: a network needs at least one"),
-    "no width": ({"n_inputs": 3, "width": 0}, r"width=0"),
-    "no outputs": ({"n_inputs": 3, "width": 3, "n_outputs": 0}, r"n_outputs=0"),
-    "negative scale": ({"n_inputs": 3, "width": 3, "implicit_scale": -0.5}, r"implicit_scale=-0\.5"),
-    "infinite scale": ({"n_inputs": 3, "width": 3, "output_scale": math.inf}, r"output_scale=inf"),
-    "scale not a number": ({"n_inputs": 3, "width": 3, "input_scale": math.nan}, r"input_scale=nan"),
+    "no inputs": ({"n_inputs": 0}, r"n_inputs=0: a network needs at least one"),
+    "no width": ({"width": 0}, r"width=0"),
+    "no outputs": ({"n_outputs": 0}, r"n_outputs=0"),
+    "negative scale": ({"implicit_scale": -0.5}, r"implicit_scale=-0\.5"),
+    "infinite scale": ({"output_scale": math.inf}, r"output_scale=inf"),
+    "scale not a number": ({"input_scale": math.nan}, r"input_scale=nan"),
 }
 
 
@@ -163,7 +163,7 @@ REFUSED = {
 def test_construction_refused_by_name(name):
     arguments, message = REFUSED[name]
     with pytest.raises(ValueError, match=message):
-        it.EquilibriumNetwork(**arguments)
+        it.EquilibriumNetwork(**{"n_inputs": 3, "width": 3} | arguments)
 
 
 @pytest.mark.parametrize("method", ["__call__", "equilibrium", "injection", "initial_output"])
