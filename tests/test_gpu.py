@@ -9,18 +9,12 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial import equilibrium
 from implicit_tutorial.training import Record
 
 pytestmark = pytest.mark.gpu
 
-SOLVERS = {
-    "Picard": it.Picard(rtol=1e-12),
-    "Anderson": it.Anderson(rtol=1e-12),
-    "Broyden": it.Broyden(rtol=1e-12),
-    "ForwardBackward": it.ForwardBackward(rtol=1e-12, max_steps=5000),
-    "PeacemanRachford": it.PeacemanRachford(rtol=1e-12),
-    "Newton": it.Newton(),
-}
+SOLVERS = {name: Solver(rtol=1e-12, max_steps=5000) for name, Solver in equilibrium.SOLVERS.items()}
 METHODS = {
     "GradientDescent": it.GradientDescent(),
     "SingleSweep": it.SingleSweep(),

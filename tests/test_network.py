@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -190,13 +188,3 @@ def test_inputs_refused_by_name(X, method, bad, error, message):
 def test_only_a_centered_network_remembers_its_initialization(X):
     with pytest.raises(ValueError, match="not centered"):
         it.EquilibriumNetwork(3, 5).initial_output(X)
-
-
-def test_importing_the_library_loads_no_plotting_and_changes_no_default():
-    code = (
-        "import sys, torch; before = torch.get_default_dtype(); import implicit_tutorial;"
-        "assert torch.get_default_dtype() is before;"
-        "loaded = {'plotly', 'ipywidgets', 'matplotlib', 'IPython', 'torchdiffeq'} & set(sys.modules);"
-        "assert not loaded, loaded"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

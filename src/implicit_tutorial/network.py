@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from implicit_tutorial.equilibrium.approximate import Gradient
 from implicit_tutorial.equilibrium.checks import check_finite, check_rows
+from implicit_tutorial.equilibrium.gradient import Gradient
 from implicit_tutorial.equilibrium.picard import Picard
-from implicit_tutorial.equilibrium.problem import Solver
 from implicit_tutorial.equilibrium.solution import Solution
 from implicit_tutorial.equilibrium.solve import solve
+from implicit_tutorial.equilibrium.solver import Solver
 
 #: The attributes that are the same for networks of one kind.
 SIZES_AND_SCALES = ("n_inputs", "width", "n_outputs", "implicit_scale", "input_scale", "output_scale")

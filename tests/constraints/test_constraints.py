@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 import implicit_tutorial as it
+from implicit_tutorial.constraints import CONSTRAINTS as ALL
 
 M = 7
 
@@ -44,6 +45,11 @@ def network(make, **options):
 
 def free_parameters(net):
     return [p for name, p in net.named_parameters() if name.startswith("parametrizations")]
+
+
+def test_every_public_constraint_is_registered_and_tested():
+    assert all(getattr(it, name) is constraint for name, constraint in ALL.items())
+    assert {type(make()) for make, *_ in CONSTRAINTS.values()} == {c for c in ALL.values() if c.guarantees}
 
 
 def test_certificate_holds_for_every_value_of_the_free_parameters(row):
@@ -218,14 +224,7 @@ def test_refusals():
         it.constrain(net, it.L1Rows(0.5))
     with pytest.raises(ValueError, match="implicit_scale=0"):
         it.constrain(it.EquilibriumNetwork(3, M, implicit_scale=0.0), it.L1Rows(0.5))
-    for make in (
-        it.SpectralScaling,
-        it.PerronScaling,
-        it.L1Rows,
-        it.Monotone,
-        it.Symmetric,
-        it.SoftmaxColumns,
-    ):
+    for make in (constraint for constraint in ALL.values() if constraint.guarantees):
         for value in (0.0, 1.0, -1.0, float("nan")):
             with pytest.raises(ValueError, match="between 0 and 1"):
                 make(value)

@@ -104,9 +104,8 @@ def test_the_sharper_of_two_conditions_gives_the_bound(make):
     A, b = make.gaussian(24, 0.45), make.injections(4, 24)
     z = it.solve(A, b, solver=it.Picard(rtol=1e-3)).z
     both, norm, monotone = (
-        it.certify(A, conditions=c).error_bound(A, b, z)
-        for c in (None, ["spectral_norm"], ["monotone"])
-    )  # fmt: skip
+        it.certify(A, conditions=c).error_bound(A, b, z) for c in (None, ["spectral_norm"], ["monotone"])
+    )
     assert torch.equal(both, torch.minimum(norm, monotone))
     # ‖A‖₂ near one while A is dissipative: there the monotone bound wins.
     rotation = torch.tensor([[-0.9, 0.4], [-0.4, -0.9]]).double()

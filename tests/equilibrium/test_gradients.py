@@ -60,10 +60,8 @@ def test_implicit_gradient_equals_central_differences(case, solver):
 @pytest.mark.parametrize("centered", [False, True])
 @pytest.mark.parametrize("n_outputs", [None, 3])
 def test_network_gradient_in_every_layer_and_in_the_inputs(centered, n_outputs):
-    net = it.EquilibriumNetwork(
-        3, 20, implicit_scale=0.8, input_scale=1.3, output_scale=2.0, centered=centered, n_outputs=n_outputs,
-        solver=it.Picard(rtol=1e-13),
-    )  # fmt: skip
+    options = {"centered": centered, "n_outputs": n_outputs, "solver": it.Picard(rtol=1e-13)}
+    net = it.EquilibriumNetwork(3, 20, implicit_scale=0.8, input_scale=1.3, output_scale=2.0, **options)
     X = torch.randn(4, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64).requires_grad_()
     inputs = (net.Theta, net.W, net.v, X)
 

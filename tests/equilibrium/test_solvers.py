@@ -1,4 +1,4 @@
-"""What a solver returns is the equilibrium: the same by every route, for every size, and in every company."""
+"""What a solver returns is the equilibrium: the same by every route, for every size and every batch."""
 
 from __future__ import annotations
 

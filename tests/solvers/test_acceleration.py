@@ -229,7 +229,7 @@ def test_regularization_is_relative(make):
     ],
 )
 def test_safeguard_guarantees_convergence_where_picard_contracts(solver, norm, seed, monkeypatch):
-    """Contractions on which acceleration alone runs in circles between the kinks for ever."""
+    """Contractions on which acceleration alone cycles between the kinks and never converges."""
     generator = torch.Generator().manual_seed(seed)
     m = [2, 3, 4, 8, 16][seed % 5]
     A = torch.linalg.qr(torch.randn(m, m, generator=generator, dtype=torch.float64)).Q

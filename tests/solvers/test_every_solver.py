@@ -10,6 +10,8 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial import Status
+from implicit_tutorial.equilibrium import CONDITIONS, SOLVERS
+from implicit_tutorial.equilibrium.solver import Solver
 
 
 @pytest.fixture(params=["contraction", "symmetric", "one unit"])
@@ -171,3 +173,30 @@ def test_solvers_are_values(solver):
 def test_settings_are_refused_by_name(make_solver, message):
     with pytest.raises(ValueError, match=message):
         make_solver()
+
+
+def test_every_public_solver_is_registered_and_names_conditions_that_exist():
+    public = {name: getattr(it, name) for name in it.__all__}
+    assert {x for x in public.values() if isinstance(x, type) and issubclass(x, Solver)} == set(
+        SOLVERS.values()
+    )
+    for name, solver in SOLVERS.items():
+        assert public[name] is solver
+        assert set(solver.guaranteed_by) <= set(CONDITIONS)
+
+
+def test_a_new_solver_appears_in_the_certificates(make, monkeypatch):
+    monkeypatch.setitem(SOLVERS, "New", None)  # so that it is taken out again
+
+    class New(it.PeacemanRachford):
+        guaranteed_by = ("monotone",)
+
+    class Variant(New):
+        pass
+
+    assert SOLVERS["New"] is New
+    assert "Variant" not in SOLVERS
+    certificate = it.certify(make.monotone(8))
+    assert certificate["monotone"].solvers == ("ForwardBackward", "PeacemanRachford", "New")
+    assert "New" in certificate.solvers
+    assert "New" not in certificate["spectral_norm"].solvers

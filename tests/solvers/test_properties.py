@@ -12,15 +12,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial.equilibrium import SOLVERS as ALL
 
+#: Fewer steps than usual where each of them is slow, more where many are needed.
+STEPS = {"Anderson": 300, "Broyden": 300, "ForwardBackward": 2000}
 SOLVERS = [
-    it.Picard(),
-    it.Anderson(max_steps=300),
+    *(Solver(max_steps=STEPS.get(name, Solver.max_steps)) for name, Solver in ALL.items()),
     it.Anderson(max_steps=300, start_gain=0, period=1),
-    it.Broyden(max_steps=300),
-    it.Newton(),
-    it.ForwardBackward(max_steps=2000),
-    it.PeacemanRachford(),
 ]
 FAST = settings(
     max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

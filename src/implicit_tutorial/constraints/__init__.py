@@ -1,6 +1,6 @@
 """Keeping the equilibrium well-posed: parametrizations of A that carry a certificate, and a penalty (C8)."""
 
-from implicit_tutorial.constraints.base import Constraint, constrain
+from implicit_tutorial.constraints.base import CONSTRAINTS, Constraint, constrain
 from implicit_tutorial.constraints.columns import LinearEquilibrium, SoftmaxColumns, linear_equilibrium
 from implicit_tutorial.constraints.monotone import Monotone, Symmetric, energy
 from implicit_tutorial.constraints.penalty import jacobian_penalty
@@ -8,6 +8,7 @@ from implicit_tutorial.constraints.rows import L1Rows, diagonal_rescaling
 from implicit_tutorial.constraints.scaling import FixedScale, PerronScaling, SpectralScaling
 
 __all__ = [
+    "CONSTRAINTS",
     "Constraint",
     "FixedScale",
     "L1Rows",

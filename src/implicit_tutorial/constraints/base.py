@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-if TYPE_CHECKING:
-    from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.network import EquilibriumNetwork
 
-Net = TypeVar("Net", bound="EquilibriumNetwork")
+Net = TypeVar("Net", bound=EquilibriumNetwork)
+
+#: Every constraint by its name; a class enters itself, see :class:`Constraint`.
+CONSTRAINTS: dict[str, type[Constraint]] = {}
 
 
 class Constraint(nn.Module):
@@ -23,7 +25,14 @@ class Constraint(nn.Module):
     """
 
     guarantees: str | None = None
-    """Name of the condition in ``certify(A)`` that holds for every value of the free parameters."""
+    """Name of the condition in ``certify(A)`` that holds for every value of the free parameters.
+
+    A class that says so, if only with None, is one of :data:`CONSTRAINTS`; a variant of another need not.
+    """
+
+    def __init_subclass__(cls) -> None:
+        if "guarantees" in vars(cls):
+            CONSTRAINTS[cls.__name__] = cls
 
     def forward(self, *free: Tensor) -> Tensor:
         raise NotImplementedError

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.constraints.base import Constraint, check_limit
-from implicit_tutorial.equilibrium.checks import check_matrix, check_rows
+from implicit_tutorial.equilibrium.checks import check_problem
 from implicit_tutorial.equilibrium.gradient import Call, MaskedSolve
 from implicit_tutorial.equilibrium.picard import Picard
-from implicit_tutorial.equilibrium.problem import Solver
-from implicit_tutorial.equilibrium.solution import SolverResult
+from implicit_tutorial.equilibrium.solver import Solver
+from implicit_tutorial.equilibrium.status import SolverResult
 
 
 class SoftmaxColumns(Constraint):
@@ -51,8 +51,7 @@ class LinearEquilibrium(SolverResult):
 def linear_equilibrium(
     A: Tensor, b: Tensor, *, solver: Solver | None = None, z0: Tensor | None = None, throw: bool = True
 ) -> LinearEquilibrium:
-    """Find z with z = Az + b, an equilibrium layer without relu (Kawaguchi 2021), with exact gradients in
-    A and b.
+    """Find z with z = Az + b, without relu, with exact gradients in A and b (Kawaguchi 2021).
 
     For A ≥ 0 and b ≥ 0 it is also the equilibrium of relu.
 
@@ -67,10 +66,7 @@ def linear_equilibrium(
         ValueError, TypeError: wrong shape, dtype, device, or a non-finite entry, by name.
         EquilibriumError: a sample did not converge.
     """
-    check_matrix(A)
-    check_rows(b, A.shape[0], "b", A, row="injection", column="unit")
-    if z0 is not None:
-        check_rows(z0, A.shape[0], "z0", A, row="state", column="unit")
+    check_problem(A, b=b, z0=z0)
     solver = Picard() if solver is None else solver
     call = Call(solver, solver, None if z0 is None else z0.detach(), throw=throw, what="linear equilibrium")
     z, steps, residual, status = MaskedSolve.apply(A, torch.ones_like(b.detach()), b, call)

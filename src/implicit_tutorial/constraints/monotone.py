@@ -6,20 +6,27 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.constraints.base import Constraint, check_limit
-from implicit_tutorial.equilibrium.checks import check_matrix, check_rows
+from implicit_tutorial.equilibrium.checks import check_problem
 
 #: Directions of P shorter than this get this length at the start: at P v = 0 the gradient of vᵀPᵀPv vanishes.
 _SHORTEST = 0.03
 
 
-class Monotone(Constraint):
-    """A = (1 − μ) I − PᵀP + S − Sᵀ, every matrix with λ_max((A + Aᵀ)/2) ≤ 1 − μ (Winston & Kolter 2020;
-    C8).
+class _WithMargin(Constraint):
+    def __init__(self, margin: float = 0.1) -> None:
+        super().__init__()
+        self.margin = check_limit("margin", margin)
+
+    def extra_repr(self) -> str:
+        return f"margin={self.margin:g}"
+
+
+class Monotone(_WithMargin):
+    """A = (1 − μ) I − PᵀP + S − Sᵀ: all A with λ_max((A + Aᵀ)/2) ≤ 1 − μ (Winston & Kolter 2020; C8).
 
     Started from a given A it takes P and S of the nearest such matrix: the antisymmetric part stays, the
-        symmetric
-    part's eigenvalues are cut at 1 − μ (a hair below, so that no direction of P starts with zero
-    gradient).
+    symmetric part's eigenvalues are cut slightly below 1 − μ, so that no direction of P starts with zero
+    gradient.
 
     Args:
         margin: μ in (0, 1), the monotonicity constant that all parameters guarantee.
@@ -27,23 +34,15 @@ class Monotone(Constraint):
 
     guarantees = "monotone"
 
-    def __init__(self, margin: float = 0.1) -> None:
-        super().__init__()
-        self.margin = check_limit("margin", margin)
-
     def forward(self, P: Tensor, S: Tensor) -> Tensor:
         return _below(P, self.margin) + (S - S.T)
 
     def right_inverse(self, A: Tensor) -> tuple[Tensor, Tensor]:
         return _root_below(A, self.margin), A / 2
 
-    def extra_repr(self) -> str:
-        return f"margin={self.margin:g}"
 
-
-class Symmetric(Constraint):
-    """A = (1 − μ) I − PᵀP: the equilibrium minimises the convex :func:`energy` over z ≥ 0 (Xie et al.
-    2022; C8).
+class Symmetric(_WithMargin):
+    """A = (1 − μ) I − PᵀP: the equilibrium minimises :func:`energy` over z ≥ 0 (Xie et al. 2022; C8).
 
     Args:
         margin: μ in (0, 1), the energy's constant of strong convexity.
@@ -51,23 +50,15 @@ class Symmetric(Constraint):
 
     guarantees = "symmetric"
 
-    def __init__(self, margin: float = 0.1) -> None:
-        super().__init__()
-        self.margin = check_limit("margin", margin)
-
     def forward(self, P: Tensor) -> Tensor:
         return _below(P, self.margin)
 
     def right_inverse(self, A: Tensor) -> Tensor:
         return _root_below(A, self.margin)
 
-    def extra_repr(self) -> str:
-        return f"margin={self.margin:g}"
-
 
 def energy(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
-    """½ zᵀ(I − A)z − bᵀz, which the equilibrium of a symmetric A minimises over z ≥ 0 (Xie et al. 2022;
-    C5).
+    """½ zᵀ(I − A)z − bᵀz, which a symmetric A's equilibrium minimises over z ≥ 0 (Xie et al. 2022; C5).
 
     Args:
         A: (m, m) symmetric matrix; λ_max(A) < 1 makes the energy strictly convex.
@@ -82,9 +73,7 @@ def energy(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
         ValueError, TypeError: A is not symmetric, so that no energy exists, or a shape, dtype or device
             is wrong.
     """
-    check_matrix(A)
-    check_rows(b, A.shape[0], "b", A, row="injection", column="unit")
-    check_rows(z, A.shape[0], "z", A, row="state", column="unit")
+    check_problem(A, b=b, z=z)
     scale = float(A.detach().abs().max()) if A.numel() else 0.0
     gap = float((A - A.T).detach().abs().max()) if A.numel() else 0.0
     if gap > 100 * torch.finfo(A.dtype).eps * scale:

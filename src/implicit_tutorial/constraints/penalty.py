@@ -5,18 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_matrix, check_rows
+from implicit_tutorial.equilibrium.checks import check_problem
 
 
 def jacobian_penalty(
     A: Tensor, z: Tensor, *, probes: int | None = 1, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Mean over samples of E‖DAε‖²/m = ‖DA‖_F²/m, ε ∼ N(0, I), by Hutchinson's estimator (Bai et al.
-    2021; C8).
+    """Mean over samples of E‖DAε‖²/m = ‖DA‖_F²/m, ε ∼ N(0, I), by Hutchinson's estimator (Bai et al. 2021).
 
     ‖DA‖_F bounds the spectral radius of DA, the rate of Picard, from above, so that adding a multiple of
-    the penalty to the loss keeps the number of sweeps down. It guarantees nothing. The pattern D =
-    diag(1[z > 0]) is held fixed, as it is piecewise constant.
+    the penalty to the loss keeps the number of sweeps small (C8). It guarantees nothing. The pattern
+    D = diag(1[z > 0]) is held fixed, as it is piecewise constant.
 
     Args:
         A: (m, m) implicit-layer matrix; the penalty is differentiable in it.
@@ -31,10 +30,8 @@ def jacobian_penalty(
     Raises:
         ValueError, TypeError: wrong shape, dtype or device, no sample, or fewer than one probe.
     """
-    check_matrix(A)
-    m = A.shape[0]
-    check_rows(z, m, "z", A, row="state", column="unit")
-    n = z.shape[0]
+    check_problem(A, z=z)
+    n, m = z.shape
     if n == 0:
         raise ValueError("z holds no sample; the penalty is a mean over samples.")
     D = (z.detach() > 0).to(A.dtype)

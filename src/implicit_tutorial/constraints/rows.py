@@ -6,16 +6,15 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.constraints.base import Constraint, check_limit
-from implicit_tutorial.equilibrium.certificates import perron_root
 from implicit_tutorial.equilibrium.checks import check_finite, check_matrix
+from implicit_tutorial.equilibrium.spectra import perron_root
 
 
 class L1Rows(Constraint):
-    """Project each row of A on the l1 ball of radius c, exactly, so that ‖A‖_∞ ≤ c (El Ghaoui et al.
-    2021; C8).
+    """Each row of A projected on the l1 ball of radius c: ‖A‖_∞ ≤ c (El Ghaoui et al. 2021; C8).
 
-    The projection a ↦ sign(a)·relu(|a| − θ) (Duchi et al. 2008) shifts the entries it keeps by their mean
-    excess and sets the others to zero; its derivative does both.
+    The projection a ↦ sign(a)·relu(|a| − θ) shifts the entries it keeps by their mean excess and sets the
+    others to zero; its derivative does both (Duchi et al. 2008).
 
     Args:
         limit: c in (0, 1).

@@ -4,97 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import scipy.linalg
 import torch
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from implicit_tutorial.constraints.base import Constraint, check_limit
-from implicit_tutorial.equilibrium.steps import top_singular_vector
-
-_DENSE_WIDTH = 256
-
-
-class SpectralScaling(Constraint):
-    """A ← γ A/‖A‖₂: every equilibrium is a contraction's, at the rate γ (C8).
-
-    The gradient includes that of the norm, d‖A‖₂ = uᵀ dA v with the top singular pair; where the top
-    singular value is double, the norm has a kink and this is one of its subgradients. A second derivative
-    raises.
-
-    Args:
-        limit: γ in (0, 1).
-        always: False leaves a matrix alone whose norm is below γ already.
-    """
-
-    guarantees = "spectral_norm"
-
-    def __init__(self, limit: float, *, always: bool = True) -> None:
-        super().__init__()
-        self.limit, self.always = check_limit("limit", limit), always
-
-    def forward(self, A: Tensor) -> Tensor:
-        return _scale(A, _spectral_norm(A), self.limit, self.always)
-
-    def extra_repr(self) -> str:
-        return f"{self.limit:g}, always={self.always}"
-
-
-class FixedScale(Constraint):
-    """A ← γ A with a constant γ (Gao et al. 2022): a smaller implicit_scale, chosen once.
-
-    It guarantees nothing by itself: that ‖A‖₂ stays below 1/γ during training is what a theorem has to
-        show.
-
-    Args:
-        gamma: γ > 0.
-    """
-
-    def __init__(self, gamma: float) -> None:
-        super().__init__()
-        if not (math.isfinite(gamma) and gamma > 0):
-            raise ValueError(f"gamma={gamma}: the scalar must be positive.")
-        self.gamma = float(gamma)
-
-    def forward(self, A: Tensor) -> Tensor:
-        return self.gamma * A
-
-    def extra_repr(self) -> str:
-        return f"{self.gamma:g}"
-
-
-class PerronScaling(Constraint):
-    """A ← c A/ρ(|A|): the Perron–Frobenius condition of El Ghaoui et al. 2021 holds (C8).
-
-    The gradient includes that of the root, dρ = yᵀ d|A| x / yᵀx with the left and right Perron vectors. A
-    second derivative raises.
-
-    Args:
-        limit: c in (0, 1).
-        always: False leaves a matrix alone whose Perron root is below c already.
-    """
-
-    guarantees = "perron_frobenius"
-
-    def __init__(self, limit: float, *, always: bool = True) -> None:
-        super().__init__()
-        self.limit, self.always = check_limit("limit", limit), always
-
-    def forward(self, A: Tensor) -> Tensor:
-        return _scale(A, _perron_root(A), self.limit, self.always)
-
-    def extra_repr(self) -> str:
-        return f"{self.limit:g}, always={self.always}"
-
-
-def _scale(A: Tensor, size: Tensor, limit: float, always: bool) -> Tensor:
-    # A matrix of size zero satisfies every bound and has no direction to scale along.
-    value = float(size.detach())
-    if value == 0 or (not always and value <= limit):
-        return A
-    return A * (limit / size)
+from implicit_tutorial.equilibrium.spectra import perron_pair, top_vector
 
 
 class _Known(torch.autograd.Function):
@@ -115,51 +30,96 @@ class _Known(torch.autograd.Function):
         return grad * derivative, None, None
 
 
-def _spectral_norm(A: Tensor) -> Tensor:
-    with torch.no_grad():
-        A64 = A.detach().to(torch.float64)
-        v = top_singular_vector(A64, tol=1e-13)
-        u = A64 @ v
-        value = torch.linalg.vector_norm(u)
-        derivative = torch.outer(u, v) / value.clamp(min=torch.finfo(u.dtype).tiny)
-    return _Known.apply(A, value.to(A.dtype), derivative.to(A.dtype))
+class _Scaling(Constraint):
+    """A ← limit·A/size(A), or A alone where its size is within the limit and ``always`` is False."""
+
+    def __init__(self, limit: float, *, always: bool = True) -> None:
+        super().__init__()
+        self.limit, self.always = check_limit("limit", limit), always
+
+    def forward(self, A: Tensor) -> Tensor:
+        size = self._size(A)
+        value = float(size.detach())
+        # A matrix of size zero satisfies every bound and has no direction to scale along.
+        unscaled = value == 0 or (not self.always and value <= self.limit)
+        return A if unscaled else A * (self.limit / size)
+
+    def extra_repr(self) -> str:
+        return f"{self.limit:g}, always={self.always}"
 
 
-def _perron_root(A: Tensor) -> Tensor:
-    P = A.detach().to(torch.float64).abs().cpu().numpy()
-    value, x, y = _perron_pair(P)
-    overlap = float(y @ x)
-    if value > 0 and overlap <= 1e-12:
-        raise ValueError(
-            "ρ(|A|) has no derivative here: its left and right Perron vectors do not overlap. Likely cause: "
-            "|A| splits into blocks with the same root, one feeding the other. What to change: perturb A, or "
-            "use L1Rows()."
+class SpectralScaling(_Scaling):
+    """A ← γ A/‖A‖₂: every equilibrium is a contraction's, at the rate γ (C8).
+
+    The gradient includes that of the norm, d‖A‖₂ = uᵀ dA v with the top singular pair; where the top
+    singular value is double, the norm has a kink and this is one of its subgradients. A second derivative
+    raises.
+
+    Args:
+        limit: γ in (0, 1).
+        always: False leaves a matrix alone whose norm is below γ already.
+    """
+
+    guarantees = "spectral_norm"
+
+    def _size(self, A: Tensor) -> Tensor:
+        with torch.no_grad():
+            A64 = A.detach().to(torch.float64)
+            v = top_vector(A64, tol=1e-13)
+            u = A64 @ v
+            value = torch.linalg.vector_norm(u)
+            derivative = torch.outer(u, v) / value.clamp(min=torch.finfo(u.dtype).tiny)
+        return _Known.apply(A, value.to(A.dtype), derivative.to(A.dtype))
+
+
+class FixedScale(Constraint):
+    """A ← γ A with a constant γ (Gao et al. 2022): a smaller implicit_scale, chosen once.
+
+    It guarantees nothing by itself: a theorem has to show that ‖A‖₂ stays below 1/γ during training.
+
+    Args:
+        gamma: γ > 0.
+    """
+
+    guarantees = None
+
+    def __init__(self, gamma: float) -> None:
+        super().__init__()
+        if not (math.isfinite(gamma) and gamma > 0):
+            raise ValueError(f"gamma={gamma}: the scalar must be positive.")
+        self.gamma = float(gamma)
+
+    def forward(self, A: Tensor) -> Tensor:
+        return self.gamma * A
+
+    def extra_repr(self) -> str:
+        return f"{self.gamma:g}"
+
+
+class PerronScaling(_Scaling):
+    """A ← c A/ρ(|A|): the Perron–Frobenius condition of El Ghaoui et al. 2021 holds (C8).
+
+    The gradient includes that of the root, dρ = yᵀ d|A| x / yᵀx with the left and right Perron vectors. A
+    second derivative raises.
+
+    Args:
+        limit: c in (0, 1).
+        always: False leaves a matrix alone whose Perron root is below c already.
+    """
+
+    guarantees = "perron_frobenius"
+
+    def _size(self, A: Tensor) -> Tensor:
+        value, x, y = perron_pair(A.detach().to(torch.float64).abs())
+        overlap = float(y @ x)
+        if value > 0 and overlap <= 1e-12:
+            raise ValueError(
+                "ρ(|A|) has no derivative here: its left and right Perron vectors do not overlap. Likely "
+                "cause: |A| splits into blocks with the same root, one feeding the other. What to change: "
+                "perturb A, or use L1Rows()."
+            )
+        derivative = (
+            torch.outer(*map(torch.from_numpy, (y, x))) / overlap if value > 0 else torch.zeros_like(A)
         )
-    derivative = torch.as_tensor(np.outer(y, x) / overlap if value > 0 else np.zeros_like(P))
-    derivative = derivative.to(A) * torch.sign(A.detach())
-    return _Known.apply(A, A.new_tensor(value), derivative)
-
-
-def _perron_pair(P: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """ρ(P) of a nonnegative P with its right and left eigenvectors, nonnegative and of unit length."""
-    m = P.shape[0]
-    if m > _DENSE_WIDTH:
-        start = np.ones(m)
-        try:
-            pairs = [
-                eigs(LinearOperator((m, m), matvec=M.dot, dtype=float), k=1, which="LR", v0=start)
-                for M in (P, P.T)
-            ]
-            values = [float(v[0].real) for v, _ in pairs]
-            if abs(values[0] - values[1]) <= 1e-9 * values[0]:
-                return (values[0], *(_positive(w[:, 0]) for _, w in pairs))
-        except ArpackError:
-            pass
-    w, left, right = scipy.linalg.eig(P, left=True)
-    k = int(np.argmax(w.real))
-    return max(float(w[k].real), 0.0), _positive(right[:, k]), _positive(left[:, k])
-
-
-def _positive(x: np.ndarray) -> np.ndarray:
-    x = np.abs(x.real)
-    return x / np.linalg.norm(x)
+        derivative = derivative.to(A) * torch.sign(A.detach())
+        return _Known.apply(A, A.new_tensor(value), derivative)

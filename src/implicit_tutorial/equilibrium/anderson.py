@@ -1,4 +1,4 @@
-"""Anderson acceleration: the combination of the last sweeps with the smallest linearised residual."""
+"""Anderson acceleration: the combination of the last states with the smallest linearised residual."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.problem import Problem, Tolerances, Tracker
+from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.equilibrium.safeguard import Safeguard, extended
-from implicit_tutorial.equilibrium.solution import SolverResult
+from implicit_tutorial.equilibrium.solver import Solver, Tracker
+from implicit_tutorial.equilibrium.status import SolverResult
 
-#: Plain sweeps before the first look at them, and how much longer the wait for the next look is each time.
+#: Plain sweeps before the first test of mixing, and the ratio of each test's sweep to the last one's.
 _FIRST_LOOK, _WAIT = 10, 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Anderson(Tolerances):
+class Anderson(Solver):
     """z ← p − ΔP γ, p = z + β g, g = map(z) − z, γ = argmin ‖g − ΔG γ‖ (type II; Walker & Ni 2011).
 
     ΔG and ΔP hold the last ``window`` differences of g and p. On a linear problem this is restarted
@@ -24,7 +25,7 @@ class Anderson(Tolerances):
     on a Gaussian one (C6).
 
     Mixing costs memory traffic, so only every ``period``-th sweep mixes (Banerjee, Suryanarayana & Pask
-    2016), or one whose residual has grown, and none before it pays. Each sample makes plain sweeps z ← p
+    2016), or one whose residual has grown, and none before it gains. Each sample makes plain sweeps z ← p
     until one combination of its last three residuals is as small as ``start_gain`` more plain sweeps would
     make the last one. Residuals of a wide Gaussian network are orthogonal: their best combination is
     1/√(1 + ρ² + ρ⁴) of the last one, ρ = σ_A/√2, which is more than ρ⁸ up to σ_A = 1.33. So Gaussian
@@ -41,6 +42,8 @@ class Anderson(Tolerances):
         period: mix at every so many sweeps, and where the residual has grown.
         start_gain: sweeps that a combination must be worth before mixing begins; 0 mixes from the start.
     """
+
+    guaranteed_by = ("spectral_norm",)
 
     window: int = 10
     damping: float = 1.0
@@ -67,7 +70,7 @@ class Anderson(Tolerances):
 
     def run(self, problem: Problem, z0: Tensor | None) -> SolverResult:
         z = problem.start(z0)
-        tracker = Tracker(problem, z, self)
+        tracker = Tracker(z, self)
         watch = _Watch(self.start_gain)
         mixer = _Mixer(self, problem, z)
         if self.start_gain == 0:
@@ -107,7 +110,7 @@ class Anderson(Tolerances):
 
 
 class _Watch:
-    """Looks now and then whether a combination of three plain sweeps is worth several more of them."""
+    """Tests at growing intervals whether combining three residuals gains more than several plain sweeps."""
 
     def __init__(self, gain: float) -> None:
         self.gain = gain
@@ -118,9 +121,9 @@ class _Watch:
         self.residuals = [g[rows] for g in self.residuals]
 
     def look(self, step: int, g: Tensor) -> Tensor | None:
-        """The mask of samples for which mixing pays; None at a sweep at which nothing is looked at.
+        """The mask of samples that should mix; None at a sweep without a test.
 
-        With θ = min ‖w₀g + w₁g₁ + w₂g₂‖/‖g‖, Σw = 1, over the last three residuals, it pays when
+        With θ = min ‖w₀g + w₁g₁ + w₂g₂‖/‖g‖, Σw = 1, over the last three residuals, mixing gains when
         θ ≤ ρ^gain, where ρ² = ‖g‖/‖g₂‖ is the contraction of the last two sweeps.
         """
         if step < self.next - 2:
@@ -176,9 +179,9 @@ class _Mixer:
         return self.room_P[: self.count]
 
     def keep(self, rows: Tensor) -> Tensor:
-        """Forget all samples but those in the mask; return where the others were, in their new order.
+        """Forget all samples but those in the mask; return where these were, in their new order.
 
-        The last ones move to the gaps: to close ranks would copy all windows whenever a sample converges.
+        The last ones move to the gaps: moving all up would copy all windows whenever a sample converges.
         """
         count = int(rows.sum())
         gaps = torch.nonzero(~rows[:count]).flatten()
@@ -193,7 +196,7 @@ class _Mixer:
         return order
 
     def join(self, more: int) -> None:
-        """Take in so many more samples, with nothing in their windows."""
+        """Add so many samples, with nothing in their windows."""
         for room in (self.room_G, self.room_P):
             room[self.count : self.count + more] = 0
         for name in self._PER_SAMPLE:
@@ -201,7 +204,7 @@ class _Mixer:
         self.safeguard.join(more)
 
     def advance(self, g: Tensor, fz: Tensor, p: Tensor, residual: Tensor, mix: bool) -> Tensor | None:
-        """The next states: combined with the window, or what the safeguard wants; None when all are p."""
+        """The next states: combined with the window, or the safeguard's; None when all are p."""
         # Replace the oldest difference.
         torch.sub(g, self.g, out=self.dG[:, self.slot])
         torch.sub(p, self.p, out=self.dP[:, self.slot])

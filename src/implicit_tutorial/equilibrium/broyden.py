@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.problem import Problem, Tolerances, Tracker
+from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.equilibrium.safeguard import Safeguard
-from implicit_tutorial.equilibrium.solution import SolverResult
+from implicit_tutorial.equilibrium.solver import Solver, Tracker
+from implicit_tutorial.equilibrium.status import SolverResult
 
 #: Powell's bound: an update may not shrink the determinant of the inverse by more than this factor.
 _POWELL = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Broyden(Tolerances):
+class Broyden(Solver):
     """z ← z + H g, g = map(z) − z, H ≈ (I − DA)⁻¹ corrected by rank one so that H Δg = −Δz (Broyden
     1965).
 
@@ -27,6 +28,8 @@ class Broyden(Tolerances):
     Args:
         memory: how many corrections to keep; 2·memory states a sample.
     """
+
+    guaranteed_by = ("spectral_norm",)
 
     memory: int = 20
 
@@ -45,7 +48,7 @@ class Broyden(Tolerances):
 
     def _iterate(self, problem: Problem, z0: Tensor | None, kept: LowRankInverse | None) -> SolverResult:
         z = problem.start(z0)
-        tracker = Tracker(problem, z, self)
+        tracker = Tracker(z, self)
         H = LowRankInverse.identity(z.shape[0], min(self.memory, self.max_steps), z)
         safeguard = Safeguard(z, patience=10 + 2 * self.memory)
         rows = s = g_last = fresh = None
@@ -137,7 +140,7 @@ class LowRankInverse:
         self.rank[i] += 1
 
     def _grow(self, size: int) -> None:
-        # On demand, so that a quick solve does not pay for a long memory.
+        # On demand: a quick solve needs few corrections.
         n, k, m = self.a.shape
         if size > k:
             more = self.a.new_zeros(n, size - k, m)

@@ -22,6 +22,14 @@ def check_matrix(A: Tensor, name: str = "A") -> None:
         raise ValueError(f"{name} has shape (0, 0); the implicit layer needs at least one unit.")
 
 
+def check_problem(A: Tensor, **rows: Tensor | None) -> None:
+    """Raise unless A is a matrix and each of the others, injections b or states, has rows that fit it."""
+    check_matrix(A)
+    for name, x in rows.items():
+        if x is not None:
+            check_rows(x, A.shape[0], name, A, row="injection" if name == "b" else "state", column="unit")
+
+
 def check_rows(x: Tensor, columns: int, name: str, like: Tensor, *, row: str, column: str) -> None:
     """Raise unless x holds one {row} a row, ``columns`` {column}s wide, in like's dtype and on its device."""
     if not isinstance(x, Tensor):

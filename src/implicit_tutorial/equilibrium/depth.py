@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_matrix, check_rows
+from implicit_tutorial.equilibrium.checks import check_problem
 
 
 def unrolled(A: Tensor, b: Tensor, depth: int) -> Tensor:
@@ -23,8 +23,7 @@ def unrolled(A: Tensor, b: Tensor, depth: int) -> Tensor:
     Raises:
         ValueError, TypeError: wrong shape, dtype or device, by name; a negative depth.
     """
-    check_matrix(A)
-    check_rows(b, A.shape[0], "b", A, row="injection", column="unit")
+    check_problem(A, b=b)
     if depth < 0:
         raise ValueError(f"depth={depth}: a network cannot have fewer than no layers.")
     z = torch.zeros_like(b)
@@ -57,9 +56,7 @@ def continuous_depth(
     Raises:
         ValueError, TypeError: wrong shape, dtype or device, by name; a time constant that is not positive.
     """
-    check_matrix(A)
-    check_rows(b, A.shape[0], "b", A, row="injection", column="unit")
-    check_rows(z0, A.shape[0], "z0", A, row="state", column="unit")
+    check_problem(A, b=b, z0=z0)
     if not time_constant > 0:
         raise ValueError(f"time_constant={time_constant}: it must be positive.")
     from torchdiffeq import odeint  # slow to import, and nothing else here needs it

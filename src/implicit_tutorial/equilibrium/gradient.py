@@ -11,15 +11,49 @@ they stay with their samples under ``torch.func.vmap``; they have no derivative.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.approximate import Exact, Gradient
 from implicit_tutorial.equilibrium.checks import check_finite
-from implicit_tutorial.equilibrium.problem import Problem, Solver
-from implicit_tutorial.equilibrium.solution import EquilibriumError, SolverResult, Status
+from implicit_tutorial.equilibrium.problem import Problem
+from implicit_tutorial.equilibrium.solver import Solver
+from implicit_tutorial.equilibrium.status import EquilibriumError, SolverResult, Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gradient:
+    """How the backward pass finds the adjoint u = D(Aᵀu + g): by :meth:`estimate`, but for ``Exact``."""
+
+    def check(self, solver: Solver, adjoint_solver: Solver | None, u0: Tensor | None) -> None:
+        """Refuse options of the call that this gradient would ignore."""
+        for name, option in (("adjoint_solver", adjoint_solver), ("u0", u0)):
+            if option is not None:
+                raise ValueError(
+                    f"{name} has no effect with gradient={self}, which solves no adjoint problem; leave it "
+                    "out, or use gradient=Exact()."
+                )
+
+    def forward(self, call: Call, problem: Problem) -> tuple[SolverResult, Tensor, Tensor]:
+        """The forward solve, with left and right of the inverse I + Σ leftᵢ rightᵢᵀ that it leaves behind."""
+        none = problem.b.new_empty(problem.b.shape[0], 0, problem.b.shape[1])
+        return call.solver.run(problem, call.z0), none, none
+
+    def estimate(self, problem: Problem, left: Tensor, right: Tensor) -> Tensor:
+        """(n, m) adjoints, given the problem and the forward pass's inverse."""
+        raise NotImplementedError
+
+    def adjoint(self, M: Tensor, D: Tensor, g: Tensor, left: Tensor, right: Tensor, call: Call) -> Tensor:
+        """(n, m) adjoints u = D(Mu + g), to autograd as differentiable as they are."""
+        return ApproximateAdjoint.apply(M, D, g, left, right, call)[0]
+
+    def tangent(self, M: Tensor, D: Tensor, source: Tensor, call: Call) -> Tensor:
+        """(n, m) derivatives dz = D(M dz + source) in forward mode."""
+        raise NotImplementedError(
+            f"gradient={self} approximates the adjoint, and forward mode has none; use gradient=Exact()."
+        )
 
 
 class Call(NamedTuple):
@@ -30,7 +64,8 @@ class Call(NamedTuple):
     z0: Tensor | None = None
     u0: Tensor | None = None
     throw: bool = True
-    gradient: Gradient = Exact()
+    gradient: Gradient | None = None
+    """Of :class:`Equilibrium` alone."""
     what: str = "adjoint"
     """What a :class:`MaskedSolve` looks for, as an error message names it."""
 
@@ -41,12 +76,7 @@ class Equilibrium(torch.autograd.Function):
     @staticmethod
     def forward(A: Tensor, b: Tensor, call: Call) -> tuple[Tensor, ...]:
         check_finite(A=A, b=b, z0=call.z0, u0=call.u0)
-        left = right = b.new_empty(b.shape[0], 0, b.shape[1])
-        if call.gradient.reuses_inverse:
-            result, H = call.solver.factor(Problem(A, b), call.z0)
-            left, right = H.a, H.c
-        else:
-            result = call.solver.run(Problem(A, b), call.z0)
+        result, left, right = call.gradient.forward(call, Problem(A, b))
         return *_outputs(result, "equilibrium", call.throw), left, right
 
     @staticmethod
@@ -62,21 +92,13 @@ class Equilibrium(torch.autograd.Function):
     def backward(ctx, grad: Tensor, *_):
         A, z, status, left, right = ctx.saved_tensors
         D = pattern(z, status)
-        if isinstance(ctx.adjoint.gradient, Exact):
-            u = MaskedSolve.apply(A.T, D, grad, ctx.adjoint)[0]
-        else:
-            u = ApproximateAdjoint.apply(A.T, D, grad, left, right, ctx.adjoint)[0]
+        u = ctx.adjoint.gradient.adjoint(A.T, D, grad, left, right, ctx.adjoint)
         return (u.T @ z if ctx.needs_input_grad[0] else None), u, None
 
     @staticmethod
     def jvp(ctx, dA: Tensor | None, db: Tensor | None, _):
         A, z, status = ctx.saved_tensors
-        if not isinstance(ctx.adjoint.gradient, Exact):
-            raise NotImplementedError(
-                f"gradient={ctx.adjoint.gradient} approximates the adjoint, and forward mode has none; "
-                "use gradient=Exact()."
-            )
-        dz = _tangent(A, pattern(z, status), z, dA, db, ctx.adjoint.solver)
+        dz = ctx.adjoint.gradient.tangent(A, pattern(z, status), _source(z, dA, db), ctx.adjoint)
         return dz, None, None, None, None, None
 
     @staticmethod
@@ -115,7 +137,7 @@ class MaskedSolve(torch.autograd.Function):
     @staticmethod
     def jvp(ctx, dM: Tensor | None, _dD, dg: Tensor | None, _):
         M, D, u = ctx.saved_tensors
-        return _tangent(M, D, u, dM, dg, ctx.call.solver), None, None, None
+        return MaskedSolve.apply(M, D, _source(u, dM, dg), ctx.call)[0], None, None, None
 
     @staticmethod
     def vmap(info, in_dims, M: Tensor, D: Tensor, g: Tensor, call: Call):
@@ -170,13 +192,14 @@ def _outputs(result: SolverResult, what: str, throw: bool) -> tuple[Tensor, ...]
     return result.z, result.steps, result.residual, result.status
 
 
-def _tangent(M: Tensor, D: Tensor, z: Tensor, dM: Tensor | None, db: Tensor | None, solver: Solver) -> Tensor:
+def _source(z: Tensor, dM: Tensor | None, db: Tensor | None) -> Tensor:
+    """dM z + db by rows: the derivative of Mz + b with z held fixed."""
     source = torch.zeros_like(z)
     if dM is not None:
         source = source + z @ dM.T
     if db is not None:
         source = source + db
-    return MaskedSolve.apply(M, D, source, Call(solver, solver))[0]
+    return source
 
 
 def _vmap(function, info, in_dims, M: Tensor, rows: tuple[Tensor, ...], call: Call):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.problem import Problem, Tolerances, Tracker
-from implicit_tutorial.equilibrium.solution import SolverResult, Status
+from implicit_tutorial.equilibrium.problem import Problem
+from implicit_tutorial.equilibrium.solver import Solver, Tracker
+from implicit_tutorial.equilibrium.status import SolverResult, Status
 
 #: Below this width the systems of all samples are factored in one batch; above it, each sample's active
 #: block alone.
@@ -17,7 +18,7 @@ _BATCH_ENTRIES = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Newton(Tolerances):
+class Newton(Solver):
     """z ← (I − DA)⁻¹ D b with D = diag(1[Az + b > 0]): exact once the activation pattern is right.
 
     It needs no contraction, only that the systems it meets are regular; where it converges it does so in
@@ -25,11 +26,13 @@ class Newton(Tolerances):
     as a cycle.
     """
 
+    guaranteed_by = ()
+
     max_steps: int = 100
 
     def run(self, problem: Problem, z0: Tensor | None) -> SolverResult:
         z = problem.start(z0)
-        tracker = Tracker(problem, z, self)
+        tracker = Tracker(z, self)
         # A pattern is recognised by the sum of its units' random codes, in integers that wrap around:
         # exact, and the same whatever the batch.
         generator = torch.Generator().manual_seed(0)

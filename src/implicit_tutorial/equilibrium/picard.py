@@ -6,21 +6,24 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.problem import Problem, Tolerances, Tracker
-from implicit_tutorial.equilibrium.solution import SolverResult
+from implicit_tutorial.equilibrium.problem import Problem
+from implicit_tutorial.equilibrium.solver import Solver, Tracker
+from implicit_tutorial.equilibrium.status import SolverResult
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picard(Tolerances):
+class Picard(Solver):
     """z ← relu(Az + b): an ever deeper weight-tied network. Contracts at the spectral radius of DA (C6).
 
     Guaranteed when ‖A‖₂ < 1, ‖A‖_∞ < 1 or ρ(|A|) < 1 (C5). For a Gaussian A it is optimal among Krylov-type
     methods (C6), and one sweep costs one product with A.
     """
 
+    guaranteed_by = ("perron_frobenius", "row_sum", "spectral_norm", "simplex")
+
     def run(self, problem: Problem, z0: Tensor | None) -> SolverResult:
         z = problem.start(z0)
-        tracker = Tracker(problem, z, self)
+        tracker = Tracker(z, self)
         rows = None
         while tracker.active and tracker.step < self.max_steps:
             fz = problem(z, rows)

@@ -1,4 +1,4 @@
-"""An accelerated iteration as safe as Picard: back to the best state when acceleration stops helping."""
+"""An accelerated iteration as safe as Picard: it restarts at the best state when acceleration fails."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from torch import Tensor
 
 #: Restart at a residual this much above the best, or when the best has not shrunk by this share in time.
 _GROWTH, _DECREASE = 1e3, 0.01
+#: What is kept of each sample, by the value at its start.
+_STARTS = {"image": 0, "residual": torch.inf, "age": 0, "length": 1, "rest": 0}
 
 
 class Safeguard:
@@ -29,17 +31,16 @@ class Safeguard:
 
     def keep(self, rows: Tensor) -> None:
         """Forget all samples but ``rows``, a mask or their numbers in a new order."""
-        for name in ("image", "residual", "age", "length", "rest"):
+        for name in _STARTS:
             setattr(self, name, getattr(self, name)[rows])
 
     def join(self, more: int) -> None:
-        """Take in so many more samples, which start now."""
-        starts = {"image": 0, "residual": torch.inf, "age": 0, "length": 1, "rest": 0}
-        for name, value in starts.items():
+        """Add so many samples, which start now."""
+        for name, value in _STARTS.items():
             setattr(self, name, extended(getattr(self, name), more, value))
 
     def judge(self, image: Tensor, residual: Tensor) -> Tensor:
-        """Take note of a sweep; return the mask of samples whose next state must be ``self.image``."""
+        """Record a sweep; return the mask of samples whose next state must be ``self.image``."""
         better = residual < self.residual
         self.age = torch.where(residual < (1 - _DECREASE) * self.residual, 0, self.age + 1)
         resting = (self.rest > 0) & better

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.approximate import Exact, Gradient
-from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, check_rows
-from implicit_tutorial.equilibrium.gradient import Call, Equilibrium, MaskedSolve
+from implicit_tutorial.equilibrium.checks import check_finite, check_problem, check_rows
+from implicit_tutorial.equilibrium.gradient import Call, Equilibrium, Gradient, MaskedSolve
+from implicit_tutorial.equilibrium.gradient_choices import Exact
 from implicit_tutorial.equilibrium.picard import Picard
-from implicit_tutorial.equilibrium.problem import Solver
 from implicit_tutorial.equilibrium.solution import AdjointSolution, Solution
+from implicit_tutorial.equilibrium.solver import Solver
 
 
 def solve(
@@ -46,9 +46,7 @@ def solve(
         ValueError, TypeError: wrong shape, dtype, device, or a non-finite entry, by name.
         EquilibriumError: a sample did not converge (here, or in the backward pass).
     """
-    check_matrix(A)
-    m = A.shape[0]
-    check_rows(b, m, "b", A, row="injection", column="unit")
+    check_problem(A, b=b)
     _check_samples(A, "b", b, z0=z0, u0=u0)
     solver = Picard() if solver is None else solver
     gradient = Exact() if gradient is None else gradient
@@ -84,10 +82,8 @@ def adjoint(
         ValueError, TypeError: wrong shape, dtype, device, or a non-finite entry, by name.
         EquilibriumError: a sample did not converge.
     """
-    check_matrix(A)
-    m = A.shape[0]
-    check_rows(z, m, "z", A, row="state", column="unit")
-    if isinstance(g, Tensor) and g.shape == (m,):
+    check_problem(A, z=z)
+    if isinstance(g, Tensor) and g.shape == A.shape[:1]:
         g = g.expand(z.shape)
     _check_samples(A, "z", z, g=g, u0=u0)
     check_finite(z=z)

@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.problem import Problem, Tolerances, Tracker
-from implicit_tutorial.equilibrium.solution import SolverResult
+from implicit_tutorial.equilibrium.problem import Problem
+from implicit_tutorial.equilibrium.solver import Solver, Tracker
+from implicit_tutorial.equilibrium.status import SolverResult
 from implicit_tutorial.equilibrium.steps import (
     UnsafeStepError,
     best_reflection_step,
@@ -41,18 +42,28 @@ class _LastMatrix:
             if torch.equal(entry[0], M.T):
                 return entry[1], True
         value = compute(M)
-        # A copy: the caller may go on training M in place.
+        # A copy: the caller may change M in place.
         self._entry = (M.detach().clone(), value)
         return value, False
 
 
-def _check_step(step: float | None) -> None:
-    if step is not None and not (math.isfinite(step) and step > 0):
-        raise UnsafeStepError(f"step={step}: a splitting step is a positive number.", step=step, limit=None)
+@dataclass(frozen=True, kw_only=True)
+class _Splitting(Solver):
+    """A solver with a step, which is chosen or checked once for a matrix."""
+
+    step: float | None = None
+    check: bool = True
+    _known: _LastMatrix = field(default_factory=_LastMatrix, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
+            message = f"step={self.step}: a splitting step is a positive number."
+            raise UnsafeStepError(message, step=self.step, limit=None)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForwardBackward(Tolerances):
+class ForwardBackward(_Splitting):
     """z ← relu((1 − α) z + α (Az + b)): a damped Picard, for every strongly monotone I − A (C8).
 
     It contracts by ‖(1 − α) I + αA‖₂, which is below one for every α < 2μ/‖I − A‖₂², μ = 1 − λ_max((A +
@@ -68,13 +79,7 @@ class ForwardBackward(Tolerances):
         UnsafeStepError: the step is too large for this A, or no step is safe.
     """
 
-    step: float | None = None
-    check: bool = True
-    _known: _LastMatrix = field(default_factory=_LastMatrix, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_step(self.step)
+    guaranteed_by = ("spectral_norm", "monotone", "symmetric")
 
     def step_for(self, A: Tensor) -> float:
         """The step α that is used for A, chosen or checked."""
@@ -82,7 +87,7 @@ class ForwardBackward(Tolerances):
 
     def run(self, problem: Problem, z0: Tensor | None) -> SolverResult:
         z = problem.start(z0)
-        tracker = Tracker(problem, z, self)
+        tracker = Tracker(z, self)
         alpha = self.step_for(problem.M)
         rows = None
         while tracker.active and tracker.step < self.max_steps:
@@ -95,7 +100,7 @@ class ForwardBackward(Tolerances):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeacemanRachford(Tolerances):
+class PeacemanRachford(_Splitting):
     """y = 2z − s, w = (I + α(I − A))⁻¹(y + αb), s = 2w − y, z = relu(s): two reflections a step (C8).
 
     Converges for every α > 0 whenever I − A is strongly monotone (C8), usually in far fewer steps than
@@ -111,13 +116,7 @@ class PeacemanRachford(Tolerances):
         UnsafeStepError: A is not strongly monotone, so that no step is safe.
     """
 
-    step: float | None = None
-    check: bool = True
-    _known: _LastMatrix = field(default_factory=_LastMatrix, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_step(self.step)
+    guaranteed_by = ("spectral_norm", "monotone", "symmetric")
 
     def step_for(self, A: Tensor) -> float:
         """The step α that is used for A."""
@@ -133,20 +132,19 @@ class PeacemanRachford(Tolerances):
 
     def run(self, problem: Problem, z0: Tensor | None) -> SolverResult:
         z = problem.start(z0)
-        tracker = Tracker(problem, z, self)
+        tracker = Tracker(z, self)
         alpha, V = self._resolvent(problem.M)
         rows, b = None, problem.b
         h = problem.preactivation(z)
         keep = tracker.observe(z, problem.activate(h))
-        # The auxiliary state that belongs to z: exact when z is the equilibrium, so warm starts keep
-        # their worth.
+        # The auxiliary state that belongs to z, exact when z is the equilibrium, so that a warm start helps.
         s = torch.lerp(z, h, alpha)
         if keep is not None:
             s, b, rows = s[keep], b[keep], tracker.rows
         while tracker.active and tracker.step < self.max_steps:
             y = 2 * problem.activate(s, rows) - s
             w = (y + alpha * b) @ V.T
-            # The resolvent's equation gives Mw + b without a second product …
+            # The resolvent's equation gives Mw + b without a second product.
             image = problem.activate(w + (w - y) / alpha, rows)
             x, fx = self._measured(problem, w, image, tracker)
             keep = tracker.observe(x, fx)
@@ -158,7 +156,7 @@ class PeacemanRachford(Tolerances):
     def _measured(
         self, problem: Problem, w: Tensor, image: Tensor, tracker: Tracker
     ) -> tuple[Tensor, Tensor]:
-        """… but what is reported is a residual that was really evaluated, at the image under the map."""
+        """State and image to observe; of rows about to stop the map is evaluated, at their image."""
         residual = torch.linalg.vector_norm(image - w, dim=1)
         done = residual <= self.atol + tracker.rtol * torch.linalg.vector_norm(image, dim=1)
         if tracker.step + 1 == self.max_steps:

@@ -7,12 +7,10 @@ import math
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.certificates import monotone_constant, spectral_norm
+from implicit_tutorial.equilibrium.spectra import lower_norm, monotone_constant, spectral_norm, top_vector
 
-_DENSE_WIDTH = 256
 _CUTS = 8
 
 
@@ -81,7 +79,7 @@ def best_reflection_step(A: Tensor, step: float | None, *, check: bool = True) -
         raise _not_monotone("PeacemanRachford", 1 - mu, step)
     if step is not None:
         return step
-    L = _largest_singular_value(torch.eye(A.shape[0], dtype=A.dtype, device=A.device) - A)
+    L = lower_norm(torch.eye(A.shape[0], dtype=A.dtype, device=A.device) - A)
     # 1/L is best when F is far from symmetric, 1/√(μL) when it is symmetric.
     low, high = 1 / L, 1 / math.sqrt(L * max(mu, 1e-6 * L))
     return min((low, math.sqrt(low * high), high), key=lambda alpha: reflection_factor(A, alpha))
@@ -96,7 +94,7 @@ def reflection_resolvent(A: Tensor, step: float) -> Tensor:
 def reflection_factor(A: Tensor, step: float) -> float:
     """‖(I − αF)(I + αF)⁻¹‖₂ = ‖2(I + αF)⁻¹ − I‖₂, F = I − A: by which Peaceman–Rachford contracts."""
     V = reflection_resolvent(A.detach().to(torch.float64), step)
-    return _largest_singular_value(2 * V - torch.eye(A.shape[0], dtype=V.dtype, device=V.device))
+    return lower_norm(2 * V - torch.eye(A.shape[0], dtype=V.dtype, device=V.device))
 
 
 def _not_monotone(solver: str, value: float, step: float | None) -> UnsafeStepError:
@@ -112,13 +110,13 @@ def _not_monotone(solver: str, value: float, step: float | None) -> UnsafeStepEr
 
 def _best_forward_step(F: Tensor) -> float:
     """Minimise ‖I − αF‖₂² = max_v 1 − 2α vᵀFv + α²‖Fv‖² over α; the parabolas of a few top v suffice."""
-    top = top_singular_vector(F)
+    top = top_vector(F)
     cuts = [_parabola(F, top)]
     upper = 2 / math.sqrt(cuts[0][1])
     alpha = upper / 2
     for _ in range(_CUTS):
         eye = torch.eye(F.shape[0], dtype=F.dtype, device=F.device)
-        cuts.append(_parabola(F, top_singular_vector(eye - alpha * F)))
+        cuts.append(_parabola(F, top_vector(eye - alpha * F)))
         value = 1 - 2 * alpha * cuts[-1][0] + alpha**2 * cuts[-1][1]
         s, g = np.array(cuts).T
         best = minimize_scalar(
@@ -133,25 +131,3 @@ def _best_forward_step(F: Tensor) -> float:
 def _parabola(F: Tensor, v: Tensor) -> tuple[float, float]:
     Fv = F @ v
     return float(v @ Fv), float(Fv @ Fv)
-
-
-def _largest_singular_value(M: Tensor) -> float:
-    return float(torch.linalg.vector_norm(M @ top_singular_vector(M)))
-
-
-def top_singular_vector(M: Tensor, *, tol: float = 1e-3) -> Tensor:
-    """Unit v with ‖Mv‖ ≈ ‖M‖₂: exact up to m = 256, by Lanczos to a relative residual ``tol`` above."""
-    m = M.shape[0]
-    if m <= _DENSE_WIDTH:
-        return torch.linalg.eigh(M.T @ M).eigenvectors[:, -1]
-
-    def matvec(x: np.ndarray) -> np.ndarray:
-        return (M.T @ (M @ torch.as_tensor(x.ravel(), device=M.device))).cpu().numpy()
-
-    start = np.random.default_rng(0).standard_normal(m)
-    operator = LinearOperator((m, m), matvec=matvec, dtype=np.float64)
-    try:
-        v = eigsh(operator, k=1, which="LA", tol=tol, v0=start)[1][:, 0]
-    except ArpackNoConvergence:
-        return torch.linalg.eigh(M.T @ M).eigenvectors[:, -1]
-    return torch.as_tensor(v, device=M.device)

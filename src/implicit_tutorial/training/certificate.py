@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.certificates import spectral_norm
+from implicit_tutorial.equilibrium.spectra import spectral_norm
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training.least_squares import LeastSquares

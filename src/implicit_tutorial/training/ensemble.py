@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.solution import EquilibriumError
+from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
 from implicit_tutorial.training.history import Record, frame
 from implicit_tutorial.training.run import Run

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.utils import parametrize
 
 from implicit_tutorial.equilibrium.checks import check_finite, check_rows
-from implicit_tutorial.equilibrium.solution import Outcome
 from implicit_tutorial.equilibrium.solve import adjoint, solve
+from implicit_tutorial.equilibrium.status import Outcome
 from implicit_tutorial.kernels.layers import LAYERS, layer_kernels
 from implicit_tutorial.kernels.network import grams, output_rows
 from implicit_tutorial.network import EquilibriumNetwork

@@ -15,8 +15,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from implicit_tutorial.equilibrium.certificates import certify
-from implicit_tutorial.equilibrium.solution import EquilibriumError
 from implicit_tutorial.equilibrium.spectra import NormEstimate
+from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training.descent import GradientDescent
 from implicit_tutorial.training.history import Record, frame

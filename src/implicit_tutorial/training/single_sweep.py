@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.problem import relative_tolerance
-from implicit_tutorial.equilibrium.solution import EquilibriumError
+from implicit_tutorial.equilibrium.solver import relative_tolerance
+from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.training.descent import check_step, stability_limit
 from implicit_tutorial.training.least_squares import ExactStates, LeastSquares
 from implicit_tutorial.training.sweeper import Sweeper

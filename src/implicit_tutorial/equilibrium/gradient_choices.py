@@ -7,30 +7,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.broyden import Broyden, low_rank
-from implicit_tutorial.equilibrium.problem import Problem, Solver
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gradient:
-    """How the backward pass finds the adjoint u = D(Aᵀu + g)."""
-
-    @property
-    def reuses_inverse(self) -> bool:
-        """Whether it needs the approximate inverse that Broyden leaves behind."""
-        return False
-
-    def check(self, solver: Solver, adjoint_solver: Solver | None, u0: Tensor | None) -> None:
-        """Refuse options of the call that this gradient would ignore."""
-        for name, option in (("adjoint_solver", adjoint_solver), ("u0", u0)):
-            if option is not None:
-                raise ValueError(
-                    f"{name} has no effect with gradient={self}, which solves no adjoint problem; leave it "
-                    "out, or use gradient=Exact()."
-                )
-
-    def estimate(self, problem: Problem, left: Tensor, right: Tensor) -> Tensor:
-        """(n, m) adjoints, given the problem and the forward pass's inverse I + Σ leftᵢ rightᵢᵀ."""
-        raise NotImplementedError
+from implicit_tutorial.equilibrium.gradient import Call, Gradient, MaskedSolve
+from implicit_tutorial.equilibrium.problem import Problem
+from implicit_tutorial.equilibrium.solver import Solver
+from implicit_tutorial.equilibrium.status import SolverResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,17 +20,23 @@ class Exact(Gradient):
     def check(self, solver: Solver, adjoint_solver: Solver | None, u0: Tensor | None) -> None:
         pass
 
+    def adjoint(self, M: Tensor, D: Tensor, g: Tensor, left: Tensor, right: Tensor, call: Call) -> Tensor:
+        return MaskedSolve.apply(M, D, g, call)[0]
+
+    def tangent(self, M: Tensor, D: Tensor, source: Tensor, call: Call) -> Tensor:
+        return MaskedSolve.apply(M, D, source, Call(call.solver, call.solver))[0]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Phantom(Gradient):
-    """u after ``steps`` damped sweeps u ← (1 − λ)u + λ D(Aᵀu + g) from zero (Geng et al. 2021).
+    """u after ``steps`` damped steps u ← (1 − λ)u + λ D(Aᵀu + g) from zero (Geng et al. 2021).
 
-    It is the gradient of ``steps`` damped sweeps appended to a state that is held fixed: the first terms
+    It is the gradient of ``steps`` damped steps appended to a state that is held fixed: the first terms
     of the Neumann series of the exact one. One undamped step is the one-step or Jacobian-free gradient
     (Fung et al. 2022). A second derivative raises.
 
     Args:
-        steps: number of sweeps, at least one.
+        steps: number of steps, at least one.
         damping: λ in (0, 1]; less than one for a DA whose spectrum reaches far to the left.
     """
 
@@ -72,8 +58,7 @@ class Phantom(Gradient):
 
 @dataclass(frozen=True, kw_only=True)
 class Shine(Gradient):
-    """u = D Hᵀg with the H ≈ (I − DA)⁻¹ of the forward Broyden solve (Ramzi et al. 2022): no product with
-    A.
+    """u = D Hᵀg with H ≈ (I − DA)⁻¹ of the forward Broyden solve: no product with A (Ramzi et al. 2022).
 
     H is accurate along the steps the forward solve took, which need not be where g points. A second
     derivative raises.
@@ -88,10 +73,6 @@ class Shine(Gradient):
         if self.refine < 0:
             raise ValueError(f"refine={self.refine}: the number of sweeps cannot be negative.")
 
-    @property
-    def reuses_inverse(self) -> bool:
-        return True
-
     def check(self, solver: Solver, adjoint_solver: Solver | None, u0: Tensor | None) -> None:
         super().check(solver, adjoint_solver, u0)
         if not isinstance(solver, Broyden):
@@ -99,6 +80,10 @@ class Shine(Gradient):
                 f"gradient={self} reuses the inverse that Broyden leaves behind, but the solver is {solver}; "
                 "pass solver=Broyden()."
             )
+
+    def forward(self, call: Call, problem: Problem) -> tuple[SolverResult, Tensor, Tensor]:
+        result, H = call.solver.factor(problem, call.z0)
+        return result, H.a, H.c
 
     def estimate(self, problem: Problem, left: Tensor, right: Tensor) -> Tensor:
         u = problem.activate(low_rank(right, left, problem.b))
