@@ -46,41 +46,21 @@ def unit_descent() -> Explorer:
         a = np.linspace(-2.5, 0.985, 140)
         path = descend(label, fraction)
         inside = path[path < 1]
-        loss = style.figure(
-            title="loss",
-            x_title="feedback a",
-            x_range=(-2.5, 2),
-            y_range=(-0.3, 6),
-            height=400,
-            legend_rows=4,
-        )
+        look = {"height": 400, "legend_rows": 4}
+        loss = style.figure(title="loss", x_title="feedback a", x_range=(-2.5, 2), y_range=(-0.3, 6), **look)
         loss.add_scatter(x=[1, 1], y=[-0.3, 6], **style.guide("no equilibrium beyond"))
         values = (1 / (1 - a) - label) ** 2 / 2
         loss.add_scatter(x=a, y=np.where(values < 7, values, np.nan), **style.theory("L(a)"))
-        loss.add_scatter(
-            x=inside,
-            y=(1 / (1 - inside) - label) ** 2 / 2,
-            **style.points("descent"),
-        )
-        lost = path[path >= 1]
-        loss.add_scatter(
-            x=np.minimum(lost, 1.95) if len(lost) else [np.nan],
-            y=[0.0],
-            mode="markers",
-            name="lost",
-            marker={"symbol": "x", "size": 12, "color": style.FAILURE},
-        )
+        missed = 1 / (1 - inside) - label
+        loss.add_scatter(x=inside, y=missed**2 / 2, **style.points("descent"))
+        lost = [min(path[-1], 1.95) if path[-1] >= 1 else np.nan]
+        loss.add_scatter(x=lost, y=[0.0], **style.points("lost", style.FAILURE, symbol="x", size=12))
         f = label + (1 - label) * np.geomspace(1, _LIMIT, 60)
-        error = style.figure(
-            title="error |f − y|", x_title="time t", y_log=True,
-            x_range=(0, 12), y_range=(1e-3, 3), height=400, legend_rows=4,
-        )  # fmt: skip
+        times = {"x_title": "time t", "x_range": (0, 12)}
+        error = style.figure(title="error |f − y|", **times, y_log=True, y_range=(1e-3, 3), **look)
         error.add_scatter(x=flow_time(f, label), y=np.abs(f - label), **style.theory("flow"))
-        error.add_scatter(
-            x=2 * fraction * np.arange(len(inside)),
-            y=np.abs(1 / (1 - inside) - label),
-            **style.points("descent"),
-        )
+        t = 2 * fraction * np.arange(len(inside))
+        error.add_scatter(x=t, y=np.abs(missed), **style.points("descent"))
         return [loss, error.update_layout(showlegend=False)]
 
     def readout(label: float, fraction: float) -> str:
