@@ -14,7 +14,7 @@ from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.training.certificate import Ball
 
-_SCALES = np.geomspace(1, 1e6, 25)
+KAPPAS = np.geomspace(1, 1e6, 25)
 
 
 @lru_cache
@@ -28,7 +28,7 @@ def conditions(width: int, implicit_scale: float) -> tuple[np.ndarray, np.ndarra
     one = it.convergence_certificate(net, X, unit_labels(X))
     with torch.no_grad():
         ball = Ball(net, X, *states(net, X))
-    radii = one.r_star / _SCALES
+    radii = one.r_star / KAPPAS
     delta = [float(torch.linalg.vector_norm(ball.bounds(r)[3])) for r in radii]
     return one.rho0 + radii, np.array(delta) / (one.s0 / 2), one
 
@@ -42,10 +42,10 @@ def certificate_conditions() -> Explorer:
         fig = style.figure(**kappa, y_title="below 1 to certify", y_log=True, y_range=(0.03, 1e3), height=380)
         norm, jacobian, _ = conditions(width, implicit_scale)
         fig.add_scatter(x=[1, 1e6], y=[1, 1], **style.guide("certified below"))
-        fig.add_scatter(x=_SCALES, y=norm, **style.measured("well-posed: ρ₀ + r*", style.SERIES[2]))
+        fig.add_scatter(x=KAPPAS, y=norm, **style.measured("well-posed: ρ₀ + r*", style.SERIES[2]))
         # Where the first condition fails there is no second one to look at.
         jacobian = np.where(np.isfinite(jacobian), jacobian, np.nan)
-        fig.add_scatter(x=_SCALES, y=jacobian, **style.measured("Jacobian: Δ(r*) / ½s₀", style.SERIES[0]))
+        fig.add_scatter(x=KAPPAS, y=jacobian, **style.measured("Jacobian: Δ(r*) / ½s₀", style.SERIES[0]))
         return fig
 
     def readout(width: int, implicit_scale: float) -> str:

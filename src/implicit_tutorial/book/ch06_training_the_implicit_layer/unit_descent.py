@@ -9,7 +9,7 @@ from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 LABELS = (0.5, 1.5, 2.0, 3.0)
 FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
-_STEPS, _LIMIT = 400, 1e-3
+STEPS, LIMIT = 400, 1e-3
 
 
 def descend(label: float, fraction: float) -> np.ndarray:
@@ -18,9 +18,9 @@ def descend(label: float, fraction: float) -> np.ndarray:
     It stops where the error is below 10⁻³, or with the first a ≥ 1, for which there is no equilibrium.
     """
     path = [0.0]
-    while len(path) <= _STEPS:
+    while len(path) <= STEPS:
         f = 1 / (1 - path[-1])
-        if abs(f - label) < _LIMIT:
+        if abs(f - label) < LIMIT:
             break
         path.append(path[-1] - 2 * fraction * (f - label) * f**2)
         if path[-1] >= 1:
@@ -55,7 +55,7 @@ def unit_descent() -> Explorer:
         loss.add_scatter(x=inside, y=missed**2 / 2, **style.points("descent"))
         lost = [min(path[-1], 1.95) if path[-1] >= 1 else np.nan]
         loss.add_scatter(x=lost, y=[0.0], **style.points("lost", style.FAILURE, symbol="x", size=12))
-        f = label + (1 - label) * np.geomspace(1, _LIMIT, 60)
+        f = label + (1 - label) * np.geomspace(1, LIMIT, 60)
         times = {"x_title": "time t", "x_range": (0, 12)}
         error = style.figure(title="error |f − y|", **times, y_log=True, y_range=(1e-3, 3), **look)
         error.add_scatter(x=flow_time(f, label), y=np.abs(f - label), **style.theory("flow"))
@@ -69,13 +69,13 @@ def unit_descent() -> Explorer:
         if path[-1] >= 1:
             return f"{stable}. Step {len(path) - 1} lands at a = {path[-1]:.3g}: no equilibrium."
         steps, calm = f"{len(path) - 1} steps", fraction * label**4 < 1
-        if abs(1 / (1 - path[-1]) - label) < _LIMIT:
+        if abs(1 / (1 - path[-1]) - label) < LIMIT:
             if calm:
                 return f"{stable}. Descent arrives in {steps}."
             return f"{stable}. Descent jumps to and fro, and comes close by chance after {steps}."
         if calm:
             return f"{stable}. Descent is still on its way after {steps}."
-        if (np.diff(path[-_STEPS // 4 :]) > 0).all():
+        if (np.diff(path[-STEPS // 4 :]) > 0).all():
             return f"{stable}. A step throws descent far back, and after {steps} it still creeps up again."
         return f"{stable}. Descent does not arrive: it jumps to and fro."
 
