@@ -7,39 +7,38 @@ import math
 import numpy as np
 import pytest
 import torch
-from implicit_tutorial.experiments import training as runs
-from implicit_tutorial.experiments import watching
 from scipy.integrate import solve_ivp
 
 import implicit_tutorial as it
-from implicit_tutorial import experiments
 from implicit_tutorial.book import ch06_training_the_implicit_layer as fig
-from implicit_tutorial.book.ch06_training_the_implicit_layer import (
-    certificate,
-    circle,
-    common,
-    integration,
-    layers,
-    scales,
-    unit,
+from implicit_tutorial.book.ch06_training_the_implicit_layer import setting, studies
+from implicit_tutorial.book.ch06_training_the_implicit_layer.certificate_conditions import (
+    KAPPAS,
+    conditions,
 )
-from implicit_tutorial.book.ch06_training_the_implicit_layer import modes as modes_figure
-from implicit_tutorial.explorer import Explorer
-
-
-def trace(explorer: Explorer, name: str, *, panel: int = 0, **values: object) -> dict:
-    """The one trace of that name in a panel."""
-    found = [t for t in explorer.panels(**values)[panel]["data"] if t.get("name") == name]
-    assert len(found) == 1, f"{len(found)} traces named {name!r}"
-    return found[0]
-
-
-@pytest.mark.parametrize("name", ["unit-descent", "certified-width", "which-layer", "following-the-flow"])
-def test_an_explorer_bears_the_name_it_is_listed_under_and_fits_the_page(name: str) -> None:
-    explorer = fig.EXPLORERS[name]()
-    assert explorer.name == name
-    assert len(explorer.html()) < 120_000
-
+from implicit_tutorial.book.ch06_training_the_implicit_layer.certified_width import certified_errors
+from implicit_tutorial.book.ch06_training_the_implicit_layer.following_the_flow import cheapest
+from implicit_tutorial.book.ch06_training_the_implicit_layer.following_the_flow import runs as integrations
+from implicit_tutorial.book.ch06_training_the_implicit_layer.learning_circle import learned, predicted
+from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_curves import (
+    DECAY,
+    TIMES,
+    WIDTH,
+    curves,
+    network,
+    task,
+)
+from implicit_tutorial.book.ch06_training_the_implicit_layer.mode_decay import deviation, mode_curves
+from implicit_tutorial.book.ch06_training_the_implicit_layer.unit_descent import (
+    FRACTIONS,
+    LABELS,
+    LIMIT,
+    STEPS,
+    descend,
+    flow_time,
+)
+from implicit_tutorial.book.ch06_training_the_implicit_layer.which_layer import runs
+from tests.book.traces import trace
 
 # ---- one unit ----
 
@@ -47,7 +46,7 @@ def test_an_explorer_bears_the_name_it_is_listed_under_and_fits_the_page(name: s
 @pytest.mark.parametrize("label", [0.5, 2.0, 3.0])
 def test_the_units_flow_is_the_integrated_one(label: float) -> None:
     ends = np.array([label + (1 - label) * share for share in (0.5, 0.1)])
-    times = unit.flow_time(ends, label)
+    times = flow_time(ends, label)
     flow = solve_ivp(lambda t, f: -(f**4) * (f - label), (0, times[-1]), [1.0], t_eval=times, rtol=1e-9)
     np.testing.assert_allclose(flow.y[0], ends, rtol=1e-5)
 
@@ -58,29 +57,29 @@ def test_the_units_descent_is_that_of_the_library() -> None:
     for weight, value in ((net.Theta, 0.0), (net.W, 1.0), (net.v, 1.0)):
         torch.nn.init.constant_(weight, value)
     it.train(net, X, y, method=it.GradientDescent(fraction=0.1), until=it.Until(steps=5))
-    assert net.A.item() == pytest.approx(unit.descend(1.5, 0.1)[5], rel=1e-6)
+    assert net.A.item() == pytest.approx(descend(1.5, 0.1)[5], rel=1e-6)
 
 
 def test_a_long_step_leaps_over_the_pole_and_a_short_one_arrives() -> None:
-    assert unit.descend(2.0, 0.5).tolist() == [0.0, 1.0]
-    short = unit.descend(2.0, 0.02)
+    assert descend(2.0, 0.5).tolist() == [0.0, 1.0]
+    short = descend(2.0, 0.02)
     assert 1 / (1 - short[-1]) == pytest.approx(2, abs=2e-3)
     assert (np.diff(short) > 0).all(), "the flow creeps up from one side"
     # Stable at the start, not at the end: the limit has shrunk sixteenfold.
-    jumps = unit.descend(2.0, 0.2)
-    assert len(jumps) > unit._STEPS or jumps[-1] >= 1
+    jumps = descend(2.0, 0.2)
+    assert len(jumps) > STEPS or jumps[-1] >= 1
 
 
-@pytest.mark.parametrize("label", unit.LABELS)
-@pytest.mark.parametrize("fraction", unit.FRACTIONS)
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("fraction", FRACTIONS)
 def test_the_readout_says_what_descent_does(label: float, fraction: float) -> None:
-    said = unit.unit_descent().readout(label=label, fraction=fraction)
-    path = unit.descend(label, fraction)
+    said = fig.unit_descent().readout(label=label, fraction=fraction)
+    path = descend(label, fraction)
     side = np.sign(1 / (1 - path[path < 1]) - label)
     turns = int((side[1:] != side[:-1]).sum())
     error = abs(1 / (1 - path[-1]) - label) if path[-1] < 1 else np.inf
     assert ("no equilibrium" in said) == (path[-1] >= 1)
-    assert ("arrives in" in said or "by chance" in said) == (error < unit._LIMIT)
+    assert ("arrives in" in said or "by chance" in said) == (error < LIMIT)
     assert ("to and fro" in said) <= (turns > 20)
     assert ("on its way" in said) <= (turns == 0)
     assert ("throws" in said) <= (path.min() < -10 and turns < 10)
@@ -93,50 +92,50 @@ CELLS = [(0.1, 10_000.0), (0.4, 1.0), (0.4, 0.1)]
 
 @pytest.mark.parametrize(("implicit_scale", "output_scale"), CELLS)
 def test_c13_the_curve_is_below_its_own_bound(implicit_scale: float, output_scale: float) -> None:
-    curves = scales.curves(implicit_scale, output_scale)
-    assert (curves.history.train_loss <= 1.05 * curves.bound).all()
-    assert curves.history.train_loss.iloc[-1] <= 3 * scales._DECAY
+    found = curves(implicit_scale, output_scale)
+    assert (found.history.train_loss <= 1.05 * found.bound).all()
+    assert found.history.train_loss.iloc[-1] <= 3 * DECAY
     shown = trace(fig.loss_curves(), "measured", implicit_scale=implicit_scale, output_scale=output_scale)
-    np.testing.assert_allclose(shown["y"], curves.history.train_loss.iloc[1:], rtol=1e-6)
+    np.testing.assert_allclose(shown["y"], found.history.train_loss.iloc[1:], rtol=1e-6)
 
 
 def test_c14_the_lazy_run_is_the_linear_one_of_its_own_kernel() -> None:
     """At κ = 10⁴ the network's kernel does not move: its loss is a matrix exponential."""
-    curves = scales.curves(0.1, 10_000.0)
-    X, y = scales.task()
-    K = it.network_kernels(scales.network(0.1, 10_000.0), X).implicit
-    for t, loss in zip(curves.history.time[:4], curves.history.train_loss[:4], strict=True):
+    found = curves(0.1, 10_000.0)
+    X, y = task()
+    K = it.network_kernels(network(0.1, 10_000.0), X).implicit
+    for t, loss in zip(found.history.time[:4], found.history.train_loss[:4], strict=True):
         e = torch.linalg.matrix_exp(-K * t) @ y
         assert loss == pytest.approx(float(e @ e) / 2, rel=0.02)
 
 
 def test_the_dashed_lines_are_those_of_infinite_width() -> None:
-    curves = scales.curves(0.4, 1.0)
-    X, y = scales.task()
+    found = curves(0.4, 1.0)
+    X, y = task()
     K = it.limit_kernels(X, implicit_scale=0.4).implicit
-    t = curves.unit * scales._TIMES[40]
+    t = found.unit * TIMES[40]
     e = torch.linalg.matrix_exp(-K * t) @ y
-    assert curves.predicted[40] == pytest.approx(float(e @ e) / 2, rel=1e-8)
+    assert found.predicted[40] == pytest.approx(float(e @ e) / 2, rel=1e-8)
     # The movement by quadrature of the speed of Θ, ‖A‖_F² = (σ_A²/m)‖Θ‖_F², in the limit of long times.
-    end = 0.4 / math.sqrt(scales.WIDTH) * math.sqrt(float(y @ torch.linalg.solve(K, y)))
-    assert curves.lazy[-1] == pytest.approx(end, rel=1e-3)
-    assert curves.history.movement.iloc[-1] == pytest.approx(end, rel=0.2)
+    end = 0.4 / math.sqrt(WIDTH) * math.sqrt(float(y @ torch.linalg.solve(K, y)))
+    assert found.lazy[-1] == pytest.approx(end, rel=1e-3)
+    assert found.history.movement.iloc[-1] == pytest.approx(end, rel=0.2)
 
 
 def test_c12_lines_appear_where_the_certificate_holds_and_the_run_obeys() -> None:
     explorer = fig.loss_curves()
     for implicit_scale, output_scale in CELLS:
-        curves = scales.curves(implicit_scale, output_scale)
-        holds = curves.certificate.holds
+        found = curves(implicit_scale, output_scale)
+        holds = found.certificate.holds
         assert holds == (output_scale == 10_000.0)
         values = {"implicit_scale": implicit_scale, "output_scale": output_scale}
         line = np.asarray(trace(explorer, "certified, C12", **values)["y"])
         assert np.isfinite(line).all() == holds
         assert ("certified, within" in explorer.readout(**values)) == holds
         if holds:
-            bound = 3.0 * np.exp(-2 * curves.certificate.rate * curves.history.time)
-            assert (curves.history.train_loss <= bound).all()
-            assert curves.history.movement.max() < curves.certificate.r_star
+            bound = 3.0 * np.exp(-2 * found.certificate.rate * found.history.time)
+            assert (found.history.train_loss <= bound).all()
+            assert found.history.movement.max() < found.certificate.r_star
 
 
 # ---- the certificate ----
@@ -144,11 +143,11 @@ def test_c12_lines_appear_where_the_certificate_holds_and_the_run_obeys() -> Non
 
 @pytest.mark.parametrize("kappa", [30.0, 3e4])
 def test_one_certificate_tells_those_of_all_output_scales(kappa: float) -> None:
-    norm, jacobian, _ = certificate.conditions(64, 0.2)
+    norm, jacobian, _ = conditions(64, 0.2)
     X = it.data.sphere(4, 10, seed=0)
     net = it.EquilibriumNetwork(10, 64, implicit_scale=0.2, output_scale=kappa, centered=True, seed=0)
     found = it.convergence_certificate(net, X, fig.unit_labels(X))
-    at = np.log(kappa), np.log(certificate._SCALES)
+    at = np.log(kappa), np.log(KAPPAS)
     assert np.exp(np.interp(*at, np.log(norm))) == pytest.approx(found.rho0 + found.r_star, rel=0.02)
     expected = found.Delta / (found.s0 / 2)
     assert np.exp(np.interp(*at, np.log(jacobian))) == pytest.approx(expected, rel=0.15)
@@ -157,11 +156,11 @@ def test_one_certificate_tells_those_of_all_output_scales(kappa: float) -> None:
 def test_the_certified_error_grows_like_the_root_of_the_width_at_a_small_scale_only() -> None:
     exponents = {}
     for scale in (0.1, 0.2, 0.4):
-        widths, errors = fig.certified_errors(scale)
+        widths, errors = certified_errors(scale)
         exponents[scale] = np.polyfit(np.log(widths), np.log(errors), 1)[0]
     assert 0.3 < exponents[0.1] < 0.7
     assert exponents[0.4] < 0
-    widths, errors = fig.certified_errors(0.1)
+    widths, errors = certified_errors(0.1)
     m = fig.required_width(1.0)
     assert errors[-1] * math.sqrt(m / widths[-1]) == pytest.approx(1)
 
@@ -170,15 +169,15 @@ def test_the_certified_error_grows_like_the_root_of_the_width_at_a_small_scale_o
 
 
 def test_modes_come_closer_to_the_prediction_as_the_network_widens() -> None:
-    assert fig.deviation(512, 5.0) < 0.5 * fig.deviation(32, 5.0)
-    assert fig.deviation(512, 5.0) < 0.1
+    assert deviation(512, 5.0) < 0.5 * deviation(32, 5.0)
+    assert deviation(512, 5.0) < 0.1
 
 
 def test_a_dashed_mode_is_an_exponential_and_a_solid_one_the_networks_error() -> None:
-    X, y = watching.mode_task()
+    X, y = studies.mode_task()
     values, vectors = torch.linalg.eigh(it.limit_kernels(X, implicit_scale=0.6, output_scale=5.0).implicit)
-    measured, predicted = modes_figure.mode_curves(32, 5.0)
-    times = watching.MODES_TIMES / float(values[-1])
+    measured, predicted = mode_curves(32, 5.0)
+    times = studies.MODES_TIMES / float(values[-1])
     np.testing.assert_allclose(
         predicted[:, 0] / predicted[0, 0], np.exp(-float(values[0]) * times), rtol=1e-8
     )
@@ -194,47 +193,47 @@ def test_a_dashed_mode_is_an_exponential_and_a_solid_one_the_networks_error() ->
 
 
 def test_the_function_starts_flat_and_ends_at_the_samples() -> None:
-    f = circle.learned(64, 3.0)
+    f = learned(64, 3.0)
     assert np.abs(f[0]).max() < 1e-6
-    on_grid = np.interp(watching.SAMPLES, watching.ANGLES, f[-1])
-    assert np.abs(on_grid - watching.target(watching.SAMPLES)).max() < 0.35
+    on_grid = np.interp(studies.SAMPLES, studies.ANGLES, f[-1])
+    assert np.abs(on_grid - studies.target(studies.SAMPLES)).max() < 0.35
 
 
 def test_the_prediction_is_kernel_regression_in_the_end() -> None:
-    X, y = watching.inputs(watching.SAMPLES), torch.as_tensor(watching.target(watching.SAMPLES))
-    Xt = watching.inputs(watching.ANGLES)
-    end = it.infinite_width_prediction(X, y, Xt, implicit_scale=watching.CIRCLE_SCALE, centered=True).mean
-    np.testing.assert_allclose(circle.predicted()[-1], end.numpy(), atol=0.02)
+    X, y = studies.circle(studies.SAMPLES), torch.as_tensor(studies.target(studies.SAMPLES))
+    Xt = studies.circle(studies.ANGLES)
+    end = it.infinite_width_prediction(X, y, Xt, implicit_scale=studies.CIRCLE_SCALE, centered=True).mean
+    np.testing.assert_allclose(predicted()[-1], end.numpy(), atol=0.02)
 
 
 def test_a_network_that_is_lost_has_no_function() -> None:
     explorer = fig.learning_circle()
-    assert np.isnan(circle.learned(32, 0.3)[-1]).all()
+    assert np.isnan(learned(32, 0.3)[-1]).all()
     assert "left the well-posed region" in explorer.readout(time=1000, width=32, output_scale=0.3)
 
 
 def test_a_stored_function_is_where_descent_leads() -> None:
     net = it.EquilibriumNetwork(
-        2, 64, implicit_scale=watching.CIRCLE_SCALE, output_scale=3.0, centered=True, seed=0
+        2, 64, implicit_scale=studies.CIRCLE_SCALE, output_scale=3.0, centered=True, seed=0
     )
-    X, y = watching.inputs(watching.SAMPLES), torch.as_tensor(watching.target(watching.SAMPLES))
+    X, y = studies.circle(studies.SAMPLES), torch.as_tensor(studies.target(studies.SAMPLES))
     it.train(net, X, y, method=it.GradientDescent(step=2 / 9 / 100), until=it.Until(steps=100))
-    expected = net(watching.inputs(watching.ANGLES)).detach()
-    np.testing.assert_allclose(circle.learned(64, 3.0)[watching.CIRCLE_TIMES.index(2)], expected, atol=0.03)
+    expected = net(studies.circle(studies.ANGLES)).detach()
+    np.testing.assert_allclose(learned(64, 3.0)[studies.CIRCLE_TIMES.index(2)], expected, atol=0.03)
 
 
 def test_a_network_without_equilibria_has_no_outputs() -> None:
-    X, y = common.demanding_task()
-    net = it.EquilibriumNetwork(5, 8, implicit_scale=3.0, solver=watching.SOLVER)
-    assert np.isnan(watching.watch(net, X, y, [0.0, 1.0], X)).all()
+    X, y = setting.demanding_task()
+    net = it.EquilibriumNetwork(5, 8, implicit_scale=3.0, solver=setting.SOLVER)
+    assert np.isnan(setting.watch(net, X, y, [0.0, 1.0], X)).all()
 
 
 def test_watching_does_not_change_the_flow() -> None:
-    X, y = common.demanding_task()
+    X, y = setting.demanding_task()
     ends = []
     for times in ([1.0, 5.0, 20.0], [20.0]):
         net = it.EquilibriumNetwork(5, 48, output_scale=2.0, centered=True)
-        ends.append(watching.watch(net, X, y, times, X)[-1])
+        ends.append(setting.watch(net, X, y, times, X)[-1])
     np.testing.assert_allclose(ends[0], ends[1], atol=0.03)
 
 
@@ -243,31 +242,31 @@ def test_watching_does_not_change_the_flow() -> None:
 
 @pytest.mark.parametrize("scale", [0.3, 1.1])
 def test_the_slowest_rate_orders_the_times(scale: float) -> None:
-    times = {choice: layers.runs(choice, scale).time.mean() for choice in layers.COLORS}
-    rates = {choice: layers.runs(choice, scale).limit_rate.iloc[0] for choice in layers.COLORS}
+    times = {choice: runs(choice, scale).time.mean() for choice in studies.CHOICES}
+    rates = {choice: runs(choice, scale).limit_rate.iloc[0] for choice in studies.CHOICES}
     assert min(times, key=times.get) == max(rates, key=rates.get) == "all three"
     if scale == 0.3:
         assert max(times, key=times.get) == min(rates, key=rates.get) == "implicit"
     table = fig.contributions(scale)
-    assert f"{layers.runs('output', scale).test_error.mean():.3f}" in table
+    assert f"{runs('output', scale).test_error.mean():.3f}" in table
 
 
 def test_the_limits_rates_are_those_of_the_kernels() -> None:
     X = it.data.sphere(24, 6, seed=0)
     kernels = it.limit_kernels(X, implicit_scale=0.7)
     for choice, K in (("implicit", kernels.implicit), ("all three", kernels.full)):
-        assert layers.runs(choice, 0.7).limit_rate.iloc[0] == pytest.approx(
+        assert runs(choice, 0.7).limit_rate.iloc[0] == pytest.approx(
             float(torch.linalg.eigvalsh(K)[0]), rel=1e-4
         )
 
 
 def test_stored_integration_errors_agree_with_another_reference() -> None:
     """The exponential flow in 320 fixed steps in place of torchdiffeq."""
-    exact, _ = runs.follow("sphere", it.ExponentialFlow(steps=320))
+    exact, _ = studies.follow("sphere", it.ExponentialFlow(steps=320))
     for method, parameter in (("single sweep", 0.25), ("exponential flow", 10)):
-        f, last = runs.follow("sphere", runs.INTEGRATORS[method][0](parameter))
+        f, last = studies.follow("sphere", studies.INTEGRATORS[method][0](parameter))
         error = float((f - exact).norm() / exact.norm())
-        frame = integration.runs("sphere", method)
+        frame = integrations("sphere", method)
         stored = frame[frame.parameter == parameter].iloc[0]
         assert stored.error == pytest.approx(error, abs=1e-3)
         assert stored.evaluations == last.step * (2 if method == "exponential flow" else 1) + (
@@ -279,11 +278,11 @@ def test_stored_integration_errors_agree_with_another_reference() -> None:
 def test_the_exponential_flow_does_not_feel_the_condition_number() -> None:
     for cost in ("evaluations", "products"):
         one, other = (
-            {m: fig.cheapest(inputs, m, cost, 0.01) for m in runs.INTEGRATORS}
+            {m: cheapest(inputs, m, cost, 0.01) for m in studies.INTEGRATORS}
             for inputs in ("sphere", "circle")
         )
         assert other["exponential flow"] <= one["exponential flow"]
         assert other["single sweep"] > 3 * one["single sweep"]
         assert other["single sweep"] > 10 * other["exponential flow"]
-    condition = experiments.load("integration").groupby("inputs").condition.first()
+    condition = studies.INTEGRATION.table.groupby("inputs").condition.first()
     assert condition["circle"] > 20 * condition["sphere"]

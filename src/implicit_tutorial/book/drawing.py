@@ -23,3 +23,9 @@ def move(figure: go.Figure, name: str, **attributes: Any) -> None:
 def array(x: Tensor) -> np.ndarray:
     """A tensor as the numpy array that plotly takes."""
     return x.detach().cpu().numpy()
+
+
+def angle_axis(figure: go.Figure, end: int = 360) -> None:
+    """Let the x axis show degrees, from 0 to ``end``."""
+    ticks = [end * k // 4 for k in range(5)]
+    figure.update_xaxes(range=[0, end], tickvals=ticks, ticktext=[f"{t}°" for t in ticks])

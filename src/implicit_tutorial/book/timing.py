@@ -23,8 +23,10 @@ def best_times(runs: Sequence[Callable[[], object]], *, rounds: int = 40) -> lis
 
 
 def best_step_times(runs: Sequence[Callable[[], Iterable[object]]], *, rounds: int = 12) -> list[float]:
-    """Seconds of processor time between two items of each of `runs`: each step at its best of all rounds, the
-    mean over the steps. What follows the last item is not counted."""
+    """The mean over the steps between two items of each of `runs`, each step at its best of all rounds.
+
+    In seconds of processor time; what follows the last item is not counted.
+    """
     best: list[np.ndarray | float] = [float("inf")] * len(runs)
     for _ in range(rounds):
         for i, run in enumerate(runs):

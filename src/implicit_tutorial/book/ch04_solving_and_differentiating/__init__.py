@@ -1,4 +1,4 @@
-"""The figures of chapter 4, Solving and differentiating fast (C6 … C8): each function returns an explorer."""
+"""Chapter 4, Solving and differentiating fast (C6 … C8): solvers, cheaper gradients, and warm starts."""
 
 from implicit_tutorial.book.ch04_solving_and_differentiating.cheaper_gradients import (
     cheaper_gradients,
@@ -6,16 +6,14 @@ from implicit_tutorial.book.ch04_solving_and_differentiating.cheaper_gradients i
     milliseconds,
     training,
 )
-from implicit_tutorial.book.ch04_solving_and_differentiating.comparison import (
-    comparison,
-    first_distances,
-    measured,
-)
-from implicit_tutorial.book.ch04_solving_and_differentiating.reuse import (
+from implicit_tutorial.book.ch04_solving_and_differentiating.comparison import comparison, measured
+from implicit_tutorial.book.ch04_solving_and_differentiating.first_distances import first_distances
+from implicit_tutorial.book.ch04_solving_and_differentiating.rotating_digit import (
     film,
     network,
     rotating_digit,
-    warm_training,
 )
 from implicit_tutorial.book.ch04_solving_and_differentiating.solver_plane import solver_plane
 from implicit_tutorial.book.ch04_solving_and_differentiating.spectrum import spectrum
+from implicit_tutorial.book.ch04_solving_and_differentiating.studies import SOLVER_TIMES
+from implicit_tutorial.book.ch04_solving_and_differentiating.warm_training import warm_training

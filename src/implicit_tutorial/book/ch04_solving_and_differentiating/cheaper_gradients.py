@@ -128,34 +128,22 @@ def cheaper_gradients() -> Explorer:
 
 def _draw(gradient: str, implicit_scale: float) -> list[go.Figure]:
     found, k = errors(implicit_scale), np.arange(PRODUCTS + 1)
-    panels = []
-    for column, (title, limits) in enumerate(
-        (("relative error", (1e-6, 2.0)), ("angle, in degrees", (1e-4, 120.0)))
-    ):
-        panel = style.figure(
-            title=title,
-            x_title="products with Aᵀ",
-            x_range=(-0.5, PRODUCTS + 0.5),
-            y_range=limits,
-            y_log=True,
-            height=330,
-            legend_rows=2,
-        )
+    look = {"y_log": True, "height": 330, "legend_rows": 2}
+    products = {"x_title": "products with Aᵀ", "x_range": (-0.5, PRODUCTS + 0.5)}
+    panels = [
+        style.figure(title="relative error", **products, y_range=(1e-6, 2.0), **look),
+        style.figure(title="angle, in degrees", **products, y_range=(1e-4, 120.0), **look),
+    ]
+    for column, panel in enumerate(panels):
         panel.add_scatter(x=k, y=predicted(implicit_scale, k)[column], **style.theory("predicted"))
-        for name, color in (("phantom", style.SERIES[0]), ("shine", style.SERIES[4])):
-            y = getattr(found, name)[:, column]
-            shown = {"phantom": "phantom", "shine": "SHINE"}[name]
-            panel.add_scatter(x=k, y=y, **style.measured(shown, color) | {"mode": "lines+markers"})
-        panels.append(panel)
-    loss = style.figure(
-        title="loss",
-        x_title="step of gradient descent",
-        x_range=(0, _STEPS),
-        y_range=(5e-3, 2.0),
-        y_log=True,
-        height=330,
-        legend_rows=2,
-    )
+        for name, way, color in (
+            ("phantom", found.phantom, style.SERIES[0]),
+            ("SHINE", found.shine, style.SERIES[4]),
+        ):
+            line = style.measured(name, color) | {"mode": "lines+markers"}
+            panel.add_scatter(x=k, y=way[:, column], **line)
+    steps = {"x_title": "step of gradient descent", "x_range": (0, _STEPS)}
+    loss = style.figure(title="loss", **steps, y_range=(5e-3, 2.0), **look)
     loss.add_scatter(y=training("exact", implicit_scale), **style.theory("exact"))
     loss.add_scatter(y=training(gradient, implicit_scale), **style.measured("chosen", style.TRAIN))
     return [*panels, loss]

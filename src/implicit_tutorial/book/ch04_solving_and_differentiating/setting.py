@@ -11,6 +11,7 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial.book.oracles import gaussian
+from implicit_tutorial.explorer import Control, style
 
 WIDTH, SAMPLES, INPUTS = 256, 32, 5
 #: The trained network: σ_A, the size of its random labels, the step of descent and how many.
@@ -23,6 +24,8 @@ SOLVERS: dict[str, Callable] = {
     solver.__name__: solver
     for solver in (it.Picard, it.Anderson, it.Broyden, it.ForwardBackward, it.PeacemanRachford, it.Newton)
 }
+#: Where a solve may start, from zero or from the last solution, each with its colour.
+STARTS = {"cold": style.SERIES[1], "warm": style.SERIES[0]}
 
 
 def inputs() -> Tensor:
@@ -57,19 +60,6 @@ def problems() -> dict[str, tuple[Tensor, Tensor]]:
     return dict(zip(MATRICES, (*gaussians, (monotone, b), trained()), strict=True))
 
 
-def radius(A: Tensor, z: Tensor) -> float:
-    """ρ(DA) at one state z (m,): the rate of Picard's iteration near it."""
-    on = z > 0
-    block = A[on][:, on]
-    return float(torch.linalg.eigvals(block).abs().max()) if len(block) else 0.0
-
-
-def states(solver: Callable, A: Tensor, b: Tensor, sweeps: int) -> Tensor:
-    """(sweeps, n, m) the states at which a solver evaluates the map: where it stands when it is stopped."""
-    stopped = [it.solve(A, b, solver=solver(max_steps=k), throw=False).z for k in range(1, sweeps + 1)]
-    return torch.stack(stopped)
-
-
 @dataclass(frozen=True)
 class Backward:
     """A way to the gradient: the solver of the forward pass, and what is done in the backward pass."""
@@ -95,3 +85,10 @@ def gradient(
     solution = network.equilibrium(X, solver=way.solver(**tolerances), gradient=way.gradient)
     loss = (network.output(solution.z) - y).square().mean() / 2
     return float(loss.detach()), torch.autograd.grad(loss, network.Theta)[0]
+
+
+def tolerance_control() -> Control:
+    """The slider of the relative residual at which a solver stops."""
+    return Control(
+        "tolerance", [1e-2, 1e-4, 1e-10], start=1e-4, fmt=lambda t: f"{t:.0e}".replace("e-0", "e-")
+    )

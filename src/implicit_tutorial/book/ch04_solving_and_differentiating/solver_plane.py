@@ -62,14 +62,9 @@ def solver_plane() -> Explorer:
 
 
 def _draw(solver: str) -> go.Figure:
-    figure = style.figure(
-        x_title="symmetric part s",
-        y_title="antisymmetric part a",
-        x_range=(-0.05, _TOP + 0.05),
-        y_range=(-0.05, _TOP + 0.05),
-        height=520,
-        equal=True,
-    )
+    axes = {"x_title": "symmetric part s", "y_title": "antisymmetric part a", "height": 520}
+    ends = (-0.05, _TOP + 0.05)
+    figure = style.figure(**axes, x_range=ends, y_range=ends, equal=True)
     ticks = (3, 10, 30, 100, 300)
     figure.add_heatmap(
         x=PLANE,
@@ -97,8 +92,7 @@ def _draw(solver: str) -> go.Figure:
         ((np.array([1.0, 1.0]), np.array([0.0, _TOP])), "monotone", "solid"),
         (typical_boundary(), "ρ(DA) = 1", "dot"),
     ):
-        line = {"color": style.SERIES[1], "width": 2.5, "dash": dash}
-        figure.add_scatter(x=x, y=y, mode="lines", name=name, line=line)
+        figure.add_scatter(x=x, y=y, **style.theory(name, style.FAILURE, width=2.5, dash=dash))
     return figure
 
 

@@ -125,33 +125,16 @@ def spectrum() -> Explorer:
 
 def _draw(shape: str, radius: float) -> list[go.Figure]:
     run = race(shape, radius)
-    plane = style.figure(
-        title="eigenvalues of DA",
-        x_title="real part",
-        y_title="imaginary part",
-        x_range=(-1.08, 1.08),
-        y_range=(-1.08, 1.08),
-        height=400,
-        legend_rows=2,
-        equal=True,
-    )
+    look, ends = {"height": 400, "legend_rows": 2}, (-1.08, 1.08)
+    axes = {"x_title": "real part", "y_title": "imaginary part", "x_range": ends, "y_range": ends}
+    plane = style.figure(title="eigenvalues of DA", **axes, equal=True, **look)
     angle = np.linspace(0, 2 * np.pi, 73)
     plane.add_scatter(x=np.cos(angle), y=np.sin(angle), **style.guide("1"))
-    plane.add_scatter(
-        x=run.eigenvalues.real,
-        y=run.eigenvalues.imag,
-        **style.points("eigenvalues", size=5, opacity=0.7),
-    )
+    dots = style.points("eigenvalues", size=5, opacity=0.7)
+    plane.add_scatter(x=run.eigenvalues.real, y=run.eigenvalues.imag, **dots)
     top = len(run.residuals["Picard"])
-    curves = style.figure(
-        title="relative residual",
-        x_title="sweep",
-        x_range=(0, 1.03 * top),
-        y_range=(1e-11, 3),
-        y_log=True,
-        height=400,
-        legend_rows=2,
-    )
+    axes = {"x_title": "sweep", "x_range": (0, 1.03 * top), "y_range": (1e-11, 3), "y_log": True}
+    curves = style.figure(title="relative residual", **axes, **look)
     sweeps = np.linspace(1, top, 40)
     curves.add_scatter(x=sweeps, y=predicted(shape, run, sweeps), **style.theory("best rate"))
     for name, color in (("Picard", style.SERIES[1]), ("Anderson", style.SERIES[0])):

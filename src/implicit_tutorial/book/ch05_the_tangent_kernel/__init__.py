@@ -1,9 +1,11 @@
-"""Chapter 05: the tangent kernels of the three layers, as products, limits, spectra and rates."""
+"""Chapter 5, The tangent kernel (C9 … C11): kernels as products, their limits, spectra and rates."""
 
+from implicit_tutorial.book.ch05_the_tangent_kernel.angle import angle
+from implicit_tutorial.book.ch05_the_tangent_kernel.factors import factors
 from implicit_tutorial.book.ch05_the_tangent_kernel.kernel_spectrum import kernel_spectrum
 from implicit_tutorial.book.ch05_the_tangent_kernel.one_unit import one_unit, unit_kernels
-from implicit_tutorial.book.ch05_the_tangent_kernel.product import angle, factors
-from implicit_tutorial.book.ch05_the_tangent_kernel.rates import slowest_rates, suffices
+from implicit_tutorial.book.ch05_the_tangent_kernel.slowest_rates import slowest_rates
+from implicit_tutorial.book.ch05_the_tangent_kernel.suffices import suffices
 from implicit_tutorial.book.ch05_the_tangent_kernel.width_error import (
     WIDTHS,
     fitted_exponent,

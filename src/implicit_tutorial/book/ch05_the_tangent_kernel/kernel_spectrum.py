@@ -12,11 +12,15 @@ from torch import Tensor
 
 from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
     LAYERS,
+    NOT_DRAWN,
     circle_angles,
     drawn,
     limit,
+    scale_control,
 )
+from implicit_tutorial.book.drawing import angle_axis
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.kernels import Kernels
 
 FREQUENCIES = np.arange(1, 21)
 _SCALES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.1, 1.2, 1.3, 1.35)
@@ -58,11 +62,12 @@ def eigenfunction(K: Tensor, k: int) -> tuple[np.ndarray, np.ndarray, float]:
 
 @lru_cache
 def _spectrum(scale: float, layer: str) -> tuple[np.ndarray, np.ndarray]:
-    kernels = drawn(scale)
-    exact = np.array([eigenvalue(getattr(limit(scale), layer), int(k)) for k in FREQUENCIES])
-    if kernels is None:
-        return exact, np.full(len(FREQUENCIES), np.nan)
-    return exact, np.array([eigenvalue(getattr(kernels, layer), int(k)) for k in FREQUENCIES])
+    def eigenvalues(kernels: Kernels | None) -> np.ndarray:
+        if kernels is None:
+            return np.full(len(FREQUENCIES), np.nan)
+        return np.array([eigenvalue(getattr(kernels, layer), int(k)) for k in FREQUENCIES])
+
+    return eigenvalues(limit(scale)), eigenvalues(drawn(scale))
 
 
 @explorer("kernel-spectrum")
@@ -72,24 +77,18 @@ def kernel_spectrum() -> Explorer:
     offset = {"implicit": 5.2, "output": 2.6, "input": 0.0}
 
     def draw(implicit_scale: float, frequency: int) -> list[go.Figure]:
-        spectra = style.figure(
-            title="eigenvalues", x_title="frequency k", x_log=True, y_log=True,
-            x_range=(0.85, 24), y_range=(1e-7, 30), height=400,
-        )  # fmt: skip
+        axes = {"x_title": "frequency k", "x_log": True, "x_range": (0.85, 24), "y_range": (1e-7, 30)}
+        spectra = style.figure(title="eigenvalues", **axes, y_log=True, height=400)
         spectra.update_xaxes(tickvals=[1, 2, 3, 5, 10, 20], ticktext=["1", "2", "3", "5", "10", "20"])
         spectra.add_scatter(x=[frequency] * 2, y=[1e-7, 30], **style.guide(), showlegend=False)
-        waves = style.figure(
-            title=f"eigenfunctions of frequency {frequency}", x_title="input angle φ", height=400
-        )
-        ticks = [0, 90, 180, 270, 360]
-        waves.update_xaxes(range=[0, 360], tickvals=ticks, ticktext=[f"{t}°" for t in ticks])
-        waves.update_yaxes(
-            range=[-1.6, 6.9], tickvals=list(offset.values()), ticktext=[f"{layer}  " for layer in offset],
-            showgrid=False, zeroline=False,
-        )  # fmt: skip
+        title = f"eigenfunctions of frequency {frequency}"
+        waves = style.figure(title=title, x_title="input angle φ", y_range=(-1.6, 6.9), height=400)
+        angle_axis(waves)
+        names = {"tickvals": list(offset.values()), "ticktext": [f"{layer}  " for layer in offset]}
+        waves.update_yaxes(showgrid=False, zeroline=False, **names)
         kernels = drawn(implicit_scale)
-        for layer, color in LAYERS.items():
-            exact, measured = _spectrum(implicit_scale, layer)
+        for layer in LAYERS:
+            color, (exact, measured) = style.LAYERS[layer], _spectrum(implicit_scale, layer)
             spectra.add_scatter(x=FREQUENCIES, y=measured, **style.points(layer, color, size=6))
             spectra.add_scatter(x=FREQUENCIES, y=exact, **style.theory(None, color), showlegend=False)
             if kernels is None:
@@ -108,14 +107,14 @@ def kernel_spectrum() -> Explorer:
         faster = exact["implicit"] / exact["output"]
         text = f"Frequency {frequency}: implicit {faster:.3g} times as fast as output"
         if drawn(implicit_scale) is None:
-            return f"{text}. This network is not drawn: it does not settle in time for all of the inputs."
+            return f"{text}. {NOT_DRAWN}"
         share = eigenfunction(drawn(implicit_scale).implicit, frequency)[2]
         return f"{text}; {100 * share:.3g} % of this network’s eigenfunction is that wave."
 
     return Explorer(
         draw,
         [
-            Control("implicit_scale", _SCALES, start=0.8, label="implicit_scale $\\sigma_A$", fmt="g"),
+            scale_control(_SCALES, start=0.8),
             Control("frequency", [1, 2, 3, 4, 5, 6], start=3, label="frequency $k$"),
         ],
         caption=(

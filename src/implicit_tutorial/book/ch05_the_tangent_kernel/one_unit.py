@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from implicit_tutorial.book.ch05_the_tangent_kernel.setting import LAYERS
 from implicit_tutorial.explorer import Figure, explorer, style
 
 
@@ -21,19 +20,15 @@ def unit_kernels(a: np.ndarray) -> dict[str, np.ndarray]:
 def one_unit() -> Figure:
     """The three kernels of the linear unit against its feedback a."""
     a = np.linspace(-1, 0.9, 191)
-    fig = style.figure(
-        x_title="feedback a", y_title="kernel K(x, x)", y_log=True, y_range=(1e-3, 1e4), x_range=(-1, 0.9)
-    )
+    kernel = {"y_title": "kernel K(x, x)", "y_log": True, "y_range": (1e-3, 1e4)}
+    fig = style.figure(x_title="feedback a", x_range=(-1, 0.9), **kernel)
     kernels = unit_kernels(a)
     names = {"implicit": "implicit: a² / (1 − a)⁴", "output": "output, and input: 1 / (1 − a)²"}
     for layer, name in names.items():
         y = np.where(kernels[layer] > 1e-6, kernels[layer], np.nan)
-        fig.add_scatter(x=a, y=y, **style.measured(name, LAYERS[layer]))
-    fig.add_scatter(
-        x=[0.5],
-        y=[4.0],
-        **style.points("they cross at a = 1/2", style.GUIDE, symbol="circle-open", size=11),
-    )
+        fig.add_scatter(x=a, y=y, **style.measured(name, style.LAYERS[layer]))
+    crossing = style.points("they cross at a = 1/2", style.GUIDE, symbol="circle-open", size=11)
+    fig.add_scatter(x=[0.5], y=[4.0], **crossing)
     return Figure(
         fig,
         caption=(

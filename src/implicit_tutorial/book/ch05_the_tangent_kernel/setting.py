@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -10,16 +11,17 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
-from implicit_tutorial.explorer import Control, style
+from implicit_tutorial.explorer import Control
 from implicit_tutorial.kernels import Kernels
 
 #: The scales that the sliders offer.
 SCALES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.35)
 
-#: The layers, each with its colour in this chapter.
-LAYERS = {"implicit": style.SERIES[0], "output": style.SERIES[1], "input": style.SERIES[2]}
+#: The layers, in the order in which the figures show them.
+LAYERS = ("implicit", "output", "input")
 
 N_CIRCLE, N_INPUTS, WIDTH = 63, 10, 512
+NOT_DRAWN = "This network is not drawn: it does not settle in time for all of the inputs."
 
 
 @lru_cache
@@ -72,11 +74,6 @@ def lambda_min(K: Tensor) -> float:
     return float(torch.linalg.eigvalsh(K)[0])
 
 
-def scale_control(start: float = 0.8) -> Control:
+def scale_control(scales: Sequence[float], start: float) -> Control:
     """The slider of the initialization scale."""
-    return Control("implicit_scale", SCALES, start=start, label="implicit_scale $\\sigma_A$", fmt="g")
-
-
-def limit_in_legend(fig) -> None:
-    """One gray entry that says what dashes mean."""
-    fig.add_scatter(x=[None], y=[None], **style.theory("infinite width"))
+    return Control("implicit_scale", scales, start=start, label="implicit_scale $\\sigma_A$", fmt="g")

@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch05_the_tangent_kernel.setting import LAYERS
-from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.book.ch05_the_tangent_kernel.setting import LAYERS, scale_control
+from implicit_tutorial.explorer import Explorer, explorer, style
 
 WIDTHS, SEEDS = (64, 128, 256, 512), (48, 48, 32, 16)
 _SCALES = (0.2, 0.5, 0.8)
@@ -55,15 +55,13 @@ def width_error() -> Explorer:
     widths = np.array(WIDTHS)
 
     def draw(implicit_scale: float) -> go.Figure:
-        fig = style.figure(
-            x_title="width m", y_title="relative error of the kernel", x_log=True, y_log=True,
-            x_range=(50, 660), y_range=(0.05, 1),
-        )  # fmt: skip
+        width = {"x_title": "width m", "x_log": True, "x_range": (50, 660)}
+        fig = style.figure(**width, y_title="relative error of the kernel", y_log=True, y_range=(0.05, 1))
         fig.update_xaxes(tickvals=list(WIDTHS), ticktext=[str(m) for m in WIDTHS])
         percents = (0.05, 0.1, 0.2, 0.5, 1)
         fig.update_yaxes(tickvals=percents, ticktext=[f"{100 * p:g} %" for p in percents])
-        for layer, color in LAYERS.items():
-            error = kernel_errors(implicit_scale)[layer]
+        for layer in LAYERS:
+            color, error = style.LAYERS[layer], kernel_errors(implicit_scale)[layer]
             fig.add_scatter(x=widths, y=error, **style.points(layer, color))
             line = np.exp(np.mean(np.log(error * np.sqrt(widths)))) / np.sqrt(widths)
             fig.add_scatter(x=widths, y=line, **style.theory(None, color), showlegend=False)
@@ -77,7 +75,7 @@ def width_error() -> Explorer:
 
     return Explorer(
         draw,
-        [Control("implicit_scale", _SCALES, start=0.5, label="implicit_scale $\\sigma_A$", fmt="g")],
+        [scale_control(_SCALES, start=0.5)],
         caption=(
             "Distance of the kernels from their limit: the median of 16 to 48 random networks at "
             "each width. Four times the width, half the error. **Move** $\\sigma_A$. **Notice** that the "

@@ -1,7 +1,9 @@
-"""The figures of chapter 6, Training only the implicit layer (C12 … C14)."""
+"""Chapter 6, Training only the implicit layer (C12 … C14): descent, certificates, and learned curves."""
 
-from implicit_tutorial.book.ch06_training_the_implicit_layer.certificate import (
+from implicit_tutorial.book.ch06_training_the_implicit_layer.certificate_conditions import (
     certificate_conditions,
+)
+from implicit_tutorial.book.ch06_training_the_implicit_layer.certified_width import (
     certified_width,
     required_width,
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -16,20 +14,12 @@ _COLORS = {
     "exponential flow": style.SERIES[0],
 }
 _INPUTS = {"24 on the sphere": "sphere", "24 on the circle": "circle"}
-_COSTS = {
-    "kernel evaluations": ("evaluations", (3, 5e4)),
-    "products n×m×m": ("products", (60, 3e6)),
-}
-
-
-@lru_cache
-def _table() -> pd.DataFrame:
-    return INTEGRATION.table
+_COSTS = {"kernel evaluations": ("evaluations", (3, 5e4)), "products n×m×m": ("products", (60, 3e6))}
 
 
 def runs(inputs: str, method: str) -> pd.DataFrame:
-    """The stored runs of a method, from the cheapest to the dearest."""
-    frame = _table()
+    """The stored runs of a method, from the cheapest to the most expensive."""
+    frame = INTEGRATION.table
     return frame[(frame.inputs == inputs) & (frame.method == method)].sort_values("evaluations")
 
 
@@ -45,10 +35,8 @@ def following_the_flow() -> Explorer:
 
     def draw(inputs: str, cost: str) -> go.Figure:
         column, limits = _COSTS[cost]
-        fig = style.figure(
-            x_title=cost, y_title="distance to the flow", x_log=True, y_log=True,
-            x_range=limits, y_range=(3e-4, 0.2), height=380,
-        )  # fmt: skip
+        distance = {"y_title": "distance to the flow", "y_log": True, "y_range": (3e-4, 0.2)}
+        fig = style.figure(x_title=cost, x_log=True, x_range=limits, **distance, height=380)
         percents = (0.001, 0.01, 0.1)
         fig.update_yaxes(tickvals=percents, ticktext=[f"{100 * p:g} %" for p in percents])
         for method, color in _COLORS.items():

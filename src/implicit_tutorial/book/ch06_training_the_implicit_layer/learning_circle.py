@@ -10,26 +10,27 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import CIRCLE_FLOW
-from implicit_tutorial.book.ch06_training_the_implicit_layer.watching import (
+from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import (
     ANGLES,
+    CIRCLE_FLOW,
     CIRCLE_OUTPUT,
     CIRCLE_SCALE,
     CIRCLE_TIMES,
     CIRCLE_WIDTHS,
     SAMPLES,
-    inputs,
+    circle,
     target,
 )
+from implicit_tutorial.book.drawing import angle_axis
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 
 @lru_cache
 def predicted() -> np.ndarray:
     """(times, angles) K(x, X) K⁻¹ (1 − e^{−Kt}) y with the kernel of infinite width; the same for every κ."""
-    X, y = inputs(SAMPLES), torch.as_tensor(target(SAMPLES))
+    X, y = circle(SAMPLES), torch.as_tensor(target(SAMPLES))
     K = it.limit_kernels(X, implicit_scale=CIRCLE_SCALE).implicit
-    cross = it.limit_kernels(inputs(ANGLES), X, implicit_scale=CIRCLE_SCALE).implicit
+    cross = it.limit_kernels(circle(ANGLES), X, implicit_scale=CIRCLE_SCALE).implicit
     values, vectors = torch.linalg.eigh(K)
     grown = -torch.expm1(-values * torch.tensor(CIRCLE_TIMES, dtype=K.dtype)[:, None]) / values
     return (((vectors.T @ y) * grown) @ vectors.T @ cross.T).numpy()
@@ -49,9 +50,8 @@ def learning_circle() -> Explorer:
 
     def draw(time: float, width: int, output_scale: float) -> go.Figure:
         row = CIRCLE_TIMES.index(time)
-        fig = style.figure(x_title="input angle φ", x_range=(0, 360), y_range=(-2.6, 2.6), height=400)
-        ticks = [0, 90, 180, 270, 360]
-        fig.update_xaxes(tickvals=ticks, ticktext=[f"{t}°" for t in ticks])
+        fig = style.figure(x_title="input angle φ", y_range=(-2.6, 2.6), height=400)
+        angle_axis(fig)
         fig.add_scatter(x=ANGLES, y=target(ANGLES), **style.guide("target", style.TARGET, width=2))
         fig.add_scatter(x=ANGLES, y=predicted()[row], **style.theory("kernel prediction"))
         fig.add_scatter(x=ANGLES, y=learned(width, output_scale)[row], **style.measured("network"))

@@ -12,16 +12,15 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import decayed, unit_labels
-from implicit_tutorial.book.ch06_training_the_implicit_layer.watching import FLOW
+from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import FLOW, decayed, unit_labels
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.training import TrainingStatus
 
 WIDTH, SAMPLES, INPUTS, SEED = 128, 6, 10, 0
 IMPLICIT = (0.1, 0.2, 0.4, 0.8)
 OUTPUT = (0.1, 1.0, 10.0, 10_000.0)
-_TIMES = np.geomspace(0.01, 1e3, 61)
-_DECAY = 1e-3
+TIMES = np.geomspace(0.01, 1e3, 61)
+DECAY = 1e-3
 
 
 @lru_cache
@@ -70,14 +69,14 @@ def curves(implicit_scale: float, output_scale: float) -> Curves:
     certificate = it.convergence_certificate(net, X, y)
     start = float(y.square().sum() / 2)
     run = it.Run(net, X, y, method=FLOW)
-    for t in unit * _TIMES[::3]:
-        history = run.advance(it.Until(loss=_DECAY * start, time=t), throw=False)
+    for t in unit * TIMES[::3]:
+        history = run.advance(it.Until(loss=DECAY * start, time=t), throw=False)
         if run.status != TrainingStatus.TIME_REACHED:
             break
     t, smallest = history.time.to_numpy(), history.lambda_min.to_numpy()
     integral = np.concatenate([[0], np.cumsum((smallest[1:] + smallest[:-1]) / 2 * np.diff(t))])
-    e = decayed(K, -y, unit * _TIMES)
-    decay = torch.exp(-values * torch.as_tensor(unit * _TIMES)[:, None])
+    e = decayed(K, -y, unit * TIMES)
+    decay = torch.exp(-values * torch.as_tensor(unit * TIMES)[:, None])
     squares = (1 - decay) ** 2 / values * (vectors.T @ y) ** 2
     lazy = implicit_scale / WIDTH**0.5 * squares.sum(dim=1).sqrt()
     return Curves(
@@ -102,17 +101,17 @@ def loss_curves() -> Explorer:
         times = {"x_title": "time, in units of 1/λ<sub>max</sub>", "x_log": True, "x_range": (0.01, 1e3)}
         room = {"height": 440, "legend_rows": 5}
         loss = style.figure(title="loss", **times, y_log=True, **room, y_range=(7e-4, 10))
-        proven = start * np.exp(-2 * c.certificate.rate * c.unit * _TIMES)
-        proven = proven if c.certificate.holds else np.full(len(_TIMES), np.nan)
-        loss.add_scatter(x=t[1:], y=c.bound[1:], **style.guide("a posteriori, C13", style.SERIES[4]))
-        loss.add_scatter(x=_TIMES, y=proven, **style.theory("certified, C12", style.SERIES[2]))
-        loss.add_scatter(x=_TIMES, y=c.predicted, **style.theory("infinite width, C14"))
+        proven = start * np.exp(-2 * c.certificate.rate * c.unit * TIMES)
+        proven = proven if c.certificate.holds else np.full(len(TIMES), np.nan)
+        loss.add_scatter(x=t[1:], y=c.bound[1:], **style.guide("a posteriori, C13", style.BOUND))
+        loss.add_scatter(x=TIMES, y=proven, **style.theory("certified, C12", style.HOLDS))
+        loss.add_scatter(x=TIMES, y=c.predicted, **style.theory("infinite width, C14"))
         loss.add_scatter(x=t[1:], y=c.history.train_loss.iloc[1:], **style.measured("measured"))
         size = style.figure(title="implicit layer", **times, y_log=True, **room, y_range=(7e-6, 10))
         size.add_scatter(x=[0.01, 1e3], y=[1, 1], **style.guide("‖A‖ = 1"))
         ball = c.certificate.r_star if c.certificate.holds else np.nan
-        size.add_scatter(x=[0.01, 1e3], y=[ball] * 2, **style.theory("r*, C12", style.SERIES[2]))
-        size.add_scatter(x=_TIMES, y=c.lazy, **style.theory("lazy movement"))
+        size.add_scatter(x=[0.01, 1e3], y=[ball] * 2, **style.theory("r*, C12", style.HOLDS))
+        size.add_scatter(x=TIMES, y=c.lazy, **style.theory("lazy movement"))
         size.add_scatter(x=t[1:], y=c.history.movement.iloc[1:], **style.measured("movement"))
         size.add_scatter(x=t[1:], y=c.history.norm_A.iloc[1:], **style.measured("‖A‖", style.SERIES[1]))
         return [loss, size]
@@ -140,7 +139,7 @@ def loss_curves() -> Explorer:
             "**Move** $\\kappa$ down from 10 to 0.1 at $\\sigma_A = 0.4$: the movement grows like "
             "$1/\\kappa$, and once it is no longer small beside $\\lVert A\\rVert$ the curve leaves the "
             "prediction. **Notice** that all runs decay at least as fast as C13 says, and how large "
-            "$\\kappa$ must be before the green lines of the certificate appear."
+            "$\\kappa$ must be before the lines of the certificate appear."
         ),
         alt=(
             "First, loss against time on logarithmic axes: a measured curve near a dashed prediction, and "

@@ -10,8 +10,8 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import decayed
-from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import MODE_FLOW
-from implicit_tutorial.book.ch06_training_the_implicit_layer.watching import (
+from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import (
+    MODE_FLOW,
     MODES_OUTPUT,
     MODES_SCALE,
     MODES_TIMES,
@@ -46,20 +46,15 @@ def deviation(width: int, output_scale: float) -> float:
 @explorer("mode-decay")
 def mode_decay() -> Explorer:
     """Three coefficients of the error over time, solid for a network and dashed for infinite width."""
-    colors = (style.SERIES[0], style.SERIES[2], style.SERIES[4])
 
     def draw(width: int, output_scale: float) -> go.Figure:
-        fig = style.figure(
-            x_title="time, in units of 1/λ<sub>max</sub>", y_title="part of the error left",
-            x_log=True, x_range=(0.03, 300), y_range=(-0.15, 1.1), height=380,
-        )  # fmt: skip
+        times = {"x_title": "time, in units of 1/λ<sub>max</sub>", "x_log": True, "x_range": (0.03, 300)}
+        fig = style.figure(**times, y_title="part of the error left", y_range=(-0.15, 1.1), height=380)
         measured, predicted = mode_curves(width, output_scale)
-        for (name, k), color in zip(SHOWN.items(), colors, strict=True):
-            start = measured[0, k]
-            fig.add_scatter(
-                x=MODES_TIMES[1:], y=predicted[1:, k] / start, **style.theory(None, color), showlegend=False
-            )
-            fig.add_scatter(x=MODES_TIMES[1:], y=measured[1:, k] / start, **style.measured(name, color))
+        for (name, k), color in zip(SHOWN.items(), style.SERIES[:5:2], strict=True):
+            solid, dashed = (part[1:, k] / measured[0, k] for part in (measured, predicted))
+            fig.add_scatter(x=MODES_TIMES[1:], y=dashed, **style.theory(None, color), showlegend=False)
+            fig.add_scatter(x=MODES_TIMES[1:], y=solid, **style.measured(name, color))
         fig.add_scatter(x=[None], y=[None], **style.theory("infinite width"))
         return fig
 

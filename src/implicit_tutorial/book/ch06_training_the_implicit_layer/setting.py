@@ -1,4 +1,4 @@
-"""What the figures of the chapter share: labels, a task, and the solution of a linear flow."""
+"""What the chapter shares: labels, a task, a linear flow solved, and a network watched along its flow."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial.training import ExponentialFlow, Record, Run, Until
+
+#: Loose enough to be quick; the figures show three digits at most.
+SOLVER = it.Picard(rtol=1e-6)
+FLOW = ExponentialFlow(rtol=0.03)
+#: Nothing is written down but the first row and the last.
+QUIET = Record(every=10**9, movement=False, norm=False, spectrum=False)
 
 
 def unit_labels(X: Tensor) -> Tensor:
@@ -28,3 +35,28 @@ def decayed(K: Tensor, e: Tensor, times: Sequence[float]) -> np.ndarray:
     values, vectors = torch.linalg.eigh(K)
     decay = torch.exp(-values * torch.tensor(list(times), dtype=K.dtype)[:, None])
     return ((decay * (vectors.T @ e)) @ vectors.T).numpy()
+
+
+def watch(
+    net: it.EquilibriumNetwork, X: Tensor, y: Tensor, times: Sequence[float], X_watch: Tensor
+) -> np.ndarray:
+    """Outputs (len(times), len(X_watch)) when gradient flow on Θ passes each time; NaN after a failure.
+
+    The network is trained in place.
+    """
+    run = Run(net, X, y, method=FLOW, record=QUIET)
+    seen = np.full((len(times), len(X_watch)), np.nan)
+    z = None
+    with torch.no_grad():
+        start = net.initial_output(X_watch) if net.centered else 0.0
+    for i, t in enumerate(times):
+        run.advance(Until(time=t), throw=False)
+        if run.status.failed:
+            break
+        with torch.no_grad():
+            solution = net.equilibrium(X_watch, z0=z, throw=False)
+            if not bool(solution.converged.all()):
+                break
+            z = solution.z
+            seen[i] = (net.output(z) - start).numpy()
+    return seen

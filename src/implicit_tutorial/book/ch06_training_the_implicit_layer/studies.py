@@ -1,4 +1,4 @@
-"""What chapter 06 compares: ways to follow the gradient flow, and what the certificate of C12 admits."""
+"""What chapter 6 stores: runs along the gradient flow, layers trained alone, and certified errors."""
 
 from __future__ import annotations
 
@@ -11,14 +11,7 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial import data
-from implicit_tutorial.book.ch06_training_the_implicit_layer.watching import (
-    CIRCLE_OUTPUT,
-    CIRCLE_WIDTHS,
-    MODES_OUTPUT,
-    MODES_WIDTHS,
-    circle_flow,
-    mode_flow,
-)
+from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import QUIET, SOLVER, watch
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.kernels import limit_kernels, network_kernels
 from implicit_tutorial.network import EquilibriumNetwork
@@ -38,9 +31,8 @@ from implicit_tutorial.training import (
 WIDTH, SCALE = 128, 0.7
 #: The flow is followed to this many times 1/λ_min(K) of the initial kernel.
 _DECAYS = 4
-_QUIET = Record(every=10**9, norm=False, spectrum=False)
 
-#: A method by its name, and the values of the one number that makes it dearer and more exact.
+#: A method by its name, and the values of the one number that makes it more expensive and more exact.
 INTEGRATORS = {
     "gradient descent": (lambda fraction: GradientDescent(fraction=fraction), (0.5, 0.25, 0.1)),
     "single sweep": (lambda fraction: SingleSweep(fraction=fraction), (0.5, 0.25, 0.1, 0.05)),
@@ -77,7 +69,7 @@ def end_time(inputs: str) -> tuple[float, float]:
 def follow(inputs: str, method: Any) -> tuple[Tensor, Any]:
     """The predictor at the end of the time, and the last row of the history."""
     net, (X, y, X_test) = network(inputs), sample(inputs)
-    history = train(net, X, y, method=method, until=Until(time=end_time(inputs)[0]), record=_QUIET)
+    history = train(net, X, y, method=method, until=Until(time=end_time(inputs)[0]), record=QUIET)
     with torch.no_grad():
         return net(X_test), history.iloc[-1]
 
@@ -206,12 +198,73 @@ CERTIFIED_ERROR = Study(
     grid(width=[64, 128, 256, 512, 1024, 2048, 4096], implicit_scale=[0.1, 0.2, 0.4], seed=range(9)),
 )
 
+CIRCLE_SCALE, CIRCLE_WIDTHS, CIRCLE_OUTPUT = 0.8, (32, 64, 192), (0.3, 1.0, 3.0)
+#: Times in units of 1/κ², so that they mean the same for each κ.
+CIRCLE_TIMES = (0, 0.5, 1, 2, 5, 10, 20, 50, 200, 1000)
+ANGLES = np.linspace(0, 360, 49)
+SAMPLES = np.array([8, 30, 52, 74, 96, 118, 140, 162, 184, 206, 228, 310, 332], dtype=float)
+
+
+def target(degrees: np.ndarray) -> np.ndarray:
+    """A slow wave with a faster one on it."""
+    phi = np.radians(degrees)
+    return np.sin(phi) + 0.6 * np.cos(4 * phi)
+
+
+def circle(degrees: np.ndarray) -> Tensor:
+    """The points of the circle at these angles."""
+    return data.circle(torch.as_tensor(np.radians(degrees)))
+
+
+def circle_flow(*, width: int, output_scale: float) -> dict[str, Any]:
+    """The function of a network on the circle at each time, and how far it ends from the target.
+
+    NaN from the time on at which training has left the well-posed region.
+    """
+    scales = {"implicit_scale": CIRCLE_SCALE, "output_scale": output_scale}
+    net = EquilibriumNetwork(2, width, **scales, centered=True, seed=0, solver=SOLVER)
+    X, y = circle(SAMPLES), torch.as_tensor(target(SAMPLES))
+    f = watch(net, X, y, [t / output_scale**2 for t in CIRCLE_TIMES], circle(ANGLES))
+    return {
+        "status": "finished" if np.isfinite(f).all() else "left the well-posed region",
+        "distance": float(np.sqrt(np.mean((f[-1] - target(ANGLES)) ** 2))),
+        "function": f.tolist(),
+    }
+
+
 CIRCLE_FLOW = Study(
     "circle_flow",
     "Which function on the circle does a network show at each time?",
     circle_flow,
     grid(width=CIRCLE_WIDTHS, output_scale=CIRCLE_OUTPUT),
 )
+
+MODES_SCALE, MODES_WIDTHS, MODES_OUTPUT = 0.6, (32, 128, 512), (0.5, 5.0)
+#: Times in units of 1/λ_max(K^∞).
+MODES_TIMES = np.concatenate([[0.0], np.geomspace(0.03, 300, 25)])
+
+
+@lru_cache
+def mode_task() -> tuple[Tensor, Tensor]:
+    """Eight inputs, and labels that contain every mode of the kernel equally."""
+    X = data.sphere(8, 4, seed=0)
+    _, vectors = torch.linalg.eigh(limit_kernels(X, implicit_scale=MODES_SCALE).implicit)
+    return X, vectors.sum(dim=1)
+
+
+def mode_flow(*, width: int, output_scale: float) -> dict[str, Any]:
+    """The outputs of a network at its inputs at each time, and the error that is left half-way."""
+    X, y = mode_task()
+    scales = {"implicit_scale": MODES_SCALE, "output_scale": output_scale}
+    unit = 1 / float(torch.linalg.eigvalsh(limit_kernels(X, **scales).implicit)[-1])
+    net = EquilibriumNetwork(4, width, **scales, centered=True, seed=0, solver=SOLVER)
+    f = watch(net, X, y, unit * MODES_TIMES, X)
+    return {
+        "status": "finished",
+        "middle": float(np.linalg.norm(f[len(f) // 2] - y.numpy())),
+        "outputs": f.tolist(),
+    }
+
 
 MODE_FLOW = Study(
     "mode_flow",

@@ -9,7 +9,7 @@ from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 LABELS = (0.5, 1.5, 2.0, 3.0)
 FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
-_STEPS, _LIMIT = 400, 1e-3
+STEPS, LIMIT = 400, 1e-3
 
 
 def descend(label: float, fraction: float) -> np.ndarray:
@@ -18,9 +18,9 @@ def descend(label: float, fraction: float) -> np.ndarray:
     It stops where the error is below 10⁻³, or with the first a ≥ 1, for which there is no equilibrium.
     """
     path = [0.0]
-    while len(path) <= _STEPS:
+    while len(path) <= STEPS:
         f = 1 / (1 - path[-1])
-        if abs(f - label) < _LIMIT:
+        if abs(f - label) < LIMIT:
             break
         path.append(path[-1] - 2 * fraction * (f - label) * f**2)
         if path[-1] >= 1:
@@ -46,41 +46,21 @@ def unit_descent() -> Explorer:
         a = np.linspace(-2.5, 0.985, 140)
         path = descend(label, fraction)
         inside = path[path < 1]
-        loss = style.figure(
-            title="loss",
-            x_title="feedback a",
-            x_range=(-2.5, 2),
-            y_range=(-0.3, 6),
-            height=400,
-            legend_rows=4,
-        )
+        look = {"height": 400, "legend_rows": 4}
+        loss = style.figure(title="loss", x_title="feedback a", x_range=(-2.5, 2), y_range=(-0.3, 6), **look)
         loss.add_scatter(x=[1, 1], y=[-0.3, 6], **style.guide("no equilibrium beyond"))
         values = (1 / (1 - a) - label) ** 2 / 2
         loss.add_scatter(x=a, y=np.where(values < 7, values, np.nan), **style.theory("L(a)"))
-        loss.add_scatter(
-            x=inside,
-            y=(1 / (1 - inside) - label) ** 2 / 2,
-            **style.points("descent"),
-        )
-        lost = path[path >= 1]
-        loss.add_scatter(
-            x=np.minimum(lost, 1.95) if len(lost) else [np.nan],
-            y=[0.0],
-            mode="markers",
-            name="lost",
-            marker={"symbol": "x", "size": 12, "color": style.FAILURE},
-        )
-        f = label + (1 - label) * np.geomspace(1, _LIMIT, 60)
-        error = style.figure(
-            title="error |f − y|", x_title="time t", y_log=True,
-            x_range=(0, 12), y_range=(1e-3, 3), height=400, legend_rows=4,
-        )  # fmt: skip
+        missed = 1 / (1 - inside) - label
+        loss.add_scatter(x=inside, y=missed**2 / 2, **style.points("descent"))
+        lost = [min(path[-1], 1.95) if path[-1] >= 1 else np.nan]
+        loss.add_scatter(x=lost, y=[0.0], **style.points("lost", style.FAILURE, symbol="x", size=12))
+        f = label + (1 - label) * np.geomspace(1, LIMIT, 60)
+        times = {"x_title": "time t", "x_range": (0, 12)}
+        error = style.figure(title="error |f − y|", **times, y_log=True, y_range=(1e-3, 3), **look)
         error.add_scatter(x=flow_time(f, label), y=np.abs(f - label), **style.theory("flow"))
-        error.add_scatter(
-            x=2 * fraction * np.arange(len(inside)),
-            y=np.abs(1 / (1 - inside) - label),
-            **style.points("descent"),
-        )
+        t = 2 * fraction * np.arange(len(inside))
+        error.add_scatter(x=t, y=np.abs(missed), **style.points("descent"))
         return [loss, error.update_layout(showlegend=False)]
 
     def readout(label: float, fraction: float) -> str:
@@ -89,13 +69,13 @@ def unit_descent() -> Explorer:
         if path[-1] >= 1:
             return f"{stable}. Step {len(path) - 1} lands at a = {path[-1]:.3g}: no equilibrium."
         steps, calm = f"{len(path) - 1} steps", fraction * label**4 < 1
-        if abs(1 / (1 - path[-1]) - label) < _LIMIT:
+        if abs(1 / (1 - path[-1]) - label) < LIMIT:
             if calm:
                 return f"{stable}. Descent arrives in {steps}."
             return f"{stable}. Descent jumps to and fro, and comes close by chance after {steps}."
         if calm:
             return f"{stable}. Descent is still on its way after {steps}."
-        if (np.diff(path[-_STEPS // 4 :]) > 0).all():
+        if (np.diff(path[-STEPS // 4 :]) > 0).all():
             return f"{stable}. A step throws descent far back, and after {steps} it still creeps up again."
         return f"{stable}. Descent does not arrive: it jumps to and fro."
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
-from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import TRAINED_LAYERS
+from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import CHOICES, TRAINED_LAYERS
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 SCALES = (0.3, 0.7, 1.1)
-COLORS = {
-    "implicit": style.SERIES[0],
-    "output": style.SERIES[1],
-    "input": style.SERIES[2],
-    "all three": style.SERIES[3],
-}
 
 
-def runs(layers: str, implicit_scale: float):
+def runs(layers: str, implicit_scale: float) -> pd.DataFrame:
     """The stored runs of one choice of layers, one a seed."""
     frame = TRAINED_LAYERS.table
     return frame[(frame.layers == layers) & (frame.implicit_scale == implicit_scale)]
@@ -27,7 +22,7 @@ def contributions(implicit_scale: float) -> str:
     """Rates, time to fit, movement of A and test error, one choice of layers a line: means over the seeds."""
     head = f"{'trained':<10}{'λ_min, m = ∞':>13}{'m = 256':>9}{'time':>8}{'‖A − A₀‖':>10}{'test error':>12}"
     lines = [head, "─" * len(head)]
-    for layers in COLORS:
+    for layers in CHOICES:
         found = runs(layers, implicit_scale)
         mean = {c: found[c].mean() for c in ("limit_rate", "rate", "time", "movement", "test_error")}
         lines.append(
@@ -47,20 +42,18 @@ def which_layer() -> Explorer:
             ("training error", "curve_error", (8e-4, 3)),
             ("test error", "curve_test", (0.1, 3)),
         ):
-            fig = style.figure(
-                title=title, x_title="time", x_log=True, y_log=True,
-                x_range=(0.01, 3e3), y_range=limits, height=400, legend_rows=2,
-            )  # fmt: skip
-            for layers, color in COLORS.items():
+            look = {"y_log": True, "y_range": limits, "height": 400, "legend_rows": 2}
+            fig = style.figure(title=title, x_title="time", x_log=True, x_range=(0.01, 3e3), **look)
+            for layers in CHOICES:
                 first = runs(layers, implicit_scale).iloc[0]
-                curve = style.measured(layers, color)
+                curve = style.measured(layers, style.LAYERS["all" if layers == "all three" else layers])
                 fig.add_scatter(x=first["curve_time"][1:], y=first[column][1:], **curve)
             panels.append(fig)
         panels[1].update_layout(showlegend=False)
         return panels
 
     def readout(implicit_scale: float) -> str:
-        rate = {layers: runs(layers, implicit_scale).limit_rate.iloc[0] for layers in COLORS}
+        rate = {layers: runs(layers, implicit_scale).limit_rate.iloc[0] for layers in CHOICES}
         alone, without = rate["implicit"] / rate["output"], rate["implicit"] / rate["all three"]
         return (
             f"Slowest rate at infinite width: implicit alone {alone:.2g} times that of output alone, "

@@ -1,0 +1,72 @@
+"""The kernel as a product of a forward and a backward kernel (C9)."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from implicit_tutorial.book.ch05_the_tangent_kernel.setting import circle_angles, drawn, limit, scale_control
+from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.kernels import Kernels
+
+_EVERY = 3
+_SIDE, _GAP = 0.29, 0.065
+
+
+def _kernels(width: str, scale: float) -> Kernels:
+    return limit(scale) if width == "infinite" else drawn(scale, width=int(width))
+
+
+@explorer("factors")
+def factors() -> Explorer:
+    """Q, Π and K = σ_A² Q ∘ Π between points of the circle, for three widths."""
+    degrees = np.degrees(circle_angles()[::_EVERY])
+    matrices = {"forward": "forward Q", "backward": "backward Π", "implicit": "product K"}
+
+    def draw(width: str, implicit_scale: float) -> go.Figure:
+        kernels, exact = _kernels(width, implicit_scale), limit(implicit_scale)
+        fig = style.figure(height=240)
+        fig.update_layout(margin={"l": 36, "r": 4, "t": 34, "b": 30})
+        for i, (field, title) in enumerate(matrices.items()):
+            left, axis = i * (_SIDE + _GAP), str(i + 1) if i else ""
+            top = float(getattr(exact, field)[0, 0])
+            look = {"showscale": False, "hovertemplate": "%{x:.0f}°, %{y:.0f}°: %{z:.3g}<extra></extra>"}
+            look |= {"zmin": 0, "zmax": 1.3 * top, "xaxis": f"x{axis}", "yaxis": f"y{axis}"}
+            z = getattr(kernels, field)[::_EVERY, ::_EVERY].numpy()
+            fig.add_heatmap(x=degrees, y=degrees, z=z, **look)
+            square = {"constrain": "domain", "showgrid": False}
+            square |= {"tickvals": [0, 180], "ticktext": ["0°", "180°"]}
+            x_axis = {"domain": [left, left + _SIDE], "anchor": f"y{axis}"}
+            y_axis = {"scaleanchor": f"x{axis}", "anchor": f"x{axis}", "autorange": "reversed"}
+            fig.update_layout({f"xaxis{axis}": square | x_axis, f"yaxis{axis}": square | y_axis})
+            fig.update_layout({f"yaxis{axis}": {"showticklabels": i == 0}})
+            middle, label = left + _SIDE / 2, {"xref": "paper", "yref": f"y{axis} domain", "showarrow": False}
+            fig.add_annotation(x=middle, y=1.02, xanchor="center", yanchor="bottom", text=title, **label)
+            sign = ("", "∘", "=")[i]
+            fig.add_annotation(x=left - _GAP / 2, y=0.5, xanchor="center", text=sign, font_size=20, **label)
+        return fig
+
+    def readout(width: str, implicit_scale: float) -> str:
+        if width == "infinite":
+            return "Infinite width: a function of the angle, the same for every draw."
+        kernels, exact = _kernels(width, implicit_scale), limit(implicit_scale)
+        gap = float((kernels.implicit - exact.implicit).norm() / exact.implicit.norm())
+        return f"Width {width}: K differs from its limit by {100 * gap:.3g} %."
+
+    return Explorer(
+        draw,
+        [
+            Control("width", ["64", "512", "infinite"], start="512", label="width $m$"),
+            scale_control([0.2, 0.5, 0.8], start=0.5),
+        ],
+        caption=(
+            "Two inputs on the circle, one along each axis. What they share on the way in, times what they "
+            "share on the way back, is the kernel: entry by entry. **Move** the width from 64 to infinite. "
+            "**Notice** how the ragged stripes of one random draw straighten into a function of the angle."
+        ),
+        alt=(
+            "Three square heat maps over pairs of angles: forward, backward, and their product. Each has a "
+            "bright diagonal band; the product's is the narrowest. At finite width the bands are irregular."
+        ),
+        readout=readout,
+    )
