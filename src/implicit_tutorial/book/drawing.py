@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
+
+from implicit_tutorial.book.analysis import Estimate
 
 
 def signed(digits: int) -> Callable[[float], str]:
@@ -23,3 +25,9 @@ def move(figure: go.Figure, name: str, **attributes: Any) -> None:
 def array(x: Tensor) -> np.ndarray:
     """A tensor as the numpy array that plotly takes."""
     return x.detach().cpu().numpy()
+
+
+def intervals(estimates: Iterable[Estimate], **look: Any) -> dict[str, Any]:
+    """Bars from the low to the high end of each estimate, for ``error_x`` or ``error_y`` of its point."""
+    below, above = zip(*((e.value - e.low, e.high - e.value) for e in estimates), strict=True)
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, **look}
