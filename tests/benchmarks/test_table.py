@@ -1,4 +1,4 @@
-"""The table of the book: every figure with its target, made from the stored rows, and able to say no."""
+"""The table of the book: every benchmark with its target, made from the stored rows, and able to say no."""
 
 import copy
 import json
@@ -26,7 +26,7 @@ def table():
     return book.table()
 
 
-def test_every_figure_has_its_target(table):
+def test_every_benchmark_has_its_target(table):
     assert list(book.BENCHMARKS) == list(figures.FIGURES) == list(TARGETS) == list(table.run["rows"])
     for name, (sign, target) in TARGETS.items():
         benchmark = book.BENCHMARKS[name]
@@ -96,15 +96,15 @@ def test_a_gpu_has_columns_of_its_own(table):
     both = book.Table(run)
     assert both.devices == ["cpu", "cuda"]
     page = BeautifulSoup(both._repr_html_(), "html.parser")
-    head = ["Case", "Target", "CPU", "Accuracy", "GPU", "Accuracy"]
-    assert [cell.get_text() for cell in page.thead.find_all("th")] == head
+    head = [cell.get_text() for cell in page.thead.find_all("th")]
+    assert head == ["Case", "Target", "CPU", "Accuracy", "GPU", "Accuracy"]
     assert repr(both).count("cuda") == len(run["rows"]["flow"]) / 2
     assert "77 ✓" in page.get_text()
 
 
-def test_a_figure_measured_again_replaces_its_rows_only(tmp_path, monkeypatch):
+def test_a_benchmark_measured_again_replaces_its_rows_only(tmp_path, monkeypatch):
     path, machine = tmp_path / "run.json", {"threads": 1}
-    monkeypatch.setattr(stored, "circumstances", lambda: dict(machine))
+    monkeypatch.setattr(stored, "provenance", lambda *_: dict(machine))
     stored.replace("flow", [{"value": 1.0}], seconds=1, path=path)
     stored.replace("memory", [{"value": 2.0}], seconds=1, path=path)
     stored.replace("flow", [{"value": 3.0}], seconds=1, path=path)
@@ -115,11 +115,11 @@ def test_a_figure_measured_again_replaces_its_rows_only(tmp_path, monkeypatch):
 
 
 def test_figures_are_drawn_from_the_stored_rows(table):
-    steps = book.cost().panels()[0]["data"][0]
+    steps = book.step_cost().panels()[0]["data"][0]
     assert list(steps["x"]) == [row["width"] for row in table.run["rows"]["exponent"]]
     assert list(steps["y"]) == pytest.approx([1e3 * row["seconds"] for row in table.run["rows"]["exponent"]])
     floors = {row["width"]: row["floor_seconds"] for row in table.run["rows"]["exponent"]}
-    traces = book.methods().panels()[0]["data"]
+    traces = book.above_the_floor().panels()[0]["data"]
     shown = {trace["name"]: dict(zip(trace["x"], trace["y"], strict=True)) for trace in traces}
     for row in table.run["rows"]["torchdeq"]:
         assert shown["torchdeq"][row["width"]] == pytest.approx(row["peer_seconds"] / floors[row["width"]])

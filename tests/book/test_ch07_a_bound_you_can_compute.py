@@ -2,49 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch07_a_bound_you_can_compute as fig
-from implicit_tutorial.book.ch07_a_bound_you_can_compute import disorder, prices, samples, terms
-
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "07_a_bound_you_can_compute.ipynb"
-
-
-def trace(panel: dict, name: str) -> dict:
-    return next(t for t in panel["data"] if t.get("name") == name)
-
-
-@pytest.mark.parametrize("name", fig.EXPLORERS)
-def test_a_figure_is_known_by_its_name_and_moves(name):
-    explorer = fig.EXPLORERS[name]()
-    assert explorer.name == name
-    first, last = ({c.name: c.values[i] for c in explorer.controls} for i in (0, -1))
-    assert repr(explorer.panels(**first)) != repr(explorer.panels(**last))
-    assert explorer.readout(**first) != explorer.readout(**last)
-
-
-def test_the_chapter_shows_each_figure_once():
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    shown = re.findall(r"^fig\.(\w+)\(\)", code, re.M)
-    assert sorted(shown) == sorted(f.__name__ for f in fig.EXPLORERS.values())
+from implicit_tutorial.book.ch07_a_bound_you_can_compute.label_disorder import (
+    N_INPUTS,
+    N_SAMPLES,
+    N_TEST,
+    SCALE,
+    TARGETS,
+    disorder,
+)
+from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import SUMMANDS
+from implicit_tutorial.book.ch07_a_bound_you_can_compute.studies import BOUND
+from implicit_tutorial.book.ch07_a_bound_you_can_compute.two_prices import TARGETS as PRICED
+from implicit_tutorial.book.ch07_a_bound_you_can_compute.two_prices import _sample, measured
+from implicit_tutorial.book.tasks import task
+from tests.book.traces import trace
 
 
 def test_every_stored_bound_is_above_the_loss_that_it_bounds():
-    finished = terms.table().query("status == 'finished'")
+    finished = BOUND.table.query("status == 'finished'")
     assert len(finished) > 40
     # What is infinite is stored as missing: there ‖A₀‖₂ + r ≥ 1.
     infinite = finished["total"].isna()
     assert (infinite == (finished["norm"] + finished["radius"] >= 1)).all()
     bounded = finished[~infinite]
-    total = bounded[list(terms.TERMS)].sum(axis=1)
+    total = bounded[list(SUMMANDS)].sum(axis=1)
     np.testing.assert_allclose(total, bounded["total"], rtol=1e-4)
     assert (bounded["total"] > bounded["test_loss"]).all()
     ratio = finished["radius"] / finished["movement"]
@@ -53,8 +40,8 @@ def test_every_stored_bound_is_above_the_loss_that_it_bounds():
 
 def test_the_linear_term_is_that_of_random_signs():
     """√E‖Σ ε_i J_i‖² by sampling signs, with the Jacobian of a new network by autograd."""
-    r = terms.row("true", 0.2, 100.0)
-    X = it.experiments.problem("linear", n_samples=200, n_inputs=3).X
+    r = fig.row("true", 0.2, 100.0)
+    X = task("linear", n_samples=200, n_inputs=3).X
     net = it.EquilibriumNetwork(3, 512, implicit_scale=0.2, output_scale=100.0, centered=True, seed=0)
     generator = torch.Generator().manual_seed(0)
     squares = []
@@ -67,11 +54,11 @@ def test_the_linear_term_is_that_of_random_signs():
 
 
 def test_the_remainder_fades_and_the_linear_term_stays():
-    true = [terms.row("true", 0.2, k) for k in (1.0, 1e2, 1e5)]
+    true = [fig.row("true", 0.2, k) for k in (1.0, 1e2, 1e5)]
     assert true[0]["remainder"] > 100 * true[1]["remainder"] > 1000 * true[2]["remainder"]
     linear = [r["linear"] for r in true]
     assert max(linear) < 2.1 * min(linear)  # the radius is rounded up to a power of two
-    assert terms.row("shuffled", 0.2, 1e5)["linear"] > 1
+    assert fig.row("shuffled", 0.2, 1e5)["linear"] > 1
     assert fig.least("shuffled", "linear") > 1
 
 
@@ -83,14 +70,14 @@ def test_the_loss_of_nothing_learned():
 def test_a_panel_shows_the_stored_row_and_hides_an_unfinished_one():
     explorer = fig.bound_terms()
     left, right = explorer.panels(implicit_scale=0.2, output_scale=1e5)
-    r = terms.row("true", 0.2, 1e5)
+    r = fig.row("true", 0.2, 1e5)
     assert trace(left, "terms of the bound")["y"][-1] == pytest.approx(r["total"])
     assert trace(left, "test loss")["y"][0] == pytest.approx(r["test_loss"])
     assert f"≤ {r['total']:.3g}, vacuous; largest term: linear" in explorer.readout(
         implicit_scale=0.2, output_scale=1e5
     )
     assert "remainder is unbounded" in explorer.readout(implicit_scale=0.4, output_scale=1.0)
-    unfinished = terms.table().query("status != 'finished'").iloc[0]
+    unfinished = BOUND.table.query("status != 'finished'").iloc[0]
     state = {"implicit_scale": unfinished["implicit_scale"], "output_scale": unfinished["output_scale"]}
     _, right = explorer.panels(**state)
     assert len(trace(right, "terms of the bound")["y"]) == 0
@@ -111,14 +98,14 @@ def test_the_first_useful_sample_size_is_where_the_bound_beats_a_constant():
     first = fig.first_useful(1e5)
     assert rows[first] < fig.nothing_learned()
     assert rows[[n for n in rows.index if n < first][-1]] >= fig.nothing_learned()
-    assert "beats" in samples.bound_samples().readout(output_scale=1e5)
-    assert "does not beat" in samples.bound_samples().readout(output_scale=1e2)
+    assert "beats" in fig.bound_samples().readout(output_scale=1e5)
+    assert "does not beat" in fig.bound_samples().readout(output_scale=1e2)
 
 
-@pytest.mark.parametrize("target", prices.TARGETS)
+@pytest.mark.parametrize("target", PRICED)
 def test_both_prices_by_the_inverse_and_by_samples_of_f0(target):
     p = fig.prediction(target, 0.9)
-    X, y = prices._sample(target)
+    X, y = _sample(target)
     kernels = it.limit_kernels(X, implicit_scale=0.9)
     inverse = torch.linalg.inv(kernels.implicit)
     assert p.labels_price == pytest.approx(float(y @ inverse @ y), rel=1e-6)
@@ -133,21 +120,21 @@ def test_networks_lie_near_the_prices_at_infinite_width():
     p = fig.prediction("linear", 0.3)
     for kappa in (0.1, 10.0):
         expected = np.hypot(p.bound_labels, kappa * p.bound_initialization)
-        assert prices.measured("linear", 0.3, kappa) == pytest.approx(expected, rel=0.35)
-    assert prices.measured("linear", 0.3, 10.0) > 3 * prices.measured("linear", 0.3, 0.1)
+        assert measured("linear", 0.3, kappa) == pytest.approx(expected, rel=0.35)
+    assert measured("linear", 0.3, 10.0) > 3 * measured("linear", 0.3, 0.1)
 
 
-@pytest.mark.parametrize("target", disorder.TARGETS)
+@pytest.mark.parametrize("target", TARGETS)
 def test_bound_and_test_loss_rise_with_disorder(target):
-    bound, test = disorder.disorder(target)
+    bound, test = disorder(target)
     assert (np.diff(bound[:6]) > 0).all()
     assert bound[1] > 1
     assert bound[-1] > 10 * bound[0]
     assert test[-1] > 4 * test[0]
     assert (bound > test).all()
-    X = it.data.sphere(disorder.N_SAMPLES, disorder.N_INPUTS, seed=0)
-    X_test = it.data.sphere(disorder.N_TEST, disorder.N_INPUTS, seed=1)
-    K, cross = (it.limit_kernels(*x, implicit_scale=disorder.SCALE).implicit for x in ((X,), (X_test, X)))
+    X = it.data.sphere(N_SAMPLES, N_INPUTS, seed=0)
+    X_test = it.data.sphere(N_TEST, N_INPUTS, seed=1)
+    K, cross = (it.limit_kernels(*x, implicit_scale=SCALE).implicit for x in ((X,), (X_test, X)))
     y, y_test = it.data.TARGETS[target](X), it.data.TARGETS[target](X_test)
     f = cross @ torch.linalg.solve(K, y)
     assert test[0] == pytest.approx(float((f - y_test).abs().clamp(max=1).mean()), rel=1e-6)

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial import results
 from implicit_tutorial.book import ch08_generalization_error_against_width as fig
-from implicit_tutorial.book.ch08_generalization_error_against_width import curve, law, measured, parameters
-
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "08_generalization_error_against_width.ipynb"
-
-
-def trace(panel: dict, name: str) -> dict:
-    return next(t for t in panel["data"] if t.get("name") == name)
-
-
-@pytest.mark.parametrize("name", fig.EXPLORERS)
-def test_a_figure_is_known_by_its_name_and_moves(name):
-    explorer = fig.EXPLORERS[name]()
-    assert explorer.name == name
-    first, last = ({c.name: c.values[i] for c in explorer.controls} for i in (0, -1))
-    assert repr(explorer.panels(**first)) != repr(explorer.panels(**last))
-    assert explorer.readout(**first) != explorer.readout(**last)
-
-
-def test_the_chapter_shows_each_figure_once():
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    shown = re.findall(r"^fig\.(\w+)\(\)$", code, re.M)
-    assert sorted(shown) == sorted(f.__name__ for f in fig.EXPLORERS.values())
+from implicit_tutorial.book.ch08_generalization_error_against_width.learned_curve import (
+    _ANGLES,
+    _AT,
+    learned,
+    prediction,
+    target,
+)
+from implicit_tutorial.book.ch08_generalization_error_against_width.setting import SETTINGS
+from implicit_tutorial.book.ch08_generalization_error_against_width.studies import WIDTH
+from implicit_tutorial.book.tasks import task
+from tests.book.traces import trace
 
 
 def test_a_mean_is_that_of_the_stored_rows():
     """Read from the file itself, without pandas."""
-    stored = results.load("width")
+    stored = WIDTH.stored
     rows = [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
     chosen = [
         r["test_error"]
@@ -54,7 +38,7 @@ def test_a_mean_is_that_of_the_stored_rows():
     assert min(chosen) < mean.value < max(chosen)
 
 
-@pytest.mark.parametrize("name", fig.SETTINGS)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_selects_one_curve(name):
     found = fig.rows(name)
     per_seed = found.groupby(["width", "seed"]).size()
@@ -66,13 +50,12 @@ def test_every_setting_selects_one_curve(name):
 
 
 def test_the_line_is_the_prediction_of_the_library():
-    p = it.experiments.problem("linear + quadratic")
-    prediction = it.infinite_width_prediction(
-        p.X, p.y, p.X_test, p.y_test, implicit_scale=0.5, output_scale=3.0
-    )
-    assert fig.infinite("linear + quadratic, κ = 3") == pytest.approx(prediction.test_error, rel=1e-4)
+    expected = it.infinite_width_prediction(
+        *task("linear + quadratic"), implicit_scale=0.5, output_scale=3.0
+    ).test_error
+    assert fig.infinite("linear + quadratic, κ = 3") == pytest.approx(expected, rel=1e-4)
     panel = fig.error_against_width().panels(setting="linear + quadratic, κ = 3")[0]
-    np.testing.assert_allclose(trace(panel, "infinite width")["y"], prediction.test_error, rtol=1e-4)
+    np.testing.assert_allclose(trace(panel, "infinite width")["y"], expected, rtol=1e-4)
 
 
 def test_the_constant_is_a_weighted_least_squares_fit():
@@ -91,7 +74,7 @@ def test_low_frequencies_are_approached_from_below_and_noise_from_above():
     assert signs["pure noise"] == 1
     assert fig.laws("features")["pure noise"].C.sign == 1
     assert fig.laws("features")["linear, κ = 1"].C.sign == -1
-    readout = law.constants().readout(part="all of it")
+    readout = fig.constants().readout(part="all of it")
     assert f"{list(signs.values()).count(-1)} have C < 0" in readout
 
 
@@ -109,25 +92,23 @@ def test_parameters_are_counted_and_errors_averaged():
     assert set(fig.spent("output layer alone (m)", "linear").index) <= {2**k for k in range(4, 11)}
     explicit = fig.spent("explicit network ((d + 1) m)", "linear").index
     assert all(p % 7 == 0 for p in explicit)
-    for target in fig.TARGETS:
-        output = fig.spent("output layer alone (m)", target)["value"]
+    for name in fig.TARGETS:
+        output = fig.spent("output layer alone (m)", name)["value"]
         assert output[64] > 2 * max(output[32] / 2, output[128]), "the peak of interpolation is at n = 60"
-    assert "implicit layer" in parameters.same_parameters().readout(target="linear")
+    assert "implicit layer" in fig.same_parameters().readout(target="linear")
 
 
 def test_the_band_is_that_of_sampled_initializations():
     kappa, scale = 3.0, 0.5
-    p = curve.prediction(kappa, scale)
-    X = it.data.circle(torch.cat([curve._AT, curve._ANGLES]))
-    n = len(curve._AT)
+    p = prediction(kappa, scale)
+    X = it.data.circle(torch.cat([_AT, _ANGLES]))
+    n = len(_AT)
     K = it.limit_kernels(X, implicit_scale=scale)
     values, vectors = torch.linalg.eigh(K.forward)
     generator = torch.Generator().manual_seed(0)
     draw = torch.randn(len(X), 5000, generator=generator, dtype=torch.float64)
     f0 = kappa * vectors @ (values.clamp(min=0).sqrt()[:, None] * draw)
-    end = f0[n:] + K.implicit[n:, :n] @ torch.linalg.solve(
-        K.implicit[:n, :n], curve.target(curve._AT)[:, None] - f0[:n]
-    )
+    end = f0[n:] + K.implicit[n:, :n] @ torch.linalg.solve(K.implicit[:n, :n], target(_AT)[:, None] - f0[:n])
     low, high = p.band
     inside = ((end > low[:, None]) & (end < high[:, None])).double().mean()
     assert float(inside) == pytest.approx(math.erf(math.sqrt(2)), abs=0.02)
@@ -135,16 +116,16 @@ def test_the_band_is_that_of_sampled_initializations():
 
 
 def test_a_learned_curve_passes_through_its_points():
-    f = curve.learned(64, 1.0, 0.3)
-    angles = curve._ANGLES.numpy()
-    at = np.interp(curve._AT.numpy(), angles, f)
-    np.testing.assert_allclose(at, curve.target(curve._AT).numpy(), atol=0.15)
+    f = learned(64, 1.0, 0.3)
+    angles = _ANGLES.numpy()
+    at = np.interp(_AT.numpy(), angles, f)
+    np.testing.assert_allclose(at, target(_AT).numpy(), atol=0.15)
     assert "this network" in fig.learned_curve().readout(width=64, output_scale=1.0, implicit_scale=0.3)
 
 
 def test_exposed_settings_say_how_many_runs_were_lost():
     name = "linear + quadratic, σ_A = 1.1"
     assert name not in fig.laws()
-    assert f"{fig.lost(name)} of {len(measured.rows(name))} runs" in fig.error_against_width().readout(
+    assert f"{fig.lost(name)} of {len(fig.rows(name))} runs" in fig.error_against_width().readout(
         setting=name
     )

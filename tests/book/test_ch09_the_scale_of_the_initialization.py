@@ -2,48 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from implicit_tutorial.experiments import load, problem
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch09_the_scale_of_the_initialization as fig
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization import common, law, learning, phase, role
-
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "09_the_scale_of_the_initialization.ipynb"
-
-
-def trace(panel: dict, name: str) -> dict:
-    (found,) = [t for t in panel["data"] if t.get("name") == name]
-    return found
-
-
-@pytest.mark.parametrize("name", fig.EXPLORERS)
-def test_an_explorer_is_known_by_its_name_and_moves(name):
-    explorer = fig.EXPLORERS[name]()
-    assert explorer.name == name
-    first, last = ({c.name: c.values[i] for c in explorer.controls} for i in (0, -1))
-    assert repr(explorer.panels(**first)) != repr(explorer.panels(**last))
-    assert explorer.readout(**first) != explorer.readout(**last)
-    assert len(explorer.html()) < 250_000
-
-
-def test_the_chapter_shows_each_explorer_once():
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    shown = re.findall(r"^fig\.(\w+)\(\)$", code, re.M)
-    assert sorted(shown) == sorted(["one_unit", *(f.__name__ for f in fig.EXPLORERS.values())])
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.double_role import room
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import _GRID, predicted, runs
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.learning_curves import (
+    TARGETS,
+    network_errors,
+)
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram import (
+    cells,
+    lazy_border,
+    run,
+)
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import (
+    TARGET,
+    lazy_movement,
+    lazy_width,
+)
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.unit_moves import feedback
+from implicit_tutorial.book.tasks import task
+from tests.book.traces import trace
 
 
 @pytest.mark.parametrize("kappa", [0.1, 0.4])
 def test_the_unit_by_hand_fits_its_label_and_its_tangent_does_in_first_order(kappa):
-    exact, lazy = fig.unit_moves(np.array([kappa]))
+    exact, lazy = feedback(np.array([kappa]))
     assert kappa / (1 - exact[0]) == pytest.approx(1)
     tangent = (kappa / (1 - 1e-6) - kappa / (1 + 1e-6)) / 2e-6
     assert kappa + tangent * lazy[0] == pytest.approx(1)
@@ -51,7 +42,7 @@ def test_the_unit_by_hand_fits_its_label_and_its_tangent_does_in_first_order(kap
 
 def test_the_dashed_lines_are_the_sampled_initializations():
     """bias² + κ² var and the squared distance against draws of f₀, carried through the kernel."""
-    p, kappa = problem(common.TARGET), 3.0
+    p, kappa = task(TARGET), 3.0
     kernels = it.limit_kernels(torch.cat([p.X, p.X_test]), implicit_scale=0.5)
     n = len(p.X)
     root = torch.linalg.cholesky(kernels.forward)
@@ -63,14 +54,14 @@ def test_the_dashed_lines_are_the_sampled_initializations():
     distance = (e0 * torch.linalg.solve(kappa**2 * K[:n, :n], e0)).sum(dim=0).mean()
     expected = fig.prediction(kappa)
     assert float(error.square().mean()) == pytest.approx(expected.test_error, rel=0.03)
-    assert common.lazy_movement(kappa, 128) == pytest.approx(0.5 * math.sqrt(distance / 128), rel=0.02)
-    lines, moves = law.predicted(128, centered=True)
+    assert lazy_movement(kappa, 128) == pytest.approx(0.5 * math.sqrt(distance / 128), rel=0.02)
+    lines, moves = predicted(128, centered=True)
     assert lines == pytest.approx([expected.bias2] * len(lines))
-    assert moves[0] / moves[-1] == pytest.approx(law._GRID[-1] / law._GRID[0])
+    assert moves[0] / moves[-1] == pytest.approx(_GRID[-1] / _GRID[0])
 
 
 def test_wide_networks_at_large_scales_obey_the_law_and_small_scales_do_better():
-    rows = law.runs(512, centered=False)
+    rows = runs(512, centered=False)
     ratio = (rows["test_error"] / rows["infinite_error"]).groupby(rows["output_scale"]).mean()
     assert (ratio[ratio.index > 1].sub(1).abs() < 0.3).all()
     assert ratio.iloc[0] < 0.5
@@ -80,37 +71,37 @@ def test_wide_networks_at_large_scales_obey_the_law_and_small_scales_do_better()
 
 
 def test_the_map_marks_the_cells_where_most_runs_fail():
-    frame = load("phase")
+    frame = PHASE.table
     panel = fig.phase_diagram().panels()[0]
     crosses = trace(panel, "leaves")
     marked = set(zip(crosses["x"], crosses["y"], strict=True))
-    for (kappa, width), runs in frame.groupby(["output_scale", "width"]):
-        failures = int((runs["status"] != "finished").sum())
-        assert ((kappa, width) in marked) == (2 * failures >= len(runs))
+    for (kappa, width), seeds in frame.groupby(["output_scale", "width"]):
+        failures = int((seeds["status"] != "finished").sum())
+        assert ((kappa, width) in marked) == (2 * failures >= len(seeds))
 
 
 def test_the_lazy_border_separates_what_moved_more_from_what_moved_less():
-    kappa, border = phase.lazy_border()
-    table = phase.cells()
+    kappa, border = lazy_border()
+    table = cells()
     for k, m in zip(kappa, border, strict=True):
         column = table.loc[k]["features"]
         assert (column[column.index > m] < 0.5).all()
         assert column[column.index < m].iloc[-1] > 0.5
     dashed = trace(fig.phase_diagram().panels()[0], "lazy law: ‖A − A₀‖ = 1")
     for k, m in zip(dashed["x"], dashed["y"], strict=True):
-        assert common.lazy_movement(k, m) == pytest.approx(1)
+        assert lazy_movement(k, m) == pytest.approx(1)
 
 
 def test_slopes_are_those_of_the_chapter():
-    small = [math.log(fig.lazy_width(k)) for k in (1e-3, 2e-3)]
+    small = [math.log(lazy_width(k)) for k in (1e-3, 2e-3)]
     assert (small[1] - small[0]) / math.log(2) == pytest.approx(-2, abs=1e-4)
-    measured, predicted = fig.border_slope()
-    assert measured == pytest.approx(predicted, abs=0.4)
+    measured, expected = fig.border_slope()
+    assert measured == pytest.approx(expected, abs=0.4)
     assert -1 < fig.edge().low < fig.edge().value < fig.edge().high < 0
 
 
 def test_a_failing_run_ends_near_a_fold_and_a_lazy_one_far_from_it():
-    frame = load("phase")
+    frame = PHASE.table
     lost = frame[frame["status"] == "left the well-posed region"]["rightmost"]
     lazy = frame[frame["feature_movement"] < 0.5]["rightmost"]
     assert lost.quantile(0.1) > 0.9
@@ -119,35 +110,35 @@ def test_a_failing_run_ends_near_a_fold_and_a_lazy_one_far_from_it():
 
 def test_the_eigenvalues_shown_are_those_of_the_trained_network():
     """A lazy cell again: the rightmost eigenvalue of DA over the training inputs, from full matrices."""
-    p = problem(common.TARGET, n_test=200)
+    p = task(TARGET, n_test=200)
     net = it.EquilibriumNetwork(6, 64, implicit_scale=0.5, output_scale=3.0, solver=it.Newton(), seed=0)
     until = it.Until(loss=60 * 1e-3 / 2)
     it.train(net, p.X, p.y, method=it.ExponentialFlow(rtol=0.05), until=until)
     with torch.no_grad():
         z = net.equilibrium(p.X).z
         radius = max(torch.linalg.eigvals((row > 0).double()[:, None] * net.A).real.max().item() for row in z)
-    here = phase.run(3.0, 64)
+    here = run(3.0, 64)
     assert here["rightmost"] == pytest.approx(radius, rel=0.03)
     shown = trace(fig.phase_diagram().panels(output_scale=3.0, width=64)[2], "after training")
     assert max(shown["x"]) == pytest.approx(here["rightmost"], rel=1e-3)
 
 
 def test_the_way_gets_shorter_and_the_room_smaller():
-    ways = [common.lazy_movement(1.0, 128, s) for s in (0.2, 0.6, 1.0)]
+    ways = [lazy_movement(1.0, 128, s) for s in (0.2, 0.6, 1.0)]
     assert ways == sorted(ways, reverse=True)
-    assert role.room(math.sqrt(2)) == pytest.approx(0)
+    assert room(math.sqrt(2)) == pytest.approx(0)
     net = it.EquilibriumNetwork(6, 600, implicit_scale=0.8, seed=0)
     z = net.equilibrium(it.data.sphere(1, 6, seed=0)).z[0]
     D = (z > 0).double()[:, None]
     radius = torch.linalg.eigvals(D * net.A.detach()).abs().max().item()
-    assert 1 - radius == pytest.approx(role.room(0.8), abs=0.05)
+    assert 1 - radius == pytest.approx(room(0.8), abs=0.05)
 
 
 def test_the_learning_curve_is_kernel_regression():
     curve = fig.kernel_curve("linear")
     errors = []
     for seed in range(5):
-        p = problem("linear", n_samples=64, data_seed=seed)
+        p = task("linear", n_samples=64, data_seed=seed)
         K, cross = (it.limit_kernels(*x, implicit_scale=0.5).implicit for x in ((p.X,), (p.X_test, p.X)))
         errors.append(float((cross @ torch.linalg.solve(K, p.y) - p.y_test).square().mean()))
     assert curve["bias2"][64] == pytest.approx(np.mean(errors), rel=1e-3)
@@ -162,8 +153,8 @@ def test_the_labels_price_levels_off_and_the_error_keeps_falling():
     assert curve["labels_price"][1024] < 1.05 * curve["labels_price"][256]
     assert curve["initialization_price"][1024] > 1.5 * curve["initialization_price"][256]
     assert curve["bias2"].is_monotonic_decreasing
-    for target in learning.TARGETS:
+    for target in TARGETS:
         for kappa in (0.3, 1.0):
-            rows = fig.stored("learning_curve")
-            rows = rows[(rows["target"] == target) & (rows["output_scale"] == kappa) & (rows["width"] == 512)]
+            rows = network_errors(target, kappa).query("width == 512")
+            assert len(rows) == 5
             assert rows.sort_values("n_samples")["test_error"].is_monotonic_decreasing

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,41 +11,21 @@ from sklearn.datasets import load_digits
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch10_real_data as fig
-from implicit_tutorial.book.ch10_real_data import common, laws, modes, wrong
-
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "10_real_data.ipynb"
-
-
-def trace(panel: dict, name: str) -> dict:
-    (found,) = [t for t in panel["data"] if t.get("name") == name]
-    return found
-
-
-@pytest.mark.parametrize("name", fig.EXPLORERS)
-def test_an_explorer_is_known_by_its_name_and_moves(name):
-    explorer = fig.EXPLORERS[name]()
-    assert explorer.name == name
-    first, last = ({c.name: c.values[i] for c in explorer.controls} for i in (0, -1))
-    assert repr(explorer.panels(**first)) != repr(explorer.panels(**last))
-    assert explorer.readout(**first) != explorer.readout(**last)
-    assert len(explorer.html()) < 150_000
-
-
-def test_the_chapter_shows_each_explorer_once():
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    assert sorted(re.findall(r"^fig\.(\w+)\(\)$", code, re.M)) == sorted(
-        f.__name__ for f in fig.EXPLORERS.values()
-    )
+from implicit_tutorial.book.ch10_real_data.digit_laws import _way
+from implicit_tutorial.book.ch10_real_data.digit_mistakes import pictures, ranked
+from implicit_tutorial.book.ch10_real_data.label_modes import CHOICES, labels, price, shares, spectrum
+from implicit_tutorial.book.ch10_real_data.setting import images
+from implicit_tutorial.book.ch10_real_data.studies import LAYERS
+from tests.book.traces import trace
 
 
 def test_the_predictor_is_kernel_regression_on_the_images():
-    d = fig.images()
+    d = images()
     K, cross = (it.limit_kernels(*x, implicit_scale=0.5).implicit for x in ((d.X,), (d.X_test, d.X)))
     f = cross @ torch.linalg.solve(K, d.y)
     torch.testing.assert_close(fig.prediction().mean, f, rtol=1e-6, atol=1e-8)
     assert fig.prediction().bias2 == pytest.approx(float((f - d.y_test).square().mean()))
-    assert modes.price("even or odd") == pytest.approx(float(d.y @ torch.linalg.solve(K, d.y)), rel=1e-6)
+    assert price("even or odd") == pytest.approx(float(d.y @ torch.linalg.solve(K, d.y)), rel=1e-6)
     row = fig.kernels().iloc[1]
     assert (row["task"], row["n_train"]) == ("parity", 500)
     assert row["correct"] == int((f.sign() == d.y_test).sum())
@@ -64,7 +41,7 @@ def test_each_interval_is_wilsons():
 
 
 def test_the_points_and_their_bars_are_the_stored_counts():
-    panel = fig.accuracies().panels(task="ten classes")[0]
+    panel = fig.digit_accuracy().panels(task="ten classes")[0]
     shown = trace(panel, "implicit layer, networks")
     rows = fig.networks()
     row = rows[(rows["task"] == "one_vs_rest") & (rows["layers"] == "implicit layer")].iloc[0]
@@ -81,7 +58,7 @@ def test_implicit_alone_and_all_layers_overlap_and_networks_are_above_their_limi
                 one, other = fig.accuracy(a), fig.accuracy(b)
                 assert one.low < other.high
                 assert other.low < one.high
-    for layers in common.COLORS:
+    for layers in LAYERS:
         rows = fig.runs(layers)
         assert len(rows) == 6
         assert (rows["test_error"] > fig.prediction(layers).test_error).all()
@@ -91,7 +68,7 @@ def test_movement_falls_like_one_over_root_width():
     rows = fig.runs("implicit layer")
     slope = np.polyfit(np.log(rows["width"]), np.log(rows["movement"]), 1)[0]
     assert slope == pytest.approx(-0.5, abs=0.08)
-    for layers in common.COLORS:
+    for layers in LAYERS:
         rows = fig.runs(layers)
         share = rows["movement"] / [fig.lazy_movement(m, layers) for m in rows["width"]]
         assert share.between(0.6, 1).all()
@@ -99,45 +76,45 @@ def test_movement_falls_like_one_over_root_width():
 
 def test_the_lazy_way_of_a_is_that_of_a_linear_flow():
     """Of the implicit layer alone it is the price of C16; of all layers, ∫e dt in the flow of their sum."""
-    assert laws._way("implicit layer") == pytest.approx(fig.prediction().squared_distance, rel=1e-6)
-    kernels = it.limit_kernels(fig.images().X, implicit_scale=0.5)
+    assert _way("implicit layer") == pytest.approx(fig.prediction().squared_distance, rel=1e-6)
+    kernels = it.limit_kernels(images().X, implicit_scale=0.5)
     values, vectors = torch.linalg.eigh(kernels.implicit + kernels.output + kernels.input)
     travelled = (vectors / values) @ vectors.T
-    e0 = torch.cat([fig.images().y[:, None], torch.linalg.cholesky(kernels.forward)], dim=1)
+    e0 = torch.cat([images().y[:, None], torch.linalg.cholesky(kernels.forward)], dim=1)
     way = ((travelled @ e0) * (kernels.implicit @ travelled @ e0)).sum()
-    assert laws._way("all layers") == pytest.approx(float(way), rel=1e-6)
+    assert _way("all layers") == pytest.approx(float(way), rel=1e-6)
 
 
 def test_the_shares_of_the_labels_are_those_of_their_projection():
-    values, vectors = modes.spectrum()
+    values, vectors = spectrum()
     assert (values[:-1] >= values[1:]).all()
     torch.testing.assert_close(vectors.T @ vectors, torch.eye(500, dtype=torch.float64))
-    for choice in modes.CHOICES:
-        share = modes.shares(choice)
+    for choice in CHOICES:
+        share = shares(choice)
         assert share[-1] == pytest.approx(1)
-        y = fig.labels(choice)
+        y = labels(choice)
         projected = vectors[:, :20] @ (vectors[:, :20].T @ y)
         assert share[19] == pytest.approx(float(projected.square().sum() / y.square().sum()))
-    assert modes.shares("even or odd")[19] > 0.4
-    assert modes.shares("even or odd, shuffled")[19] < 0.15
-    assert sorted(fig.labels("even or odd, shuffled").tolist()) == sorted(fig.labels("even or odd").tolist())
+    assert shares("even or odd")[19] > 0.4
+    assert shares("even or odd, shuffled")[19] < 0.15
+    assert sorted(labels("even or odd, shuffled").tolist()) == sorted(labels("even or odd").tolist())
 
 
 def test_the_picture_is_the_image_that_was_classified():
-    data, d = load_digits(), fig.images()
-    assert len(wrong.pictures()) == len(d.y_test)
-    i = wrong.ranked()[0]
-    picture = wrong.pictures()[i]
+    data, d = load_digits(), images()
+    assert len(pictures()) == len(d.y_test)
+    i = ranked()[0]
+    picture = pictures()[i]
     match = np.flatnonzero((data.images == picture).all(axis=(1, 2)))
     assert data.target[match[0]] == int(d.labels_test[i])
-    shown = fig.mistakes().panels(rank=1)[0]["data"][0]["z"]
+    shown = fig.digit_mistakes().panels(rank=1)[0]["data"][0]["z"]
     np.testing.assert_array_equal(np.asarray(shown)[::-1], picture)
 
 
 def test_the_mistakes_are_all_that_are_wrong_and_sorted():
-    f, y = fig.prediction().mean, fig.images().y_test
-    assert len(wrong.ranked()) == int((f.sign() != y).sum())
-    sureness = [abs(float(f[i])) for i in wrong.ranked()]
+    f, y = fig.prediction().mean, images().y_test
+    assert len(ranked()) == int((f.sign() != y).sum())
+    sureness = [abs(float(f[i])) for i in ranked()]
     assert sureness == sorted(sureness, reverse=True)
 
 

@@ -1,4 +1,4 @@
-"""The experiment's figures by independent routes: kernels by hand, descent in small steps, lazy limits."""
+"""What the experiments of chapters 8 to 10 find, by independent routes: kernels, small steps, lazy limits."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import math
 
 import pytest
 import torch
-from implicit_tutorial.experiments import problem
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch08_generalization_error_against_width.studies import output_layer, two_layer
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import infinite_width
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import (
+    great_circle,
+    infinite_width,
+    phase_cell,
+)
 from implicit_tutorial.book.ch10_real_data.studies import LAYERS, digits_kernel, digits_network
-from implicit_tutorial.book.networks import equilibrium_network, great_circle, phase_cell
+from implicit_tutorial.book.networks import equilibrium_network
+from implicit_tutorial.book.tasks import task
 from implicit_tutorial.kernels import network_kernels
 
 SAMPLE = {"target": "linear", "n_samples": 20, "n_inputs": 4, "n_test": 100}
@@ -21,7 +25,7 @@ NETWORK = {"implicit_scale": 0.5, "seed": 0}
 
 def test_small_gradient_steps_end_where_the_experiment_does() -> None:
     row = equilibrium_network(**SAMPLE, **NETWORK, width=48, output_scale=1.0, loss=1e-4)
-    p = problem(**SAMPLE)
+    p = task(**SAMPLE)
     net = it.EquilibriumNetwork(4, 48, implicit_scale=0.5, seed=0, solver=it.Newton())
     A0, step = net.A.detach().clone(), None
     for _ in range(2000):
@@ -81,7 +85,7 @@ def test_great_circle_runs_through_the_direction_of_the_target() -> None:
 
 def test_output_layer_alone_is_regression_with_its_kernel() -> None:
     row = output_layer(**SAMPLE, **NETWORK, width=300, output_scale=2.0)
-    p = problem(**SAMPLE)
+    p = task(**SAMPLE)
     net = it.EquilibriumNetwork(4, 300, implicit_scale=0.5, output_scale=2.0, seed=0)
     with torch.no_grad():
         K, cross = network_kernels(net, p.X).output, network_kernels(net, p.X_test, p.X).output
@@ -94,7 +98,7 @@ def test_output_layer_alone_is_regression_with_its_kernel() -> None:
 
 def test_a_lazy_explicit_network_is_its_kernel() -> None:
     """A very wide explicit network, too, ends at f₀ + K(x,X)K⁻¹(y − f₀(X))."""
-    p, kappa, m = problem(**SAMPLE), 3.0, 100_000
+    p, kappa, m = task(**SAMPLE), 3.0, 100_000
     row = two_layer(**SAMPLE, width=m, output_scale=kappa, seed=0, loss=1e-10)
     generator = torch.Generator().manual_seed(0)
     W, v = (torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((m, 4), (m,)))
@@ -113,10 +117,8 @@ def test_a_lazy_explicit_network_is_its_kernel() -> None:
 
 
 def test_kernel_experiment_says_what_the_prediction_says() -> None:
-    p = problem("degree 3", n_samples=15)
-    expected = it.infinite_width_prediction(
-        p.X, p.y, p.X_test, p.y_test, implicit_scale=0.7, output_scale=2.0
-    )
+    p = task("degree 3", n_samples=15)
+    expected = it.infinite_width_prediction(*p, implicit_scale=0.7, output_scale=2.0)
     row = infinite_width(target="degree 3", n_samples=15, implicit_scale=0.7, output_scale=2.0)
     assert row["test_error"] == expected.test_error
     assert row["bound"] == expected.bound
@@ -130,12 +132,12 @@ def test_digits_are_learned_from_few_images(layers: str) -> None:
         assert row["n_test"] == 1737
 
 
-def test_problems_are_made_from_their_seeds() -> None:
-    a, b, c = problem("linear", noise=0.5), problem("linear", noise=0.5), problem("linear", data_seed=1)
+def test_tasks_are_made_from_their_seeds() -> None:
+    a, b, c = task("linear", noise=0.5), task("linear", noise=0.5), task("linear", data_seed=1)
     assert torch.equal(a.y, b.y)
     assert not torch.equal(a.X, c.X)
     assert float((a.y - it.data.linear(a.X)).std()) == pytest.approx(0.5, rel=0.3)
     assert torch.equal(a.y_test, it.data.linear(a.X_test))
-    assert not bool(problem("noise").y_test.any()), "the best prediction of noise is zero"
+    assert not bool(task("noise").y_test.any()), "the best prediction of noise is zero"
     with pytest.raises(ValueError, match="target='cubic'"):
-        problem("cubic")
+        task("cubic")

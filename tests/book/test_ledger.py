@@ -1,4 +1,4 @@
-"""The ledger lists every claim, with the figure nearest to refuting it, and links to its statement."""
+"""The ledger lists every claim, with the measurement nearest to refuting it, and links to its statement."""
 
 from __future__ import annotations
 

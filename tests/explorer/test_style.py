@@ -70,6 +70,9 @@ def test_figures_start_in_the_books_style_and_plotlys_default_stays():
     assert figure.layout.yaxis.range == (-12, 0)
     assert figure.layout.yaxis.dtick == 2
     assert figure.layout.yaxis.scaleanchor == "x"
+    numbered = style.figure(x_log=True, x_ticks=(16, 4096), y_ticks=[0.5]).layout
+    assert numbered.xaxis.tickvals == (16, 4096)
+    assert (*numbered.xaxis.ticktext, *numbered.yaxis.ticktext) == ("16", "4096", "0.5")
     assert pio.templates.default == before
     assert style.blank().layout.xaxis.visible is False
     with pytest.raises(ValueError, match="cannot reach 0"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval."""
+    """A number with its 95 % interval."""
 
     value: float
     low: float
@@ -22,6 +22,10 @@ class Estimate:
     def sign(self) -> int:
         """+1 or −1 where the interval excludes zero, else 0."""
         return int(self.low > 0) - int(self.high < 0)
+
+    def __mul__(self, unit: float) -> Estimate:
+        """In other units, of which a positive number makes one of these."""
+        return Estimate(unit * self.value, unit * self.low, unit * self.high)
 
     def __str__(self) -> str:
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
@@ -98,23 +102,6 @@ def width_law(
     low, high = best + wider * (np.quantile(draws, [0.025, 0.975], axis=0) - best)
     C, p = (Estimate(*map(float, values)) for values in zip(best, low, high, strict=True))
     return WidthLaw(C, p, tuple(groups))
-
-
-def critical_width(
-    frame: pd.DataFrame, *, fails: Callable[[pd.DataFrame], pd.Series] = lambda f: f["status"] != "finished"
-) -> pd.Series:
-    """For each output_scale the width m_c between those that diverge and those that train (C18).
-
-    It is the geometric mean of the widest width at which at least half of the seeds fail and the next one;
-    below the narrowest width of the grid it is NaN.
-    """
-    share = frame.assign(failed=fails(frame)).groupby(["output_scale", "width"])["failed"].mean().unstack()
-    edges = {}
-    for scale, row in share.iterrows():
-        widths, failing = row.index.to_numpy(dtype=float), row.to_numpy() >= 0.5
-        i = int(np.flatnonzero(failing).max()) if failing.any() else -1
-        edges[scale] = np.sqrt(widths[i] * widths[i + 1]) if 0 <= i < len(widths) - 1 else np.nan
-    return pd.Series(edges, name="critical_width").rename_axis("output_scale")
 
 
 def edge_slope(frame: pd.DataFrame, *, largest_scale: float = 1.5, resamples: int = 200) -> Estimate:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
+
+from implicit_tutorial.book.analysis import Estimate
 
 
 def signed(digits: int) -> Callable[[float], str]:
@@ -29,3 +31,9 @@ def angle_axis(figure: go.Figure, end: int = 360) -> None:
     """Let the x axis show degrees, from 0 to ``end``."""
     ticks = [end * k // 4 for k in range(5)]
     figure.update_xaxes(range=[0, end], tickvals=ticks, ticktext=[f"{t}°" for t in ticks])
+
+
+def intervals(estimates: Iterable[Estimate], **look: Any) -> dict[str, Any]:
+    """Bars from the low to the high end of each estimate, for ``error_x`` or ``error_y`` of its point."""
+    below, above = zip(*((e.value - e.low, e.high - e.value) for e in estimates), strict=True)
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, **look}

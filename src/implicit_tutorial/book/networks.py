@@ -59,7 +59,7 @@ def trained(
     """The row of :func:`equilibrium_network`, the history with its mean square errors, and the network."""
     p = task(target, **sample)
     scales = {"implicit_scale": implicit_scale, "output_scale": output_scale}
-    prediction = infinite_width_prediction(p.X, p.y, p.X_test, p.y_test, centered=centered, **scales)
+    prediction = infinite_width_prediction(*p, centered=centered, **scales)
     solver = it.Newton(rtol=1e-7) if width <= _NEWTON_WIDTH else it.Picard(rtol=1e-7, max_steps=500)
     net = it.EquilibriumNetwork(p.X.shape[1], width, seed=seed, solver=solver, centered=centered, **scales)
     n, X = len(p.X), torch.cat([p.X, p.X_test])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,8 +15,7 @@ TARGETS = ("linear", "linear + quadratic", "ReLU teacher", "degree 3", "noise")
 _TEST, _NOISE = 1_000_003, 2_000_003
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """Training and test points of one target."""
 
     X: Tensor

@@ -8,6 +8,7 @@ contrast of at least 3:1 on both. Meaning never rests on colour alone: theory is
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,8 @@ def figure(
     y_log: bool = False,
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
+    x_ticks: Iterable[float] | None = None,
+    y_ticks: Iterable[float] | None = None,
     height: int = 340,
     equal: bool = False,
     legend_rows: int = 1,
@@ -117,6 +120,7 @@ def figure(
         title, x_title, y_title: Unicode text; plotly cannot typeset $…$ offline.
         x_log, y_log: logarithmic axes.
         x_range, y_range: the axis limits *in data units*, also on a logarithmic axis.
+        x_ticks, y_ticks: the numbers along an axis, where plotly's own choice is not the right one.
         height: in pixels; the width follows the page.
         equal: one unit of x is as long as one of y.
         legend_rows: the most rows that the names above the plot take, on a phone or beside another plot.
@@ -127,7 +131,8 @@ def figure(
         layout["title"] = {"text": title}
     if title or legend_rows > 1:
         layout["margin"] = {"t": (42 if title else 8) + 18 * legend_rows}
-    for axis, text, log, limits in (("xaxis", x_title, x_log, x_range), ("yaxis", y_title, y_log, y_range)):
+    x, y = (x_title, x_log, x_range, x_ticks), (y_title, y_log, y_range, y_ticks)
+    for axis, (text, log, limits, ticks) in {"xaxis": x, "yaxis": y}.items():
         settings: dict[str, Any] = {"title": {"text": text}} if text else {}
         if log:
             # Beside powers of ten, plotly writes all numbers a quarter larger.
@@ -135,6 +140,9 @@ def figure(
             settings |= {"dtick": _decades(limits)} if limits else {}
         if limits:
             settings["range"] = [_log10(v, axis) if log else float(v) for v in limits]
+        if ticks is not None:
+            values = [float(t) for t in ticks]
+            settings |= {"tickvals": values, "ticktext": [f"{v:g}" for v in values]}
         if equal:
             settings["constrain"] = "domain"
         layout[axis] = settings
@@ -161,7 +169,7 @@ def theory(name: str | None = None, color: str = THEORY, **line: Any) -> dict[st
     return {"mode": "lines", "name": name, "line": {"color": color, "width": 2, "dash": "dash"} | line}
 
 
-def points(name: str | None = None, color: str = MEASURED, **marker: Any) -> dict[str, Any]:
+def points(name: str | None = None, color: str | Sequence[str] = MEASURED, **marker: Any) -> dict[str, Any]:
     """Arguments of `go.Scatter` for measured points."""
     return {"mode": "markers", "name": name, "marker": {"color": color, "size": 7} | marker}
 

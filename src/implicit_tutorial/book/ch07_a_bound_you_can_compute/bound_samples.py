@@ -5,22 +5,18 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from implicit_tutorial.book.ch07_a_bound_you_can_compute.bound_terms import nothing_learned, table
+from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import TERMS, nothing_learned
+from implicit_tutorial.book.ch07_a_bound_you_can_compute.studies import BOUND
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 _SCALE, _OUTPUTS = 0.2, (1e2, 1e5)
-_LOOK = {
-    "total": ("bound", style.SERIES[3]),
-    "linear": ("linear", style.SERIES[0]),
-    "remainder": ("remainder", style.SERIES[4]),
-    "confidence": ("confidence", style.SERIES[5]),
-    "test_loss": ("test loss", style.TEST),
-}
+_SHOWN = ("total", "linear", "remainder", "confidence", "test_loss")
+_AXES = {"x_log": True, "y_log": True, "x_range": (40, 2000), "y_range": (2e-3, 30)}
 
 
 def by_samples(output_scale: float) -> pd.DataFrame:
     """The stored rows with true labels, σ_A = 0.2 and this κ, in the order of n."""
-    t = table()
+    t = BOUND.table
     chosen = (t["labels"] == "true") & (t["implicit_scale"] == _SCALE) & (t["output_scale"] == output_scale)
     return t[chosen].sort_values("n_samples")
 
@@ -57,21 +53,16 @@ def bound_samples() -> Explorer:
 def _draw(output_scale: float) -> go.Figure:
     t = by_samples(output_scale)
     n = t["n_samples"].to_numpy(dtype=float)
-    figure = style.figure(
-        x_title="samples n", y_title="loss", x_log=True, y_log=True,
-        x_range=(40, 2000), y_range=(2e-3, 30), height=420, legend_rows=4,
-    )  # fmt: skip
-    figure.update_xaxes(tickvals=n.tolist(), ticktext=[f"{k:g}" for k in n])
-    for column, (name, color) in _LOOK.items():
+    figure = style.figure(x_title="samples n", y_title="loss", **_AXES, x_ticks=n, height=420, legend_rows=4)
+    for column in _SHOWN:
+        name, color = TERMS[column]
         look = style.measured(name, color) | {"mode": "lines+markers"}
         figure.add_scatter(x=n, y=t[column].to_numpy(dtype=float), **look)
     # Below the terms that it is compared with, since on them it would not be seen.
     guide = 0.3 * t["confidence"].iloc[0] * (n / n[0]) ** -0.5
     figure.add_scatter(x=n, y=guide, **style.theory("slope −1/2"))
-    figure.add_scatter(
-        x=[40, 2000], y=[nothing_learned()] * 2, **style.guide("loss of f = 0"), showlegend=False
-    )
-    return figure
+    level = [nothing_learned()] * 2
+    return figure.add_scatter(x=[40, 2000], y=level, **style.guide("loss of f = 0"), showlegend=False)
 
 
 def _readout(output_scale: float) -> str:

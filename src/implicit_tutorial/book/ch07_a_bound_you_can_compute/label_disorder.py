@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
+from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import TERMS
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 N_SAMPLES, N_INPUTS, N_TEST, SEEDS, SCALE = 200, 3, 300, 5, 0.5
@@ -42,11 +43,10 @@ def label_disorder() -> Explorer:
 
     def draw(target: str) -> go.Figure:
         bound, test = disorder(target)
-        figure = style.figure(
-            x_title="share of the labels that are shuffled", y_title="loss", y_log=True,
-            x_range=(-0.03, 1.03), y_range=(1e-3, 30), height=380,
-        )  # fmt: skip
-        look = style.theory("linear term of the bound", style.SERIES[0]) | {"mode": "lines+markers"}
+        loss = {"y_title": "loss", "y_log": True, "y_range": (1e-3, 30)}
+        share = {"x_title": "share of the labels that are shuffled", "x_range": (-0.03, 1.03)}
+        figure = style.figure(**share, **loss, height=380)
+        look = style.theory("linear term of the bound", TERMS["linear"][1]) | {"mode": "lines+markers"}
         figure.add_scatter(x=SHARES, y=bound, **look)
         figure.add_scatter(x=SHARES, y=test, **style.measured("test loss", style.TEST))
         return figure.add_scatter(x=[-0.03, 1.03], y=[1, 1], **style.guide("vacuous above"))

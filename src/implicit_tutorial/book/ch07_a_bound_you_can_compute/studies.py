@@ -1,4 +1,4 @@
-"""The computable bound on trained networks, term by term, with the test loss that it bounds: chapter 07."""
+"""What chapter 7 stores: the bound on trained networks, term by term, with the test loss that it bounds."""
 
 from __future__ import annotations
 

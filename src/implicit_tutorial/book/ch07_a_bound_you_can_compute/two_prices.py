@@ -18,6 +18,7 @@ SCALES = (0.1, 0.3, 0.5, 0.9)
 TARGETS = ("linear", "linear + quadratic", "noise")
 _KAPPA = np.geomspace(0.03, 30, 41)
 _MEASURED = (0.1, 1.0, 10.0)
+_AXES = {"x_log": True, "y_log": True, "x_range": (0.03, 30), "y_range": (0.01, 30)}
 
 
 @cache
@@ -75,14 +76,13 @@ def _draw(implicit_scale: float, target: str) -> go.Figure:
     p = prediction(target, implicit_scale)
     labels, start = np.full_like(_KAPPA, p.bound_labels), _KAPPA * p.bound_initialization
     figure = style.figure(
-        x_title="output_scale κ", y_title="√(e₀ᵀK⁻¹e₀ · tr K) / n", x_log=True, y_log=True,
-        x_range=(0.03, 30), y_range=(0.01, 30), height=390, legend_rows=3,
-    )  # fmt: skip
+        x_title="output_scale κ", y_title="√(e₀ᵀK⁻¹e₀ · tr K) / n", **_AXES, height=390, legend_rows=3
+    )
     figure.add_scatter(x=_KAPPA, y=labels, **style.theory("labels", style.SERIES[2]))
     figure.add_scatter(x=_KAPPA, y=start, **style.theory("initialization", style.SERIES[1]))
-    figure.add_scatter(x=_KAPPA, y=np.hypot(labels, start), **style.theory("both", style.SERIES[0]))
+    figure.add_scatter(x=_KAPPA, y=np.hypot(labels, start), **style.theory("both", style.MEASURED))
     y = [measured(target, implicit_scale, k) for k in _MEASURED]
-    return figure.add_scatter(x=_MEASURED, y=y, **style.points(f"width {WIDTH}", style.SERIES[0]))
+    return figure.add_scatter(x=_MEASURED, y=y, **style.points(f"width {WIDTH}"))
 
 
 def _readout(implicit_scale: float, target: str) -> str:

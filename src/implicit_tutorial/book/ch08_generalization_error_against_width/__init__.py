@@ -1,4 +1,4 @@
-"""The figures of chapter 8, Generalization error against width (C16, C17)."""
+"""Chapter 8, Generalization error against width (C16, C17)."""
 
 from implicit_tutorial.book.ch08_generalization_error_against_width.constants import (
     constants,
@@ -7,11 +7,6 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.constants im
 )
 from implicit_tutorial.book.ch08_generalization_error_against_width.error_against_width import (
     error_against_width,
-    finished,
-    infinite,
-    lost,
-    mean_error,
-    rows,
 )
 from implicit_tutorial.book.ch08_generalization_error_against_width.learned_curve import learned_curve
 from implicit_tutorial.book.ch08_generalization_error_against_width.same_parameters import (
@@ -19,4 +14,11 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.same_paramet
     WAYS,
     same_parameters,
     spent,
+)
+from implicit_tutorial.book.ch08_generalization_error_against_width.setting import (
+    finished,
+    infinite,
+    lost,
+    mean_error,
+    rows,
 )

@@ -27,23 +27,17 @@ def target(angle: Tensor) -> Tensor:
 @cache
 def prediction(output_scale: float, implicit_scale: float) -> Prediction:
     """Infinite width (C16)."""
-    return it.infinite_width_prediction(
-        it.data.circle(_AT),
-        target(_AT),
-        it.data.circle(_ANGLES),
-        target(_ANGLES),
-        implicit_scale=implicit_scale,
-        output_scale=output_scale,
-    )
+    (X, y), (X_test, y_test) = ((it.data.circle(angle), target(angle)) for angle in (_AT, _ANGLES))
+    scales = {"implicit_scale": implicit_scale, "output_scale": output_scale}
+    return it.infinite_width_prediction(X, y, X_test, y_test, **scales)
 
 
 @cache
 def learned(width: int, output_scale: float, implicit_scale: float) -> np.ndarray | None:
     """The trained network at 61 angles; None where training lost the equilibrium."""
     solver = it.Newton() if width <= 64 else it.Picard(rtol=1e-8, max_steps=500)
-    net = it.EquilibriumNetwork(
-        2, width, implicit_scale=implicit_scale, output_scale=output_scale, seed=1, solver=solver
-    )
+    scales = {"implicit_scale": implicit_scale, "output_scale": output_scale}
+    net = it.EquilibriumNetwork(2, width, seed=1, solver=solver, **scales)
     X, until = it.data.circle(_AT), it.Until(loss=4e-4, steps=100)
     history = it.train(net, X, target(_AT), method=it.ExponentialFlow(rtol=0.1), until=until, throw=False)
     if history.attrs["status"] != it.training.TrainingStatus.LOSS_REACHED:
@@ -63,7 +57,7 @@ def learned_curve() -> Explorer:
             Control("implicit_scale", SCALES, start=0.5, label="implicit_scale $\\sigma_A$", fmt="g"),
         ],
         caption=(
-            "Eight points of a curve on the circle (purple). Dashed with its band: mean and two standard "
+            "Eight points of a curve on the circle (dotted). Dashed with its band: mean and two standard "
             "deviations of infinitely wide networks, trained; solid: one network. **Move** $\\kappa$ first, "
             "then the width. **Notice** that the band widens with $\\kappa$ and that its middle stays, "
             "and that narrow networks with small $\\kappa$ leave the middle together with their features."
@@ -80,25 +74,16 @@ def _draw(width: int, output_scale: float, implicit_scale: float) -> go.Figure:
     p, f = prediction(output_scale, implicit_scale), learned(width, output_scale, implicit_scale)
     x = _ANGLES.numpy()
     low, high = (v.numpy() for v in p.band)
-    figure = style.figure(
-        x_title="angle", y_title="f", x_range=(-math.pi, math.pi), y_range=(-3, 3), height=430,
-        legend_rows=4,
-    )  # fmt: skip
-    figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([high, low[::-1]]),
-        fill="toself",
-        fillcolor="rgba(128,128,128,0.2)",
-        line={"width": 0},
-        hoverinfo="skip",
-        name="band",
-    )
+    angle = {"x_title": "angle", "x_range": (-math.pi, math.pi)}
+    figure = style.figure(**angle, y_title="f", y_range=(-3, 3), height=430, legend_rows=4)
+    x_twice, outline = np.concatenate([x, x[::-1]]), np.concatenate([high, low[::-1]])
+    shade = {"fill": "toself", "fillcolor": "rgba(128,128,128,0.2)", "line": {"width": 0}}
+    figure.add_scatter(x=x_twice, y=outline, name="band", hoverinfo="skip", **shade)
     figure.add_scatter(x=x, y=p.mean.numpy(), **style.theory("its mean"))
     figure.add_scatter(x=x, y=target(_ANGLES).numpy(), **style.guide("target", style.TARGET))
     figure.add_scatter(x=x, y=[] if f is None else f, **style.measured("this network"))
-    return figure.add_scatter(
-        x=_AT.numpy(), y=target(_AT).numpy(), **style.points("samples", style.TARGET, size=9)
-    )
+    samples = style.points("samples", style.TARGET, size=9)
+    return figure.add_scatter(x=_AT.numpy(), y=target(_AT).numpy(), **samples)
 
 
 def _readout(width: int, output_scale: float, implicit_scale: float) -> str:

@@ -13,9 +13,9 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.studies impo
     OUTPUT_LAYER,
     WIDTH,
 )
+from implicit_tutorial.book.tasks import TARGETS
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
-TARGETS = ("linear", "linear + quadratic", "ReLU teacher", "degree 3", "noise")
 WAYS = {
     "implicit layer (m²)": (WIDTH, style.SERIES[0]),
     "explicit network ((d + 1) m)": (EXPLICIT_NETWORK, style.SERIES[2]),
@@ -27,10 +27,7 @@ WAYS = {
 def spent(way: str, target: str) -> pd.DataFrame:
     """Mean, low and high of the test error over seeds, by the number of trained parameters."""
     study, _ = WAYS[way]
-    frame = study.table
-    frame = frame[
-        (frame["target"] == target) & (frame["output_scale"] == 1) & (frame["status"] == "finished")
-    ]
+    frame = study.table.query("target == @target and output_scale == 1 and status == 'finished'")
     parameters = frame["width"] ** 2 if study is WIDTH else frame["parameters"]
     groups = frame.groupby(parameters.rename("parameters"))["test_error"]
     estimates = {p: mean_interval(g.to_numpy()) for p, g in groups if len(g) >= 2}
@@ -58,16 +55,14 @@ def same_parameters() -> Explorer:
 
 
 def _draw(target: str) -> go.Figure:
-    figure = style.figure(
-        x_title="trained parameters", y_title="mean square error", x_log=True, y_log=True,
-        x_range=(10, 2e6), y_range=(0.005, 100), height=400, legend_rows=4,
-    )  # fmt: skip
+    x = {"x_title": "trained parameters", "x_log": True, "x_range": (10, 2e6)}
+    y = {"y_title": "mean square error", "y_log": True, "y_range": (0.005, 100)}
+    figure = style.figure(**x, **y, height=400, legend_rows=4)
     for way, (_, color) in WAYS.items():
         t = spent(way, target)
         look = style.measured(way, color) | {"mode": "lines+markers"}
         figure.add_scatter(x=t.index.to_numpy(), y=t["value"].to_numpy(), **look)
-    figure.add_scatter(x=[60, 60], y=[0.005, 100], **style.guide("n parameters"), showlegend=False)
-    return figure
+    return figure.add_scatter(x=[60, 60], y=[0.005, 100], **style.guide("n parameters"), showlegend=False)
 
 
 def _readout(target: str) -> str:

@@ -1,4 +1,4 @@
-"""The figures of chapter 9, The scale of the initialization (C18, C19): each function returns an explorer."""
+"""Chapter 9, The scale of the initialization (C18, C19)."""
 
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.double_role import double_role
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import kappa_law
@@ -7,10 +7,10 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.learning_curves
     learning_curves,
     slope,
 )
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.one_unit import one_unit
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram import (
     border_slope,
     edge,
     phase_diagram,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import prediction, sample
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.unit_moves import unit_moves

@@ -25,34 +25,23 @@ def double_role() -> Explorer:
     measured = WIDTH_IMPLICIT_SCALE.table
 
     def draw(output_scale: float, width: int) -> list[go.Figure]:
-        way = style.figure(
-            title="way and room", x_title="implicit_scale σ<sub>A</sub>", y_log=True, y_range=(0.03, 12),
-            x_range=(0.08, 1.4), height=420, legend_rows=4,
-        )  # fmt: skip
-        error = style.figure(
-            title="test error", x_title="implicit_scale σ<sub>A</sub>", y_log=True, y_range=(0.003, 3),
-            x_range=(0.08, 1.4), height=420, legend_rows=4,
-        )  # fmt: skip
         found = [prediction(output_scale, s) for s in SCALES]
-        way.add_scatter(
-            x=SCALES,
-            y=[lazy_movement(output_scale, width, s) for s in SCALES],
-            **style.theory("lazy movement", style.SERIES[0]),
-        )
-        way.add_scatter(
-            x=SCALES, y=[room(s) for s in SCALES], **style.theory("room 1 − σ<sub>A</sub>/√2", style.FAILURE)
-        )
+        lazy = [lazy_movement(output_scale, width, s) for s in SCALES]
+        shared = {"x_title": "implicit_scale σ<sub>A</sub>", "x_range": (0.08, 1.4), "y_log": True}
+        shared |= {"height": 420, "legend_rows": 4}
+        way = style.figure(title="way and room", y_range=(0.03, 12), **shared)
+        error = style.figure(title="test error", y_range=(0.003, 3), **shared)
+        way.add_scatter(x=SCALES, y=lazy, **style.theory("lazy movement"))
+        left = style.theory("room 1 − σ<sub>A</sub>/√2", style.FAILURE)
+        way.add_scatter(x=SCALES, y=[room(s) for s in SCALES], **left)
         error.add_scatter(x=SCALES, y=[p.bias2 for p in found], **style.theory("bias²", style.SERIES[2]))
-        error.add_scatter(
-            x=SCALES, y=[output_scale**2 * p.var for p in found], **style.theory("κ² var", style.SERIES[4])
-        )
+        var = [output_scale**2 * p.var for p in found]
+        error.add_scatter(x=SCALES, y=var, **style.theory("κ² var", style.SERIES[4]))
         error.add_scatter(x=SCALES, y=[p.test_error for p in found], **style.theory("their sum"))
         rows = measured[(measured["width"] == width) & (measured["status"] == "finished")]
         rows = rows if output_scale == 1.0 else rows.iloc[:0]
         for fig, column in ((way, "movement"), (error, "test_error")):
-            fig.add_scatter(
-                x=rows["implicit_scale"], y=rows[column], **style.points("networks, κ = 1", style.GUIDE)
-            )
+            fig.add_scatter(x=rows["implicit_scale"], y=rows[column], **style.points("networks, κ = 1"))
         return [way, error]
 
     def readout(output_scale: float, width: int) -> str:

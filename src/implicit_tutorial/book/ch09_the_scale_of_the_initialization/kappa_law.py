@@ -11,16 +11,12 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import 
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 _GRID = tuple(float(k) for k in np.geomspace(0.15, 16, 41))
-_RANGE = (0.15, 16)
 _OUTPUTS = {"as drawn": False, "centered": True}
 
 
 def runs(width: int, *, centered: bool) -> pd.DataFrame:
     """The finished networks of one width, one row a seed and output scale."""
-    frame = OUTPUT_SCALE.table
-    return frame[
-        (frame["width"] == width) & (frame["centered"] == centered) & (frame["status"] == "finished")
-    ]
+    return OUTPUT_SCALE.table.query("width == @width and centered == @centered and status == 'finished'")
 
 
 def predicted(width: int, *, centered: bool) -> tuple[list[float], list[float]]:
@@ -38,19 +34,13 @@ def kappa_law() -> Explorer:
     def draw(output: str, width: int) -> list[go.Figure]:
         centered = _OUTPUTS[output]
         rows = runs(width, centered=centered)
-        error = style.figure(
-            title="test error", x_title="output_scale κ", x_log=True, y_log=True,
-            x_range=_RANGE, y_range=(0.01, 8), height=360, legend_rows=2,
-        )  # fmt: skip
-        moved = style.figure(
-            title="movement ‖A − A₀‖", x_title="output_scale κ", x_log=True, y_log=True,
-            x_range=_RANGE, y_range=(0.02, 8), height=360, legend_rows=2,
-        )  # fmt: skip
+        scale = {"x_title": "output_scale κ", "x_log": True, "x_range": (0.15, 16), "y_log": True}
+        shared = scale | {"height": 360, "legend_rows": 2}
+        error = style.figure(title="test error", y_range=(0.01, 8), **shared)
+        moved = style.figure(title="movement ‖A − A₀‖", y_range=(0.02, 8), **shared)
         theory = predicted(width, centered=centered)
         for fig, column, line in zip((error, moved), ("test_error", "movement"), theory, strict=True):
-            fig.add_scatter(
-                x=rows["output_scale"], y=rows[column], **style.points("networks", style.SERIES[0])
-            )
+            fig.add_scatter(x=rows["output_scale"], y=rows[column], **style.points("networks"))
             fig.add_scatter(x=_GRID, y=line, **style.theory("infinite width, or lazy"))
         moved.update_layout(showlegend=False)
         return [error, moved]
@@ -79,9 +69,9 @@ def kappa_law() -> Explorer:
         ),
         alt=(
             "Two log-log plots over the output scale. First, the test error: flat, then rising with slope "
-            "two; "
-            "the networks' points lie below the flat part and near the rise. Second, the movement: a falling "
-            "line of slope minus one that levels off at large scale; the points level off at small scale."
+            "two; the networks' points lie below the flat part and near the rise. Second, the movement: a "
+            "falling line of slope minus one that levels off at large scale; the points level off at small "
+            "scale."
         ),
         readout=readout,
     )

@@ -14,7 +14,7 @@ from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 TARGETS = ("linear", "linear + quadratic")
 _COLORS = {128: style.SERIES[4], 512: style.SERIES[0]}
-_SIZES = (13, 1300)
+_AXIS = {"x_title": "samples n", "x_log": True, "x_range": (13, 1300), "x_ticks": (16, 64, 256, 1024)}
 
 
 def kernel_curve(target: str) -> pd.DataFrame:
@@ -26,9 +26,8 @@ def kernel_curve(target: str) -> pd.DataFrame:
 
 def network_errors(target: str, output_scale: float) -> pd.DataFrame:
     """The finished networks of a target and an output scale."""
-    frame = LEARNING_CURVE.table
-    chosen = (frame["target"] == target) & (frame["output_scale"] == output_scale)
-    return frame[chosen & (frame["status"] == "finished")]
+    chosen = "target == @target and output_scale == @output_scale and status == 'finished'"
+    return LEARNING_CURVE.table.query(chosen)
 
 
 @explorer("learning-curves")
@@ -37,33 +36,23 @@ def learning_curves() -> Explorer:
 
     def draw(target: str, output_scale: float) -> list[go.Figure]:
         curve, rows = kernel_curve(target), network_errors(target, output_scale)
-        curve = curve[curve.index >= _SIZES[0]]
+        curve = curve[curve.index >= _AXIS["x_range"][0]]
         n = curve.index.to_numpy(dtype=float)
-        error = style.figure(
-            title="test error", x_title="samples n", x_log=True, y_log=True, x_range=_SIZES,
-            y_range=(3e-5, 2), height=420, legend_rows=4,
-        )  # fmt: skip
-        prices = style.figure(
-            title="what the bound sees", x_title="samples n", x_log=True, y_log=True, x_range=_SIZES,
-            y_range=(0.1, 3000), height=420, legend_rows=4,
-        )  # fmt: skip
+        shared = _AXIS | {"y_log": True, "height": 420, "legend_rows": 4}
+        error = style.figure(title="test error", y_range=(3e-5, 2), **shared)
+        prices = style.figure(title="what the bound sees", y_range=(0.1, 3000), **shared)
         error.add_scatter(x=n, y=curve["bias2"], **style.theory("infinite width, κ → 0", style.SERIES[2]))
-        error.add_scatter(
-            x=n, y=curve["bias2"] + output_scale**2 * curve["var"], **style.theory("infinite width")
-        )
+        total = curve["bias2"] + output_scale**2 * curve["var"]
+        error.add_scatter(x=n, y=total, **style.theory("infinite width"))
         for m, color in _COLORS.items():
             here = rows[rows["width"] == m]
             error.add_scatter(x=here["n_samples"], y=here["test_error"], **style.points(f"m = {m}", color))
-        prices.add_scatter(
-            x=n, y=curve["labels_price"], **style.theory("price of the labels", style.SERIES[3])
-        )
-        prices.add_scatter(
-            x=n, y=curve["initialization_price"], **style.theory("of the initialization", style.SERIES[6])
-        )
-        prices.add_scatter(x=n, y=curve["bound"], **style.theory("linear term, κ = 1", style.SERIES[1]))
-        for fig in (error, prices):
-            ticks = [16, 64, 256, 1024]
-            fig.update_xaxes(tickvals=ticks, ticktext=[str(t) for t in ticks])
+        for column, name, color in (
+            ("labels_price", "price of the labels", style.SERIES[3]),
+            ("initialization_price", "of the initialization", style.SERIES[6]),
+            ("bound", "linear term, κ = 1", style.SERIES[1]),
+        ):
+            prices.add_scatter(x=n, y=curve[column], **style.theory(name, color))
         return [error, prices]
 
     def readout(target: str, output_scale: float) -> str:
@@ -89,10 +78,9 @@ def learning_curves() -> Explorer:
         ),
         alt=(
             "Two log-log plots over the number of samples from 16 to 1024. First, two falling dashed "
-            "curves, the lower one "
-            "much steeper, and points of networks around the upper one. Second, the labels' price, which "
-            "flattens, the "
-            "initialization's price, which rises, and the falling linear term of the bound."
+            "curves, the lower one much steeper, and points of networks around the upper one. Second, the "
+            "labels' price, which flattens, the initialization's price, which rises, and the falling linear "
+            "term of the bound."
         ),
         readout=readout,
     )

@@ -83,9 +83,7 @@ def edge() -> Estimate:
 
 def run(output_scale: float, width: int) -> pd.Series:
     """The stored run of a cell, that of seed 0."""
-    frame = PHASE.table
-    chosen = (frame["output_scale"] == output_scale) & (frame["width"] == width) & (frame["seed"] == 0)
-    return frame[chosen].iloc[0]
+    return PHASE.at(output_scale=output_scale, width=width, seed=0)
 
 
 @explorer("phase-diagram")
@@ -104,15 +102,13 @@ def phase_diagram() -> Explorer:
             "the run of the other panels: its loss; the eigenvalues of $DA$ at the training input nearest to "
             "a fold, which is where one of them reaches 1; and the learned function on a circle through the "
             "target's direction. **Move** $\\kappa$ down, at $m = 128$, then $m$ down. **Notice** the "
-            "eigenvalue that "
-            "walks towards 1, and that the function gets better as it does."
+            "eigenvalue that walks towards 1, and that the function gets better as it does."
         ),
         alt=(
             "Four panels. A map over output scale and width, both logarithmic: crosses at the bottom and "
-            "left, "
-            "dark lazy cells top right, bright rich cells between. A falling loss curve. Eigenvalues in a "
-            "disc with up to two outside it, near a vertical line at one. A curve over the angle, beside "
-            "the target."
+            "left, dark lazy cells top right, bright rich cells between. A falling loss curve. Eigenvalues "
+            "in a disc with up to two outside it, near a vertical line at one. A curve over the angle, "
+            "beside the target."
         ),
         readout=_words,
     )
@@ -124,107 +120,70 @@ def _draw(output_scale: float, width: int) -> list[go.Figure]:
 
 
 def _map(output_scale: float, width: int) -> go.Figure:
-    fig = style.figure(
-        title="the map", x_title="output_scale κ", y_title="width m", x_log=True, y_log=True,
-        x_range=_X, y_range=_Y, height=380, legend_rows=2,
-    )  # fmt: skip
+    x = {"x_title": "output_scale κ", "x_log": True, "x_range": _X}
+    y = {"y_title": "width m", "y_log": True, "y_range": _Y, "y_ticks": widths()}
+    fig = style.figure(title="the map", **x, **y, height=380, legend_rows=2)
     table = cells().reset_index()
     lost = table["trained"] <= 0.5
     ticks = (0.1, 0.3, 1, 3, 10)
+    bar = {"tickvals": np.log10(ticks).tolist(), "ticktext": [f"{t:g}" for t in ticks]}
+    bar |= {"outlinewidth": 0, "thickness": 10}
+    moved = {"color": np.log10(table["features"][~lost]), "cmin": -1, "cmax": 1}
     fig.add_scatter(
         x=table["output_scale"][~lost],
         y=table["width"][~lost],
         mode="markers",
         name="trained",
         showlegend=False,
-        marker={
-            "symbol": "square",
-            "size": 17,
-            "color": np.log10(table["features"][~lost]),
-            "cmin": -1,
-            "cmax": 1,
-            "colorscale": style.SEQUENTIAL,
-            "colorbar": {
-                "tickvals": [math.log10(t) for t in ticks],
-                "ticktext": [f"{t:g}" for t in ticks],
-                "outlinewidth": 0,
-                "thickness": 10,
-            },
-        },
+        marker={"symbol": "square", "size": 17, **moved, "colorscale": style.SEQUENTIAL, "colorbar": bar},
         hovertemplate="κ = %{x}, m = %{y}<extra></extra>",
     )
-    fig.add_scatter(
-        x=table["output_scale"][lost],
-        y=table["width"][lost],
-        **style.points("leaves", style.FAILURE, symbol="x", size=9),
-        showlegend=False,
-    )
+    crosses = style.points("leaves", style.FAILURE, symbol="x", size=9)
+    fig.add_scatter(x=table["output_scale"][lost], y=table["width"][lost], **crosses, showlegend=False)
     kappa, border = lazy_border()
     fig.add_scatter(x=kappa, y=border, **style.measured("features moved by ½", style.SERIES[3], width=3))
     grid = np.geomspace(*_X, 40)
     level = [lazy_width(k) for k in grid]
     fig.add_scatter(x=grid, y=level, **style.theory("lazy law: ‖A − A₀‖ = 1", width=3))
-    fig.add_scatter(
-        x=[output_scale],
-        y=[width],
-        mode="markers",
-        showlegend=False,
-        hoverinfo="skip",
-        marker={
-            "symbol": "circle-open",
-            "size": 24,
-            "color": style.SERIES[1],
-            "line": {"width": 3},
-        },
-    )
-    return fig.update_yaxes(tickvals=widths(), ticktext=[str(m) for m in widths()])
+    ring = style.points(None, style.SERIES[1], symbol="circle-open", size=24, line={"width": 3})
+    return fig.add_scatter(x=[output_scale], y=[width], **ring, showlegend=False, hoverinfo="skip")
 
 
 def _loss(here: pd.Series) -> go.Figure:
-    fig = style.figure(
-        title="training error", x_title="time of the flow", y_log=True, x_log=True,
-        x_range=(0.5, 3000), y_range=(3e-4, 5), height=380,
-    )  # fmt: skip
+    x = {"x_title": "time of the flow", "x_log": True, "x_range": (0.5, 3000)}
+    fig = style.figure(title="training error", **x, y_log=True, y_range=(3e-4, 5), height=380)
     error = np.array(here["curve_error"], dtype=float)
     # The flow starts at time zero, which a logarithmic axis does not have.
     time = np.maximum(np.array(here["curve_time"], dtype=float), 0.5)
     fig.add_scatter(x=time, y=error, **style.measured("training error", style.TRAIN))
-    failed = here["status"] != "finished"
-    fig.add_scatter(
-        x=time[-1:] if failed else [],
-        y=error[-1:] if failed else [],
-        **style.points("fails here", style.FAILURE, symbol="x", size=11),
-    )
-    return fig.update_layout(showlegend=False)
+    last = slice(-1, None) if here["status"] != "finished" else slice(0)
+    cross = style.points("fails here", style.FAILURE, symbol="x", size=11)
+    return fig.add_scatter(x=time[last], y=error[last], **cross).update_layout(showlegend=False)
 
 
 def _spectrum(here: pd.Series) -> go.Figure:
-    fig = style.figure(
-        title="eigenvalues of DA", x_title="real part", x_range=(-1.15, 1.25), y_range=(-1.2, 1.2),
-        height=380, equal=True,
-    )  # fmt: skip
+    plane = {"x_range": (-1.15, 1.25), "y_range": (-1.2, 1.2), "equal": True}
+    fig = style.figure(title="eigenvalues of DA", x_title="real part", **plane, height=380)
     angle = np.linspace(0, 2 * np.pi, 60)
     radius = IMPLICIT_SCALE / math.sqrt(2)
     fig.add_scatter(x=radius * np.cos(angle), y=radius * np.sin(angle), **style.theory("at the start"))
     fig.add_scatter(x=[1, 1], y=[-1.2, 1.2], **style.guide("fold", style.FAILURE))
     values = np.array(here["eigenvalues"], dtype=float).reshape(-1, 2)
     both = np.concatenate([values, values * [1, -1]])
-    fig.add_scatter(x=both[:, 0], y=both[:, 1], **style.points("after training", style.SERIES[0], size=6))
+    fig.add_scatter(x=both[:, 0], y=both[:, 1], **style.points("after training", size=6))
     return fig.update_layout(showlegend=False)
 
 
 def _function(here: pd.Series) -> go.Figure:
-    fig = style.figure(
-        title="learned function", x_title="angle to the target's direction", x_range=(0, 360),
-        y_range=(-4.5, 7), height=380,
-    )  # fmt: skip
+    x = {"x_title": "angle to the target's direction", "x_range": (0, 360)}
+    fig = style.figure(title="learned function", **x, y_range=(-4.5, 7), height=380)
     degrees = np.linspace(0, 360, SLICE_ANGLES)
     truth = array(it.data.linear_quadratic(great_circle(6)))
     found = np.full(SLICE_ANGLES, np.nan) if here["slice"] is None else np.array(here["slice"])
     fig.add_scatter(x=degrees, y=truth, **style.theory("target", style.TARGET))
     fig.add_scatter(x=degrees, y=found, **style.measured("network"))
-    fig.update_xaxes(tickvals=[0, 90, 180, 270, 360], ticktext=["0°", "90°", "180°", "270°", "360°"])
-    return fig
+    ticks = [0, 90, 180, 270, 360]
+    return fig.update_xaxes(tickvals=ticks, ticktext=[f"{t}°" for t in ticks])
 
 
 def _words(output_scale: float, width: int) -> str:

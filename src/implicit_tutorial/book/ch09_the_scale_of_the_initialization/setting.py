@@ -1,4 +1,4 @@
-"""What the figures of the chapter share: the stored runs, and what they are called."""
+"""What the figures of the chapter share: the task, what infinite width says of it, and the lazy law."""
 
 from __future__ import annotations
 
@@ -26,16 +26,8 @@ def prediction(
     output_scale: float, implicit_scale: float = IMPLICIT_SCALE, *, centered: bool = False
 ) -> Prediction:
     """What infinite width says of the chapter's problem with its usual 500 test points (C16)."""
-    p = task(TARGET)
-    return infinite_width_prediction(
-        p.X,
-        p.y,
-        p.X_test,
-        p.y_test,
-        implicit_scale=implicit_scale,
-        output_scale=output_scale,
-        centered=centered,
-    )
+    scales = {"implicit_scale": implicit_scale, "output_scale": output_scale}
+    return infinite_width_prediction(*task(TARGET), centered=centered, **scales)
 
 
 def lazy_movement(

@@ -84,16 +84,8 @@ def infinite_width(
     *, implicit_scale: float, target: str, output_scale: float = 1.0, centered: bool = False, **setting: Any
 ) -> dict[str, Any]:
     """Everything C16 says of a problem: error in its two parts, the prices, the bound's linear term."""
-    p = task(target, **setting)
-    prediction = infinite_width_prediction(
-        p.X,
-        p.y,
-        p.X_test,
-        p.y_test,
-        implicit_scale=implicit_scale,
-        output_scale=output_scale,
-        centered=centered,
-    )
+    scales = {"implicit_scale": implicit_scale, "output_scale": output_scale}
+    prediction = infinite_width_prediction(*task(target, **setting), centered=centered, **scales)
     names = ("bias2", "var", "test_error", "labels_price", "initialization_price", "trace", "bound")
     return {name: getattr(prediction, name) for name in names}
 

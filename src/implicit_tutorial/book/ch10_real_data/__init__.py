@@ -1,4 +1,4 @@
-"""The figures of chapter 10, Real data: each function returns an explorer."""
+"""Chapter 10, Real data."""
 
 from implicit_tutorial.book.ch10_real_data.digit_accuracy import digit_accuracy
 from implicit_tutorial.book.ch10_real_data.digit_laws import digit_laws, lazy_movement, runs

@@ -48,26 +48,17 @@ def digit_laws() -> Explorer:
     m = np.geomspace(*_WIDTHS, 20)
 
     def draw(layers: str) -> list[go.Figure]:
-        rows, color = runs(layers), COLORS[layers]
-        error = style.figure(
-            title="test error", x_title="width m", x_log=True, x_range=_WIDTHS, y_range=(0.11, 0.18),
-            height=360, legend_rows=2,
-        )  # fmt: skip
-        moved = style.figure(
-            title="movement ‖A − A₀‖", x_title="width m", x_log=True, y_log=True, x_range=_WIDTHS,
-            y_range=(0.05, 6), height=360, legend_rows=2,
-        )  # fmt: skip
-        limit = prediction(layers).test_error
-        error.add_scatter(x=rows["width"], y=rows["test_error"], **style.points("networks", color))
-        error.add_scatter(x=m, y=np.full(len(m), limit), **style.theory("infinite width, or lazy"))
-        moved.add_scatter(x=rows["width"], y=rows["movement"], **style.points("networks", color))
-        moved.add_scatter(
-            x=m, y=[lazy_movement(w, layers) for w in m], **style.theory("infinite width, or lazy")
-        )
-        for fig in (error, moved):
-            fig.update_xaxes(tickvals=[128, 256, 512], ticktext=["128", "256", "512"])
-        moved.update_layout(showlegend=False)
-        return [error, moved]
+        rows, networks = runs(layers), style.points("networks", COLORS[layers])
+        law = style.theory("infinite width, or lazy")
+        shared = {"x_title": "width m", "x_log": True, "x_range": _WIDTHS, "x_ticks": (128, 256, 512)}
+        shared |= {"height": 360, "legend_rows": 2}
+        error = style.figure(title="test error", y_range=(0.11, 0.18), **shared)
+        moved = style.figure(title="movement ‖A − A₀‖", y_log=True, y_range=(0.05, 6), **shared)
+        error.add_scatter(x=rows["width"], y=rows["test_error"], **networks)
+        error.add_scatter(x=m, y=np.full(len(m), prediction(layers).test_error), **law)
+        moved.add_scatter(x=rows["width"], y=rows["movement"], **networks)
+        moved.add_scatter(x=m, y=[lazy_movement(w, layers) for w in m], **law)
+        return [error, moved.update_layout(showlegend=False)]
 
     def readout(layers: str) -> str:
         wide = runs(layers)
@@ -82,10 +73,9 @@ def digit_laws() -> Explorer:
         [Control("layers", list(COLORS), label="trained")],
         caption=(
             "Even against odd, 500 images, $\\kappa = 1$. First: the mean square error on unseen images, "
-            "with the "
-            "infinite-width prediction. Second: how far $A$ moves, with the lazy law. **Choose** what is "
-            "trained. **Notice** that the error comes down to its limit from above, and that with all layers "
-            "at work $A$ hardly moves, as the lazy law knows."
+            "with the infinite-width prediction. Second: how far $A$ moves, with the lazy law. **Choose** "
+            "what is trained. **Notice** that the error comes down to its limit from above, and that with "
+            "all layers at work $A$ hardly moves, as the lazy law knows."
         ),
         alt=(
             "Two plots over the width from 128 to 512. First, points of networks falling towards a dashed "

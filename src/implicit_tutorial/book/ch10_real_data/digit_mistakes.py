@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from implicit_tutorial import data
-from implicit_tutorial.book.ch10_real_data.setting import N_TRAIN, images, prediction
+from implicit_tutorial.book.ch10_real_data.setting import COLORS, N_TRAIN, images, prediction
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 
@@ -37,17 +37,15 @@ def digit_mistakes() -> Explorer:
         i = ranked()[rank - 1]
         picture = style.blank(title="the image", height=330)
         picture.add_heatmap(z=pictures()[i][::-1], zmin=0, zmax=16, showscale=False, hoverinfo="skip")
-        said = style.figure(
-            title="what the network says of it", x_title="← odd: −1      output f(x)      even: +1 →",
-            x_range=(-2.2, 2.2), y_range=(-1, 1), height=330,
-            legend_rows=3,
-        )  # fmt: skip
+        output = {"x_title": "← odd: −1      output f(x)      even: +1 →", "x_range": (-2.2, 2.2)}
+        options = output | {"y_range": (-1, 1), "height": 330, "legend_rows": 3}
+        said = style.figure(title="what the network says of it", **options)
         said.add_scatter(x=[0, 0], y=[-1, 1], **style.guide("undecided"))
         said.add_scatter(x=[float(images().y_test[i])], y=[0], **style.points("label", style.TARGET, size=13))
-        spread = {"type": "data", "array": [2 * deviation[i]], "color": style.SERIES[0], "thickness": 2}
-        said.add_scatter(
-            x=[f[i]], y=[0.4], error_x=spread, **style.points("mean, ± 2 deviations", style.SERIES[0])
-        )
+        color = COLORS["implicit layer"]
+        spread = {"type": "data", "array": [2 * deviation[i]], "color": color, "thickness": 2}
+        look = style.points("mean, ± 2 deviations", color)
+        said.add_scatter(x=[f[i]], y=[0.4], error_x=spread, **look)
         return [picture, said.update_yaxes(visible=False)]
 
     def readout(rank: int) -> str:
@@ -64,14 +62,13 @@ def digit_mistakes() -> Explorer:
         [Control("rank", tuple(range(1, total + 1)), label="mistake")],
         caption=(
             "The unseen images that the infinitely wide network gets wrong, the surest mistake first. The "
-            "bar "
-            "is two standard deviations over the draw of the initial function. **Move** to the later ones. "
-            "**Notice** that their bars cross zero: for these, another initialization may well be right."
+            "bar is two standard deviations over the draw of the initial function. **Move** to the later "
+            "ones. **Notice** that their bars cross zero: for these, another initialization may well be "
+            "right."
         ),
         alt=(
             "First, an 8 by 8 image of a handwritten digit. Second, a point for the label at minus or plus "
-            "one, and "
-            "above it the predictor's mean on the other side of zero, with a bar for its spread."
+            "one, and above it the predictor's mean on the other side of zero, with a bar for its spread."
         ),
         readout=readout,
     )

@@ -51,15 +51,12 @@ def label_modes() -> Explorer:
     k = np.arange(1, len(images().y) + 1)
 
     def draw(labels: str) -> list[go.Figure]:
-        values = style.figure(
-            title="rate of a mode", x_title="mode k, the fastest first", y_title="eigenvalue of K₁",
-            x_log=True, y_log=True, x_range=(0.9, 560), y_range=(1e-3, 100), height=380, legend_rows=2,
-        )  # fmt: skip
-        held = style.figure(
-            title="share of the labels in the first k", x_title="mode k", x_log=True, x_range=(0.9, 560),
-            y_range=(0, 1.02), height=380, legend_rows=2,
-        )  # fmt: skip
-        values.add_scatter(x=k, y=spectrum()[0].numpy(), **style.measured("K₁", style.SERIES[0]))
+        shared = {"x_log": True, "x_range": (0.9, 560), "height": 380, "legend_rows": 2}
+        rate = {"y_title": "eigenvalue of K₁", "y_log": True, "y_range": (1e-3, 100)}
+        values = style.figure(title="rate of a mode", x_title="mode k, the fastest first", **rate, **shared)
+        share = {"title": "share of the labels in the first k", "y_range": (0, 1.02)}
+        held = style.figure(x_title="mode k", **share, **shared)
+        values.add_scatter(x=k, y=spectrum()[0].numpy(), **style.measured("K₁"))
         values.update_layout(showlegend=False)
         held.add_scatter(x=k, y=shares(labels), **style.measured("these labels", style.TARGET))
         held.add_scatter(x=k, y=k / len(k), **style.theory("labels at random, on average"))
@@ -83,8 +80,8 @@ def label_modes() -> Explorer:
         ),
         alt=(
             "First, the eigenvalues of the kernel, falling by several orders over 500 modes. Second, the "
-            "cumulative "
-            "share of the labels: for digits it rises early, for shuffled labels in proportion to k."
+            "cumulative share of the labels: for digits it rises early, for shuffled labels in proportion to "
+            "k."
         ),
         readout=readout,
     )

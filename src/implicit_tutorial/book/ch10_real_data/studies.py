@@ -78,15 +78,8 @@ def digits_kernel(
 ) -> dict[str, Any]:
     """The same at infinite width: accuracy of the mean predictor, and the expected error (C16)."""
     d = data.digits(task, n_train=n_train)
-    prediction = infinite_width_prediction(
-        d.X,
-        d.y,
-        d.X_test,
-        d.y_test,
-        implicit_scale=implicit_scale,
-        output_scale=output_scale,
-        layers=LAYERS[layers],
-    )
+    setting = {"implicit_scale": implicit_scale, "output_scale": output_scale, "layers": LAYERS[layers]}
+    prediction = infinite_width_prediction(d.X, d.y, d.X_test, d.y_test, **setting)
     return {
         "n_test": len(d.y_test),
         **_score(prediction.mean, d.y_test, d.labels_test),

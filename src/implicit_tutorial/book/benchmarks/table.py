@@ -1,7 +1,4 @@
-"""The benchmarks of the book: the table of figures beside their targets, and what a step costs against width.
-
-Everything is read from the run that ``make bench`` stored; nothing is measured here.
-"""
+"""The benchmarks beside their targets, as a table of the run that ``make bench`` stored."""
 
 from __future__ import annotations
 
@@ -11,10 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import numpy as np
-
 from implicit_tutorial.book.study import FOLDER
-from implicit_tutorial.explorer import Figure, explorer, style
 
 Row = Mapping[str, Any]
 
@@ -23,7 +17,7 @@ PATH = FOLDER / "benchmarks.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """One figure: a ratio of measurements, and the value that it should not exceed, or should reach."""
+    """One of them: a ratio of measurements, and the value that it should not exceed, or should reach."""
 
     name: str
     title: str
@@ -32,7 +26,7 @@ class Benchmark:
     case: Callable[[Row], str]
     """What tells its rows apart."""
     accuracy: str
-    """What the accuracy beside the figure is."""
+    """What the accuracy beside the value is."""
     tolerance: float | None = None
     """The accuracy at which the speed counts; None where it is only reported."""
 
@@ -57,7 +51,7 @@ def _sweeps(row: Row) -> str:
 
 _CURVE = "loss after 100 steps against converged descent"
 
-#: The figures in the order of the table.
+#: All of them in the order of the table.
 BENCHMARKS: dict[str, Benchmark] = {
     b.name: b
     for b in (
@@ -137,15 +131,19 @@ class Table:
         """The devices that the run measured, the CPU first."""
         return sorted({row["device"] for rows in self.run["rows"].values() for row in rows})
 
+    def measured(self, name: str, device: str = "cpu") -> list[dict[str, Any]]:
+        """The stored rows of a benchmark on a device."""
+        return [row for row in self.run["rows"].get(name, []) if row["device"] == device]
+
     def rows(self, name: str, device: str = "cpu") -> list[dict[str, Any]]:
-        """The rows of a figure as the table shows them; the exponent, shared by its rows, once."""
-        rows = [row for row in self.run["rows"].get(name, []) if row["device"] == device]
+        """The rows of a benchmark as the table shows them; the exponent, shared by its rows, once."""
+        rows = self.measured(name, device)
         if name == "exponent" and rows:
             return [rows[0] | {"accuracy": max(row["accuracy"] for row in rows)}]
         return rows
 
     def row(self, name: str, **case: Any) -> dict[str, Any]:
-        """The first row of a figure on the CPU with these entries."""
+        """The first row of a benchmark on the CPU with these entries."""
         rows = (row for row in self.rows(name) if case.items() <= row.items())
         return next(rows)
 
@@ -171,7 +169,7 @@ class Table:
         )
 
     def _lines(self) -> list[tuple[Benchmark, str, dict[str, dict[str, Any]]]]:
-        """A line for each case of a figure: its row on each device."""
+        """A line for each case of a benchmark: its row on each device."""
         lines = []
         for name, benchmark in BENCHMARKS.items():
             cases: dict[str, dict[str, Any]] = {}
@@ -227,78 +225,3 @@ def _cells(benchmark: Benchmark, row: Row | None) -> str:
 def table() -> Table:
     """The stored run."""
     return Table(json.loads(PATH.read_text(encoding="utf-8")))
-
-
-def _on_cpu(name: str) -> list[Row]:
-    return [row for row in table().run["rows"][name] if row["device"] == "cpu"]
-
-
-@explorer("step-cost")
-def cost() -> Figure:
-    """Time of a SingleSweep step against width, with the power law that fits it, and the floor."""
-    rows = _on_cpu("exponent")
-    m, seconds, floor = (
-        np.array([row[key] for row in rows]) for key in ("width", "seconds", "floor_seconds")
-    )
-    exponent = rows[0]["value"]
-    line = np.exp(np.mean(np.log(seconds / m**exponent))) * m**exponent
-    fig = style.figure(
-        x_title="width m", y_title="milliseconds a step", x_log=True, y_log=True, x_range=(200, 11000)
-    )
-    fig.add_scatter(x=m, y=1e3 * seconds, **style.points("SingleSweep, measured"))
-    fig.add_scatter(x=m, y=1e3 * line, **style.theory(f"m to the {exponent:.2f}"))
-    fig.add_scatter(x=m, y=1e3 * floor, **style.guide("three bare products"))
-    fig.update_xaxes(tickvals=m.tolist(), ticktext=[str(w) for w in m])
-    fig.update_yaxes(dtick=1)
-    return Figure(
-        fig,
-        caption=(
-            "Time of one step of `SingleSweep` against the width, 64 samples. Dashed: the power law that "
-            "fits best. Dotted: three products of size $n \\cdot m \\cdot m$ and nothing else. Notice "
-            "how little lies between the points and the floor once the layer is wide."
-        ),
-        alt=(
-            "Milliseconds of a step over width, both logarithmic: points on a dashed straight line of slope "
-            "close to two, and just below them a dotted line for three matrix products."
-        ),
-    )
-
-
-@explorer("above-the-floor")
-def methods() -> Figure:
-    """Time of a step of each method in units of the floor, three products of size n·m·m."""
-    floor = {row["width"]: row["floor_seconds"] for row in _on_cpu("exponent")}
-    peers = {"explicit": "explicit layer", "unrolled": "20 layers", "torchdeq": "torchdeq"}
-    times = {
-        label: {row["width"]: row["peer_seconds"] for row in _on_cpu(name)} for name, label in peers.items()
-    }
-    for row in _on_cpu("explicit"):
-        label = "SingleSweep" if row["fused"] == 1 else f"{row['fused']} fused"
-        times.setdefault(label, {})[row["width"]] = row["seconds"]
-    hues = (style.SERIES[3], style.SERIES[4], style.SERIES[1], style.SERIES[0], style.SERIES[2])
-    colors = dict(zip(times, hues, strict=True))
-    fig = style.figure(
-        x_title="width m", y_title="time of a step ÷ three products", x_log=True, y_log=True,
-        x_range=(220, 2400), height=380,
-    )  # fmt: skip
-    for label, found in times.items():
-        x = sorted(found)
-        y = [found[m] / floor[m] for m in x]
-        marked = style.points(label, colors[label]) | {"mode": "lines+markers"}
-        fig.add_scatter(x=x, y=y, **marked)
-    fig.add_scatter(x=[220, 2400], y=[1, 1], **style.guide("the floor"))
-    fig.update_xaxes(tickvals=x, ticktext=[str(m) for m in x])
-    fig.update_yaxes(dtick=1)
-    return Figure(
-        fig,
-        caption=(
-            "A gradient step of each method in units of three products of size $n \\cdot m \\cdot m$. Notice "
-            "that fused steps go below the floor: they share one update and one pair of sweeps between two "
-            "gradient steps."
-        ),
-        alt=(
-            "Step time over three bare products, logarithmic, against width. Unrolling and torchdeq lie ten "
-            "to a hundred times above one, SingleSweep just above one, and SingleSweep with two fused steps "
-            "below."
-        ),
-    )
