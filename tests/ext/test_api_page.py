@@ -21,9 +21,8 @@ def test_bars_are_characters_except_in_code() -> None:
 
 
 def test_an_indented_formula_is_set_apart() -> None:
-    assert read("The step", "    z ← relu(Az + b)", "is repeated.") == [
-        "The step", "", "    z ← relu(Az + b)", "", "is repeated."
-    ]  # fmt: skip
+    formula = "    z ← relu(Az + b)"
+    assert read("The step", formula, "is repeated.") == ["The step", "", formula, "", "is repeated."]
 
 
 def test_lists_and_sections_stay_as_they_are() -> None:

@@ -25,7 +25,7 @@ SETTINGS = {
     # All cells stay in the page, also those outside of the window.
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
-#: Whether every cell has run: one that waits has a star, one that an error has kept from running has no number.
+#: Whether every cell has run: one that waits has a star, one that an error kept from running has no number.
 HAVE_RUN = """() => [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")].every(
   (prompt) => /\\[\\d+\\]/.test(prompt.textContent))"""
 #: An error is shown as what its traceback is printed on.
@@ -65,11 +65,9 @@ def lab(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "OMP_NUM_THREADS": "1",  # Binder has one core
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    options = [
-        "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
-        "--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
-        f"--ServerApp.root_dir={home / 'work'}",
-    ]  # fmt: skip
+    options = f"""--no-browser --allow-root --ip=127.0.0.1 --port={port} --ServerApp.port_retries=0
+        --IdentityProvider.token= --ServerApp.password= --ServerApp.disable_check_xsrf=True""".split()
+    options.append(f"--ServerApp.root_dir={home / 'work'}")
     log = (home / "log").open("w")
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", *options], env=environment, stdout=log, stderr=subprocess.STDOUT
