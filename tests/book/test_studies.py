@@ -33,7 +33,7 @@ def drawn(chosen: Study) -> list[int]:
     """A short cell by the commit; with IMPLICIT_TUTORIAL_CELLS=all, every cell of the study."""
     if os.environ.get("IMPLICIT_TUTORIAL_CELLS") == "all":
         return list(chosen.table.index)
-    short = chosen.table.index[chosen.table["seconds"] < SHORT].tolist()
+    short = chosen.quick(SHORT)
     return [random.Random(commit() + chosen.name).choice(short)] if short else []
 
 
@@ -75,6 +75,11 @@ def test_a_changed_figure_is_noticed() -> None:
     assert not disagreements(chosen, 0, fresh)
     assert disagreements(chosen, 0, fresh | {"test_error": 1.06 * fresh["test_error"]})
     assert disagreements(chosen, 0, fresh | {"status": "other"})
+    many = studies()["solver_plane"]
+    sweeps = many.compute(3)["sweeps"]
+    assert not disagreements(many, 3, {"sweeps": sweeps})
+    assert disagreements(many, 3, {"sweeps": [1.1 * sweeps[0], *sweeps[1:]]})
+    assert disagreements(many, 3, {"sweeps": sweeps[1:]})
 
 
 def test_every_stored_file_belongs_to_a_study() -> None:

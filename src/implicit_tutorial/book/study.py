@@ -33,15 +33,23 @@ _VERSIONS = ["torch_version", "python_version", "package_version"]
 _ORIGIN = ("command", "versions", "machine", "threads", "confirmed", "code")
 
 #: How well a cell that is computed again agrees with what is stored.
-_RTOL = 0.05
+_RTOL, _ZERO = 0.05, 1e-3
 #: Up to this width training amplifies rounding: a last bit moves a kernel by a fifth. Only what is known
 #: before training is compared there, and whether training works.
 _NARROW = 64
 #: A kernel that moves by more than its own size carries rounding with it: at most 6 % between two machines.
 _RICH, _RICH_RTOL = 1.0, 0.1
 #: What depends on the path, not only on where it ends.
-_PATH = ("seconds", "status", "time", "steps", "train_error")
-_TRAINED = ("test_error", "movement", "feature_movement", "kernel_movement", "spectral_norm")
+_PATH = ("seconds", "status", "time", "steps", "train_error", "curve_time", "curve_error", "curve_test")
+_TRAINED = (
+    "test_error",
+    "movement",
+    "feature_movement",
+    "kernel_movement",
+    "spectral_norm",
+    "slice",
+    "eigenvalues",
+)
 
 Cell = Mapping[str, Any]
 
@@ -118,6 +126,11 @@ class Study:
         if not self.path.exists():
             return ["not stored yet"]
         return changes(self.stored["code"]) if self.stored["code"] else ["made by unknown code"]
+
+    def quick(self, seconds: float) -> list[int]:
+        """The cells that took no longer than this when they were stored, and those of which that is not known."""
+        known = self.table.get("seconds", {})
+        return [i for i in range(len(self.cells)) if not known.get(i, 0) > seconds]
 
     def compute(self, row: int) -> Mapping[str, Any]:
         """Run the experiment of one cell again."""
@@ -215,11 +228,13 @@ def disagreements(study: Study, row: int, fresh: Mapping[str, Any]) -> list[str]
     skipped = {*study.settings, *_PATH, *(_TRAINED if fragile else ())}
     found = []
     for name, value in stored.items():
-        if name in skipped or any(isinstance(x, str | list) for x in (value, fresh.get(name))):
+        if name in skipped or isinstance(value, str):
             continue
-        value, now = (math.nan if x is None else float(x) for x in (value, fresh.get(name)))
+        value, now = (np.array(_rounded(x), dtype=float) for x in (value, fresh.get(name)))
         rtol = _RICH_RTOL if rich and name in _TRAINED else _RTOL
-        if not np.isclose(value, now, rtol=rtol, equal_nan=True):
+        # A function passes through zero, where nothing is known to five per cent.
+        atol = _ZERO * np.nanmax(np.abs(value), initial=0) if value.ndim else 0
+        if value.shape != now.shape or not np.allclose(value, now, rtol=rtol, atol=atol, equal_nan=True):
             found.append(f"{name}: stored {value}, now {now}")
     return found
 
