@@ -34,7 +34,9 @@ def main() -> None:
     for name, study in known.items():
         if chosen.list:
             print(_line(study))
-        elif name in chosen.names or not chosen.names and study.changed and (now or not study.machine_bound):
+        elif name in chosen.names or (
+            not chosen.names and study.changed and (now or not study.machine_bound)
+        ):
             _make(study, chosen)
 
 
