@@ -10,26 +10,16 @@ import torch
 from sklearn.datasets import load_digits
 
 import implicit_tutorial as it
-from implicit_tutorial import results
 from implicit_tutorial.book import ch01_equilibrium_networks as fig
-from implicit_tutorial.book.ch01_equilibrium_networks import deep, layers, rest_points
+from implicit_tutorial.book.ch01_equilibrium_networks.backward_cost import stored_times
 from implicit_tutorial.book.ch01_equilibrium_networks.digits import _pixels, shown_images
-from implicit_tutorial.explorer import Explorer
-
-
-def trace(explorer: Explorer, name: str, *, panel: int = 0, **values: object) -> dict:
-    """The one trace of that name in a panel."""
-    found = [t for t in explorer.panels(**values)[panel]["data"] if t.get("name") == name]
-    assert len(found) == 1, f"{len(found)} traces named {name!r}"
-    return found[0]
-
-
-@pytest.mark.parametrize("name", fig.EXPLORERS)
-def test_an_explorer_bears_the_name_it_is_listed_under_and_fits_the_page(name: str):
-    explorer = fig.EXPLORERS[name]()
-    assert explorer.name == name
-    # A tenth of a page's megabyte each; nine of them and the picture leave room for the text.
-    assert len(explorer.html()) < 100_000
+from implicit_tutorial.book.ch01_equilibrium_networks.euler_step import SPIRAL, SPIRAL_B
+from implicit_tutorial.book.ch01_equilibrium_networks.feed_forward import LAYERS, STEPS
+from implicit_tutorial.book.ch01_equilibrium_networks.irregular_times import HORIZON, arrivals
+from implicit_tutorial.book.ch01_equilibrium_networks.setting import WIDTH
+from implicit_tutorial.book.ch01_equilibrium_networks.studies import DEPTHS
+from implicit_tutorial.book.ch01_equilibrium_networks.truncated_depth import N_ANGLES
+from tests.book.traces import trace
 
 
 def test_scale_cannot_turn_the_state_of_a_network_that_sees_its_input_once():
@@ -42,7 +32,7 @@ def test_scale_cannot_turn_the_state_of_a_network_that_sees_its_input_once():
 
 def test_with_injection_the_angle_is_that_of_the_equilibria():
     X = it.data.circle(torch.tensor([0.3, 0.3 + math.pi / 2], dtype=torch.float64))
-    net = it.EquilibriumNetwork(2, deep.WIDTH, implicit_scale=0.8, seed=0)
+    net = it.EquilibriumNetwork(2, WIDTH, implicit_scale=0.8, seed=0)
     z = net.equilibrium(X, solver=it.Newton()).z.detach()
     expected = math.degrees(math.acos(torch.nn.functional.cosine_similarity(z[0], z[1], dim=0)))
     angle = trace(fig.lost_input(), "in every layer", panel=1, implicit_scale=0.8)["y"][-1]
@@ -61,8 +51,8 @@ def test_the_linear_case_is_the_geometric_series(a: float):
 
 @pytest.mark.parametrize("scale", [0.2, 0.4, 0.8, 1.2])
 def test_c3_the_figure_measures_the_distance_to_the_equilibrium_that_newton_finds(scale: float):
-    angles = torch.linspace(0, 2 * math.pi, deep.N_ANGLES, dtype=torch.float64)
-    net = it.EquilibriumNetwork(2, deep.WIDTH, implicit_scale=scale, seed=0)
+    angles = torch.linspace(0, 2 * math.pi, N_ANGLES, dtype=torch.float64)
+    net = it.EquilibriumNetwork(2, WIDTH, implicit_scale=scale, seed=0)
     with torch.no_grad():
         X = it.data.circle(angles)
         z_star = net.equilibrium(X, solver=it.Newton()).z
@@ -77,7 +67,7 @@ def test_c3_the_figure_measures_the_distance_to_the_equilibrium_that_newton_find
 
 def test_c3_the_certificate_is_above_the_measurement_and_the_typical_rate_close_to_it():
     for scale in (0.1, 0.2, 0.3, 0.4):
-        measured = deep.truncation(scale).error[:15]
+        measured = fig.truncation(scale).error[:15]
         certified = trace(fig.truncated_depth(), "certified", implicit_scale=scale)["y"][:15]
         assert (measured <= certified).all()
         visible = measured > 1e-9
@@ -112,7 +102,7 @@ def test_c2_the_equilibrium_of_the_stacked_matrix_is_the_forward_pass():
 
 def test_c2_layer_k_is_exact_from_step_k_on_and_never_with_feedback():
     wave = fig.feed_forward().panels(feedback=0.0)[1]["data"][0]["z"]
-    layer, step = np.mgrid[1 : layers.LAYERS + 1, 0 : layers.STEPS + 1]
+    layer, step = np.mgrid[1 : LAYERS + 1, 0 : STEPS + 1]
     np.testing.assert_array_equal(np.isnan(wave), step >= layer)
     looped = fig.feed_forward().panels(feedback=0.4)[1]["data"][0]["z"]
     assert np.isfinite(looped).all()
@@ -127,18 +117,16 @@ def test_euler_steps_arrive_below_the_length_that_linear_stability_gives():
 
 
 def test_the_flow_comes_to_rest_at_the_equilibrium():
-    end = it.continuous_depth(
-        rest_points._SPIRAL, rest_points._SPIRAL_B, 0 * rest_points._SPIRAL_B, torch.tensor([0.0, 30.0])
-    )[-1]
-    z = it.solve(rest_points._SPIRAL, rest_points._SPIRAL_B, solver=it.Newton()).z
+    end = it.continuous_depth(SPIRAL, SPIRAL_B, 0 * SPIRAL_B, torch.tensor([0.0, 30.0]))[-1]
+    z = it.solve(SPIRAL, SPIRAL_B, solver=it.Newton()).z
     torch.testing.assert_close(end, z, rtol=1e-6, atol=1e-6)
 
 
 def test_a_fast_state_reaches_each_equilibrium_and_a_slow_one_does_not():
-    times, X = rest_points.arrivals()
+    times, X = arrivals()
     net = it.EquilibriumNetwork(2, 64, implicit_scale=0.7, seed=1)
     levels = net(X).detach().numpy()
-    gaps = np.diff(np.append(times, rest_points._HORIZON))
+    gaps = np.diff(np.append(times, HORIZON))
     assert gaps.std() > 0.3 * gaps.mean(), "the times are meant to be irregular"
     f = {t: trace(fig.irregular_times(), "state that follows it", time_constant=t)["y"] for t in (0.05, 1.6)}
     miss = {t: np.abs(f[t][23::24] - levels) for t in f}
@@ -169,17 +157,14 @@ def test_c1_the_gradient_through_many_layers_is_that_of_the_equilibrium():
     torch.testing.assert_close(through_layers, exact, rtol=1e-7, atol=1e-10)
 
 
-def test_stored_times_name_their_origin_and_grow_in_proportion_to_depth():
-    stored = results.load("backward_cost")
-    assert stored["command"] == "python -m implicit_tutorial.book.ch01_equilibrium_networks.studies"
-    assert set(stored["versions"]) == {"python", "torch"}
-    assert stored["machine"]["threads"] == 1
-    for width in sorted({row["width"] for row in stored["rows"]}):
-        times, implicit = fig.stored_times(width)
-        per_layer = times / np.array(fig.stored_depths())
+def test_stored_times_are_of_one_thread_and_grow_in_proportion_to_depth():
+    assert fig.BACKWARD_COST.stored["threads"] == 1
+    for width in fig.BACKWARD_COST.table["width"].unique():
+        times, implicit = stored_times(width)
+        per_layer = times / np.array(DEPTHS)
         assert per_layer.max() < 2 * per_layer.min()
         assert times[0] < implicit < times[-1]
-        assert fig.stored_depths()[0] < fig.break_even(width) < fig.stored_depths()[-1]
+        assert DEPTHS[0] < fig.break_even(width) < DEPTHS[-1]
 
 
 def test_the_digits_shown_are_test_images_as_scikit_learn_ships_them():

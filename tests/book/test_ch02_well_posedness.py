@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,42 +10,31 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch02_well_posedness as fig
-from implicit_tutorial.book.ch02_well_posedness import certified, cones, ladder, scalar, scale, sweeps, tally
-from implicit_tutorial.explorer import Figure
-
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "02_well_posedness.ipynb"
-
-
-def trace(panel: dict, name: str) -> dict:
-    return next(t for t in panel["data"] if t.get("name") == name)
+from implicit_tutorial.book.ch02_well_posedness.certified_error import SCALES, SEED, WIDTH, run
+from implicit_tutorial.book.ch02_well_posedness.cobweb import A_VALUES, B_VALUES
+from implicit_tutorial.book.ch02_well_posedness.counts import fractions
+from implicit_tutorial.book.ch02_well_posedness.initialization_scale import CONDITIONS, WIDE, state, values
+from implicit_tutorial.book.ch02_well_posedness.initialization_scale import SEED as WIDE_SEED
+from implicit_tutorial.book.ch02_well_posedness.ladder_map import REACH
+from implicit_tutorial.book.ch02_well_posedness.ladder_thresholds import (
+    PREDICTED,
+    exact_threshold,
+    gaussian_threshold,
+)
+from implicit_tutorial.book.ch02_well_posedness.rate import measured_steps, predicted_steps
+from implicit_tutorial.book.ch02_well_posedness.setting import LADDER
+from implicit_tutorial.book.ch02_well_posedness.two_units import PATTERNS
+from tests.book.traces import trace
 
 
 def floats(*rows: list[float]) -> torch.Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("name", fig.EXPLORERS)
-def test_a_figure_is_known_by_its_name_and_moves_if_it_has_handles(name):
-    explorer = fig.EXPLORERS[name]()
-    assert explorer.name == name
-    if isinstance(explorer, Figure):
-        assert not explorer.controls
-        return
-    first, last = ({c.name: c.values[i] for c in explorer.controls} for i in (0, -1))
-    assert repr(explorer.panels(**first)) != repr(explorer.panels(**last))
-    assert explorer.readout(**first) != explorer.readout(**last)
-
-
-def test_the_chapter_shows_each_figure_once():
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    assert sorted(re.findall(r"fig\.(\w+)\(\)", code)) == sorted(f.__name__ for f in fig.EXPLORERS.values())
-
-
-@pytest.mark.parametrize("a", scalar.A_VALUES)
+@pytest.mark.parametrize("a", A_VALUES)
 def test_cobweb_counts_as_the_table_says(a):
     explorer = fig.cobweb()
-    for b in scalar.B_VALUES:
+    for b in B_VALUES:
         if a == 1 and b == 0:
             expected, zs = "infinitely many", []
         elif a < 1:
@@ -77,7 +63,7 @@ def test_as_many_cones_cover_a_direction_as_it_has_equilibria(p, q):
     panel = fig.two_units().panels(p=p, q=q, b="(1, 1)")[0]
     count = trace(panel, "count")
     covers = np.zeros(24, dtype=int)
-    for name, _ in cones.PATTERNS.values():
+    for name, _ in PATTERNS.values():
         cone = trace(panel, name)
         (x1, x2), (y1, y2) = cone["x"][[1, -2]], cone["y"][[1, -2]]
         # A direction lies between two generators when it is a positive combination of them.
@@ -101,21 +87,21 @@ def test_states_show_every_equilibrium_and_whether_picard_returns_to_it():
 
 @pytest.mark.parametrize("implicit_scale", [0.5, 1.0, 2.0])
 def test_fractions_add_up_and_well_posed_matrices_give_one_equilibrium(implicit_scale):
-    share, exact = tally.fractions(implicit_scale)
+    share, exact = fractions(implicit_scale)
     assert sum(share) == pytest.approx(1)
     assert exact <= share[1]
 
 
 def test_strong_networks_have_no_equilibrium_or_several():
-    share, exact = tally.fractions(2.0)
+    share, exact = fractions(2.0)
     assert min(share[:3]) > 0.1
     assert exact < 0.05
 
 
 @pytest.mark.parametrize("s", [-1.4, -0.4, 0.6])
-@pytest.mark.parametrize("name", ladder.LADDER)
+@pytest.mark.parametrize("name", LADDER)
 def test_an_outline_is_where_the_certificate_changes_its_mind(s, name):
-    shown = trace(fig.ladder_map().panels(s=s)[0], ladder.LADDER[name][0])
+    shown = trace(fig.ladder_map().panels(s=s)[0], LADDER[name][0])
     x, y = np.asarray(shown["x"], dtype=float), np.asarray(shown["y"], dtype=float)
     here = it.certify(floats([s, 0.01], [-0.01, s]), conditions=[name])[name].holds
     assert (x.size > 0) == here
@@ -124,42 +110,42 @@ def test_an_outline_is_where_the_certificate_changes_its_mind(s, name):
             it.certify(floats([s, f * p], [f * q, s]), conditions=[name])[name].holds for f in (0.99, 1.01)
         )
         assert inner
-        on_the_frame = max(abs(p), abs(q)) > ladder._REACH - 0.01
+        on_the_frame = max(abs(p), abs(q)) > REACH - 0.01
         assert on_the_frame or not outer
 
 
 @pytest.mark.parametrize("name", ["perron_frobenius", "row_sum", "spectral_norm", "monotone"])
 def test_thresholds_tend_to_the_predicted_ones(name):
-    predicted = ladder.PREDICTED.get(name, ladder.PREDICTED["perron_frobenius"])(512)
+    predicted = PREDICTED.get(name, PREDICTED["perron_frobenius"])(512)
     tolerance = 0.15 if name == "row_sum" else 0.02  # the largest of m row sums converges slowly
-    assert ladder.gaussian_threshold(name, 512) == pytest.approx(predicted, rel=tolerance)
+    assert gaussian_threshold(name, 512) == pytest.approx(predicted, rel=tolerance)
 
 
 def test_the_exact_threshold_is_where_the_first_principal_minor_vanishes():
     B = torch.randn(9, 9, generator=torch.Generator().manual_seed(5), dtype=torch.float64) / 3
-    threshold = ladder._exact_threshold(B)
+    threshold = exact_threshold(B)
     assert it.is_p_matrix(torch.eye(9) - 0.999 * threshold * B)
     assert not it.is_p_matrix(torch.eye(9) - 1.001 * threshold * B)
 
 
 @pytest.mark.parametrize("implicit_scale", [0.2, 0.6, 1.0])
 def test_the_four_views_are_of_one_network(implicit_scale):
-    net = it.EquilibriumNetwork(n_inputs=3, width=scale.WIDE, implicit_scale=implicit_scale, seed=scale.SEED)
+    net = it.EquilibriumNetwork(n_inputs=3, width=WIDE, implicit_scale=implicit_scale, seed=WIDE_SEED)
     A = net.A.detach()
     solution = net.equilibrium(floats([1, 0, 0]))
-    here = scale.state(implicit_scale)
+    here = state(implicit_scale)
     assert here.steps == int(solution.steps[0])
     spectrum = torch.linalg.eigvals((solution.z[0] > 0).double()[:, None] * A)
     assert here.radius == pytest.approx(float(spectrum.abs().max()), rel=1e-8)
-    bars = dict(scale._rows(implicit_scale))
-    for name in scale.CONDITIONS:
+    bars = values(implicit_scale)
+    for name in CONDITIONS:
         value = it.certify(A, conditions=[name])[name].value
-        assert bars[ladder.LADDER[name][0]] == pytest.approx(value, rel=1e-4)
+        assert bars[LADDER[name][0]] == pytest.approx(value, rel=1e-4)
 
 
 @pytest.mark.parametrize("implicit_scale", [0.2, 0.6, 0.8])
 def test_the_measured_residual_falls_at_the_predicted_rate(implicit_scale):
-    residual = scale.state(implicit_scale).residual
+    residual = state(implicit_scale).residual
     residual = residual[residual > 1e-11]
     slope = np.polyfit(np.arange(residual.size), np.log(residual), 1)[0]
     assert slope == pytest.approx(math.log(implicit_scale / math.sqrt(2)), rel=0.1)
@@ -167,7 +153,7 @@ def test_the_measured_residual_falls_at_the_predicted_rate(implicit_scale):
 
 def test_beyond_the_square_root_of_two_there_is_nothing_to_converge_to():
     for implicit_scale in (1.45, 1.6):
-        here = scale.state(implicit_scale)
+        here = state(implicit_scale)
         assert here.steps is None
         assert here.radius > 1
         assert here.residual[-1] > 0.01
@@ -175,16 +161,14 @@ def test_beyond_the_square_root_of_two_there_is_nothing_to_converge_to():
 
 def test_wide_networks_take_the_predicted_number_of_sweeps():
     for implicit_scale in (0.4, 0.8, 1.0):
-        median = float(np.median(sweeps.measured_steps(512, implicit_scale)))
-        assert median == pytest.approx(sweeps.predicted_steps(implicit_scale), rel=0.2)
+        median = float(np.median(measured_steps(512, implicit_scale)))
+        assert median == pytest.approx(predicted_steps(implicit_scale), rel=0.2)
 
 
-@pytest.mark.parametrize("implicit_scale", certified.SCALES)
+@pytest.mark.parametrize("implicit_scale", SCALES)
 def test_a_bound_lies_above_the_error_or_is_absent(implicit_scale):
-    here = certified.run(implicit_scale)
-    net = it.EquilibriumNetwork(
-        n_inputs=3, width=certified.WIDTH, implicit_scale=implicit_scale, seed=certified.SEED
-    )
+    here = run(implicit_scale)
+    net = it.EquilibriumNetwork(n_inputs=3, width=WIDTH, implicit_scale=implicit_scale, seed=SEED)
     for name, bound in here.bounds.items():
         assert (bound is not None) == it.certify(net.A, conditions=[name])[name].holds
         if bound is not None:

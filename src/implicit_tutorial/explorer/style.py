@@ -174,6 +174,12 @@ def points(name: str | None = None, color: str | Sequence[str] = MEASURED, **mar
     return {"mode": "markers", "name": name, "marker": {"color": color, "size": 7} | marker}
 
 
+def marked(name: str | None = None, color: str = MEASURED, size: Any = 7, **line: Any) -> dict[str, Any]:
+    """Arguments of `go.Scatter` for measured points on the curve that joins them."""
+    marker = {"color": color, "size": size}
+    return measured(name, color, **line) | {"mode": "lines+markers", "marker": marker}
+
+
 def guide(name: str | None = None, color: str = GUIDE, **line: Any) -> dict[str, Any]:
     """Arguments of `go.Scatter` for a threshold or an outline: thin and dotted, silent under the pointer."""
     return {

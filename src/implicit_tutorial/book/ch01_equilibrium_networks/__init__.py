@@ -5,14 +5,13 @@ from implicit_tutorial.book.ch01_equilibrium_networks.backward_cost import (
     break_even,
     kept_for_backward,
 )
-from implicit_tutorial.book.ch01_equilibrium_networks.deep import (
-    infinitely_deep,
-    linear_case,
-    lost_input,
-    truncated_depth,
-    truncation,
-    unrolled_and_loop,
-)
 from implicit_tutorial.book.ch01_equilibrium_networks.digits import digit_pass, digits
+from implicit_tutorial.book.ch01_equilibrium_networks.euler_step import euler_step
 from implicit_tutorial.book.ch01_equilibrium_networks.feed_forward import feed_forward
-from implicit_tutorial.book.ch01_equilibrium_networks.rest_points import euler_step, irregular_times
+from implicit_tutorial.book.ch01_equilibrium_networks.infinitely_deep import infinitely_deep
+from implicit_tutorial.book.ch01_equilibrium_networks.irregular_times import irregular_times
+from implicit_tutorial.book.ch01_equilibrium_networks.linear_case import linear_case
+from implicit_tutorial.book.ch01_equilibrium_networks.lost_input import lost_input
+from implicit_tutorial.book.ch01_equilibrium_networks.studies import BACKWARD_COST
+from implicit_tutorial.book.ch01_equilibrium_networks.truncated_depth import truncated_depth, truncation
+from implicit_tutorial.book.ch01_equilibrium_networks.unrolled_and_loop import unrolled_and_loop

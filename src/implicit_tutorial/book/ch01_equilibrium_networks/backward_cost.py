@@ -63,7 +63,7 @@ def break_even(width: int) -> float:
 @explorer("backward-cost")
 def backward_cost() -> Explorer:
     """Memory (measured here) and time (stored) of one gradient against the depth of the unrolled network."""
-    depths = DEPTHS
+    axes = {"x_title": "depth of the unrolled network", "x_log": True, "x_range": (8, 1250), "y_log": True}
 
     def draw(width: int) -> list[go.Figure]:
         memory, constant = _bytes(width)
@@ -73,15 +73,9 @@ def backward_cost() -> Explorer:
             ("kept for the backward pass, in MB", memory, constant, (0.03, 100)),
             ("processor time, in ms", times, implicit, (0.3, 3000)),
         ):
-            fig = style.figure(
-                title=title, x_title="depth of the unrolled network", x_log=True, y_log=True,
-                x_range=(8, 1250), y_range=limits, height=330,
-            )  # fmt: skip
-            fig.add_scatter(
-                x=depths, y=explicit, mode="lines+markers", name="unrolled",
-                line={"color": style.FAILURE, "width": 2}, marker={"size": 7, "color": style.FAILURE},
-            )  # fmt: skip
-            fig.add_scatter(x=[8, 1250], y=[flat, flat], **style.measured("equilibrium", color=style.HOLDS))
+            fig = style.figure(title=title, y_range=limits, height=330, **axes)
+            fig.add_scatter(x=DEPTHS, y=explicit, **style.marked("unrolled", style.SERIES[1]))
+            fig.add_scatter(x=[8, 1250], y=[flat, flat], **style.measured("equilibrium", style.SERIES[2]))
             panels.append(fig)
         return panels
 
@@ -89,7 +83,7 @@ def backward_cost() -> Explorer:
         memory, constant = _bytes(width)
         times, implicit = stored_times(width)
         return (
-            f"Width {width}, {depths[-1]} layers: {memory[-1]:.3g} MB and {times[-1]:.3g} ms unrolled; "
+            f"Width {width}, {DEPTHS[-1]} layers: {memory[-1]:.3g} MB and {times[-1]:.3g} ms unrolled; "
             f"{constant:.2g} MB and {implicit:.2g} ms through the equilibrium."
         )
 

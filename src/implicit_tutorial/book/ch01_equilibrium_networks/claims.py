@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from implicit_tutorial.book.ch01_equilibrium_networks.backward_cost import kept_for_backward
 from implicit_tutorial.book.oracles import digits, gaussian, normal, unrolled
 from implicit_tutorial.claims import Measurement, above, claim, close
 from implicit_tutorial.equilibrium import Picard, solve
@@ -40,9 +41,10 @@ def implicit_gradient(solve: Callable) -> Iterator[Measurement]:
         "digits shared with central differences", digits((implicit * direction).sum(), central, cap=6), 4
     )
 
-    kept = [_kept_bytes(lambda r=r: solve(A, b, solver=Picard(rtol=r)).z) for r in (1e-1, 1e-13)]
+    kept = [kept_for_backward(lambda r=r: solve(A, b, solver=Picard(rtol=r)).z) for r in (1e-1, 1e-13)]
     yield close("bytes kept at 30 times the depth, as a ratio", kept[1] / kept[0], 1, rtol=0.01)
-    yield above("bytes kept by 200 unrolled layers, as a ratio", _kept_bytes(lambda: f(A)) / kept[1], 10)
+    layers = kept_for_backward(lambda: f(A))
+    yield above("bytes kept by 200 unrolled layers, as a ratio", layers / kept[1], 10)
 
 
 @claim(
@@ -99,17 +101,3 @@ def truncated_depth(solve: Callable) -> Iterator[Measurement]:
             torch.stack([depths, torch.ones_like(depths)], dim=1), torch.stack(errors).log()[:, None]
         ).solution[0]
         yield close(f"rate at scale {scale:g}", slope.exp(), scale / math.sqrt(2), rtol=0.035)
-
-
-def _kept_bytes(run: Callable[[], Tensor]) -> int:
-    """Bytes of the distinct tensors that autograd keeps for the backward pass of run()."""
-    kept: dict[int, int] = {}
-
-    def pack(x: Tensor) -> Tensor:
-        kept[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
-        return x
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        alive = run()
-    del alive
-    return sum(kept.values())

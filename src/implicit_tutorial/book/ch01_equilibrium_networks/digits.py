@@ -93,17 +93,12 @@ def digits() -> Explorer:
             f"{100 * p.accuracy:.1f} % read correctly."
         )
 
+    scales = [0.2, 0.4, 0.6, 0.8, 1.0]
     return Explorer(
         draw,
         [
             Control("digit", list(range(N_SHOWN)), start=2),
-            Control(
-                "implicit_scale",
-                [0.2, 0.4, 0.6, 0.8, 1.0],
-                start=0.8,
-                label="implicit_scale $\\sigma_A$",
-                fmt=".1f",
-            ),
+            Control("implicit_scale", scales, start=0.8, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
         caption=(
             "A test image, the state it settles to, and the outputs. Move `digit`, then `implicit_scale`: "

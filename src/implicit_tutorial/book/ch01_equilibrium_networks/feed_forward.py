@@ -48,17 +48,13 @@ def feed_forward() -> Explorer:
         middle = [UNITS * k + (UNITS - 1) / 2 for k in range(LAYERS)]
         names = [f"z<sub>{LAYERS - k}</sub>" for k in range(LAYERS)]
         matrix = style.figure(title="the matrix A", height=360)
-        matrix.add_heatmap(
-            z=np.where(A == 0, np.nan, A), zmid=0, zmin=-1.5, zmax=1.5, colorscale=style.DIVERGING,
-            showscale=False, hovertemplate="row %{y}, column %{x}: %{z:.2f}<extra></extra>",
-        )  # fmt: skip
-        edges = [UNITS * k - 0.5 for k in range(1, LAYERS)]
-        for e in edges:
-            for line in (
-                {"x0": e, "x1": e, "y0": -0.5, "y1": size - 0.5},
-                {"y0": e, "y1": e, "x0": -0.5, "x1": size - 0.5},
-            ):
-                matrix.add_shape(type="line", line={"color": "rgba(128,128,128,0.35)", "width": 1}, **line)
+        hover = "row %{y}, column %{x}: %{z:.2f}<extra></extra>"
+        look = {"colorscale": style.DIVERGING, "zmid": 0, "zmin": -1.5, "zmax": 1.5, "showscale": False}
+        matrix.add_heatmap(z=np.where(A == 0, np.nan, A), hovertemplate=hover, **look)
+        faint = {"type": "line", "opacity": 0.35}
+        for edge in (UNITS * k - 0.5 for k in range(1, LAYERS)):
+            matrix.add_shape(x0=edge, x1=edge, y0=-0.5, y1=size - 0.5, **faint)
+            matrix.add_shape(y0=edge, y1=edge, x0=-0.5, x1=size - 0.5, **faint)
         plain = {"tickvals": middle, "ticktext": names, "showgrid": False, "zeroline": False}
         matrix.update_xaxes(title_text="from", range=[-0.5, size - 0.5], **plain)
         matrix.update_yaxes(
@@ -66,13 +62,11 @@ def feed_forward() -> Explorer:
         )
 
         wave = style.figure(title="error of each layer (empty: exact)", x_title="Picard step", height=360)
-        wave.add_heatmap(
-            x=np.arange(STEPS + 1), y=np.arange(1, LAYERS + 1),
-            z=np.log10(np.where(errors > 0, errors, np.nan)), zmin=-8, zmax=0, xgap=1, ygap=1,
-            hovertemplate="step %{x}, layer %{y}: 10^%{z:.1f}<extra></extra>",
-            colorbar={"tickvals": [0, -4, -8], "ticktext": ["1", "10<sup>−4</sup>", "10<sup>−8</sup>"],
-                      "outlinewidth": 0, "thickness": 12},
-        )  # fmt: skip
+        exponent = np.log10(np.where(errors > 0, errors, np.nan))
+        hover = "step %{x}, layer %{y}: 10^%{z:.1f}<extra></extra>"
+        bar = {"tickvals": [0, -4, -8], "ticktext": ["1", "10<sup>−4</sup>", "10<sup>−8</sup>"]}
+        look = {"zmin": -8, "zmax": 0, "xgap": 1, "ygap": 1, "hovertemplate": hover, "colorbar": bar}
+        wave.add_heatmap(x=np.arange(STEPS + 1), y=np.arange(1, LAYERS + 1), z=exponent, **look)
         wave.update_yaxes(title_text="layer", range=[0.5, LAYERS + 0.5], dtick=1, showgrid=False)
         wave.update_xaxes(range=[-0.5, STEPS + 0.5], showgrid=False, zeroline=False)
         return [matrix, wave]
@@ -87,13 +81,7 @@ def feed_forward() -> Explorer:
 
     return Explorer(
         draw,
-        [
-            Control(
-                "feedback",
-                [0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0],
-                fmt="g",
-            )
-        ],
+        [Control("feedback", [0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0], fmt="g")],
         caption=(
             "Without feedback the matrix has blocks above its diagonal only, and exactness moves up one "
             "layer a step: a staircase. Move `feedback`: one block appears in the lower left corner, and "

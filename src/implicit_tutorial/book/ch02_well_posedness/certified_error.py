@@ -81,11 +81,8 @@ def _figure(implicit_scale: float) -> go.Figure:
     figure.add_scatter(x=k, y=here.error, **style.measured("true error"))
     for name, (label, color) in BOUNDS.items():
         bound = here.bounds[name]
-        figure.add_scatter(
-            x=k if bound is not None else [],
-            y=bound if bound is not None else [],
-            **style.theory(label, color),
-        )
+        x, y = ([], []) if bound is None else (k, bound)
+        figure.add_scatter(x=x, y=y, **style.theory(label, color))
     return figure
 
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS, count_words
+from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS, count_words, equilibria
 from implicit_tutorial.book.drawing import array, move, signed
 from implicit_tutorial.book.picard import attracts, picard_path, picard_words
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -79,11 +79,10 @@ def _staircase() -> go.Figure:
     figure.add_scatter(x=[0, TOP], y=[0, TOP], showlegend=False, **style.guide("diagonal"))
     figure.add_scatter(x=_GRID, y=_GRID, showlegend=False, **style.measured("relu(az + b)", style.GUIDE))
     for name, (_, color) in STARTS.items():
-        figure.add_scatter(mode="lines", name=name, line={"color": color, "width": 1.5})
-    band = {"color": style.SERIES[2], "width": 7}
-    figure.add_scatter(mode="lines", line=band, opacity=0.5, name="all of these", showlegend=False)
-    marker = {"size": 12, "color": style.SERIES[2], "line": {"width": 2.5, "color": style.SERIES[2]}}
-    figure.add_scatter(mode="markers", marker=marker, name="equilibrium", showlegend=False, cliponaxis=False)
+        figure.add_scatter(**style.measured(name, color, width=1.5))
+    band = style.measured("all of these", style.HOLDS, width=7)
+    figure.add_scatter(opacity=0.5, showlegend=False, **band)
+    figure.add_scatter(**equilibria(size=12))
     return figure
 
 
@@ -120,8 +119,8 @@ def _map() -> go.Figure:
         word = {0: "none", 1: "one", 2: "two"}[count]
         figure.add_annotation(x=(x0 + x1) / 2, y=(y0 + y1) / 2, text=word, showarrow=False, font_size=15)
     figure.add_scatter(x=[1, 1], y=[-1.1, 1.1], showlegend=False, **style.guide(dash="solid"))
-    marker = {"size": 13, "color": style.SERIES[0], "line": {"color": "white", "width": 2}}
-    figure.add_scatter(mode="markers", name="here", showlegend=False, cliponaxis=False, marker=marker)
+    here = style.points("here", size=13, line={"color": "white", "width": 2})
+    figure.add_scatter(showlegend=False, cliponaxis=False, **here)
     return figure
 
 

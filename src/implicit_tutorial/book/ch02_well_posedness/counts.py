@@ -6,7 +6,6 @@ import math
 from functools import cache
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
@@ -53,20 +52,18 @@ def counts() -> Figure:
         y_range=(0, 1),
         height=380,
     )
-    order = (1, 0, 2, 3, 4)
-    for count in order:
-        _area(figure, table[:, count], LABELS[count], COUNT_COLORS[count])
-    figure.add_scatter(
-        x=list(SCALES), y=exact, **style.theory("A well-posed for every b", style.GUIDE, width=3)
-    )
+    for count in (1, 0, 2, 3, 4):
+        edge = style.measured(LABELS[count], COUNT_COLORS[count], width=0.5)
+        figure.add_scatter(x=list(SCALES), y=table[:, count], stackgroup="counts", **edge)
+    figure.add_scatter(x=list(SCALES), y=exact, **style.theory("A well-posed for every b", width=3))
     return Figure(
         figure,
         caption=(
             f"Networks of width {WIDTH}: {DRAWS} Gaussian matrices with {INJECTIONS} injections each, every "
             f"one of the {2**WIDTH} activation patterns tried. Colours tell how many equilibria a draw has. "
             "The dashed line is the fraction of matrices for which $I - A$ is a P-matrix. **Notice** that "
-            "it falls before the green area does: a matrix that fails for *some* injection still serves "
-            "most of them."
+            "it falls before the area of the draws with one does: a matrix that fails for *some* injection "
+            "still serves most of them."
         ),
         alt=(
             "A stacked area chart over the implicit scale from 0 to 2.5. Up to about 0.8 all draws have "
@@ -74,15 +71,4 @@ def counts() -> Figure:
             "fraction of matrices that are well-posed for every injection, falls from one to zero between "
             "scales of 0.7 and 1.8."
         ),
-    )
-
-
-def _area(figure: go.Figure, share: np.ndarray, name: str, color: str) -> None:
-    figure.add_scatter(
-        x=list(SCALES),
-        y=share,
-        mode="lines",
-        stackgroup="counts",
-        name=name,
-        line={"width": 0.5, "color": color},
     )

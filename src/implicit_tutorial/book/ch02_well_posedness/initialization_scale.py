@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,8 +13,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch02_well_posedness.counts import LABELS, WIDTH, fractions
-from implicit_tutorial.book.ch02_well_posedness.ladder import LADDER
-from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS
+from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS, LADDER
 from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.picard import picard_path
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -111,17 +111,10 @@ def state(implicit_scale: float) -> _State:
     )
 
 
-def _circle(figure: go.Figure, radius: float, name: str, line: dict) -> None:
+def _circle(figure: go.Figure, radius: float, look: dict) -> None:
     angle = np.linspace(0, 2 * np.pi, 73)
-    figure.add_scatter(
-        x=radius * np.cos(angle),
-        y=radius * np.sin(angle),
-        mode="lines",
-        name=name,
-        hoverinfo="skip",
-        showlegend=False,
-        line=line,
-    )
+    outline = look | {"hoverinfo": "skip", "showlegend": False}
+    figure.add_scatter(x=radius * np.cos(angle), y=radius * np.sin(angle), **outline)
 
 
 def _spectra(implicit_scale: float) -> go.Figure:
@@ -132,48 +125,39 @@ def _spectra(implicit_scale: float) -> go.Figure:
         x_range=(-1.75, 1.75),
         y_range=(-1.75, 1.75),
         height=400,
+        equal=True,
     )
-    figure.update_layout(yaxis={"scaleanchor": "x", "constrain": "domain"}, xaxis={"constrain": "domain"})
-    _circle(figure, 1, "unit circle", {"color": style.GUIDE, "width": 1.5, "dash": "dot"})
+    _circle(figure, 1, style.guide("unit circle"))
     for name, values, radius, color in (
         ("A", implicit_scale * _draw().eigenvalues, implicit_scale, style.SERIES[5]),
         ("DA", state(implicit_scale).eigenvalues, implicit_scale / math.sqrt(2), style.SERIES[1]),
     ):
         figure.add_scatter(x=values.real, y=values.imag, **style.points(name, color, size=4))
-        _circle(figure, radius, f"predicted, {name}", {"color": color, "width": 2, "dash": "dash"})
+        _circle(figure, radius, style.theory(f"predicted, {name}", color))
     return figure
 
 
-def _rows(implicit_scale: float) -> list[tuple[str, float]]:
-    rows = [(LADDER[name][0], implicit_scale * _draw().values[name]) for name in CONDITIONS]
-    return [*rows, ("ρ(DA) < 1, this input", state(implicit_scale).radius)]
+def values(implicit_scale: float) -> dict[str, float]:
+    """The value of each condition, by its formula."""
+    found = {LADDER[name][0]: implicit_scale * _draw().values[name] for name in CONDITIONS}
+    return found | {"ρ(DA) < 1, this input": state(implicit_scale).radius}
 
 
 def _conditions(implicit_scale: float) -> go.Figure:
-    rows = _rows(implicit_scale)[::-1]
+    shown = dict(reversed(values(implicit_scale).items()))
+    formulas, sizes = list(shown), np.array(list(shown.values()))
     figure = style.figure(title="conditions", x_title="value", x_range=(0, 3), height=400)
-    values = np.array([value for _, value in rows])
-    figure.add_bar(
-        x=np.minimum(values, 2.0),
-        y=[name for name, _ in rows],
-        orientation="h",
-        width=0.55,
-        opacity=0.75,
-        marker={"color": [style.HOLDS if v < 1 else style.FAILURE for v in values]},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    figure.add_scatter(
-        x=[2.06] * len(rows),
-        y=[name for name, _ in rows],
-        mode="text",
-        text=[f"{'✓' if v < 1 else '✗'} {v:.3g}" for v in values],
-        textposition="middle right",
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    figure.add_vline(x=1, line={"color": style.GUIDE, "width": 1.5, "dash": "dot"})
+    colors = [style.HOLDS if v < 1 else style.FAILURE for v in sizes]
+    figure.add_bar(x=np.minimum(sizes, 2.0), y=formulas, orientation="h", width=0.55, **_bars(colors))
+    words = [f"{'✓' if v < 1 else '✗'} {v:.3g}" for v in sizes]
+    text = {"mode": "text", "text": words, "textposition": "middle right", "hoverinfo": "skip"}
+    figure.add_scatter(x=[2.06] * len(shown), y=formulas, showlegend=False, **text)
+    figure.add_vline(x=1, line=style.guide()["line"])
     return figure
+
+
+def _bars(colors: list[str]) -> dict[str, Any]:
+    return {"marker": {"color": colors}, "opacity": 0.75, "hoverinfo": "skip", "showlegend": False}
 
 
 def _residuals(implicit_scale: float) -> go.Figure:
@@ -202,26 +186,18 @@ def _numbers(implicit_scale: float) -> go.Figure:
         y_range=(0, 1.12),
         height=400,
     )
-    figure.add_bar(
-        x=list(LABELS.values()),
-        y=list(share),
-        width=0.6,
-        opacity=0.75,
-        marker={"color": list(COUNT_COLORS.values())},
-        text=[f"{s:.2f}" for s in share],
-        textposition="outside",
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    values = {"text": [f"{s:.2f}" for s in share], "textposition": "outside"}
+    look = _bars(list(COUNT_COLORS.values())) | values
+    figure.add_bar(x=list(LABELS.values()), y=list(share), width=0.6, **look)
     return figure
 
 
 def _readout(implicit_scale: float) -> str:
-    here, values = state(implicit_scale), _draw().values
+    here, conditions = state(implicit_scale), _draw().values
     proofs = [
-        f"{what}"
+        what
         for name, what in (("spectral_norm", "the norm"), ("monotone", "monotonicity"))
-        if implicit_scale * values[name] < 1
+        if implicit_scale * conditions[name] < 1
     ]
     proof = f"Well-posed, by {' and '.join(proofs)}" if proofs else "No condition proves it well-posed"
     if here.steps is None:

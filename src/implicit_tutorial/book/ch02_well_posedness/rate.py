@@ -73,9 +73,8 @@ def _figure(width: int) -> go.Figure:
     settled = np.array([run for run in runs if not math.isnan(run[1])]).T
     lost = [s for s, steps in runs if math.isnan(steps)]
     figure.add_scatter(x=settled[0], y=settled[1], **style.points("measured", opacity=0.7))
-    figure.add_scatter(
-        x=lost, y=[LIMIT] * len(lost), **style.points("not converged", style.FAILURE, symbol="x", opacity=0.7)
-    )
+    crosses = style.points("not converged", style.FAILURE, symbol="x", opacity=0.7)
+    figure.add_scatter(x=lost, y=[LIMIT] * len(lost), **crosses)
     return figure
 
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch02_well_posedness.setting import count_words
+from implicit_tutorial.book.ch02_well_posedness.setting import count_words, equilibria
 from implicit_tutorial.book.drawing import array, move, signed
 from implicit_tutorial.book.picard import attracts, picard_path, picard_words
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -79,24 +79,15 @@ def _injection(b: str) -> torch.Tensor:
 
 def _injections() -> go.Figure:
     """The plane of injections without what depends on p, q and b."""
-    limits = (-1.65, 1.65)
-    figure = style.figure(
-        title="injections", x_title="b₁", y_title="b₂", x_range=limits, y_range=limits, height=390
-    )
-    _square(figure)
-    figure.update_layout(showlegend=False)
+    figure = _square("injections", "b₁", "b₂", (-1.65, 1.65)).update_layout(showlegend=False)
     for name, color in PATTERNS.values():
-        line = {"color": color, "width": 1.5}
-        figure.add_scatter(mode="lines", fill="toself", name=name, opacity=0.5, line=line, hoverinfo="skip")
+        look = style.measured(name, color, width=1.5)
+        figure.add_scatter(fill="toself", opacity=0.5, hoverinfo="skip", **look)
     words = [name for name, _ in PATTERNS.values()]
     figure.add_scatter(mode="text", name="words", text=words, textfont={"size": 12}, hoverinfo="skip")
     rim = {"x": 1.47 * _RIM[:, 0], "y": 1.47 * _RIM[:, 1], "textfont": {"size": 13}}
     figure.add_scatter(mode="text", name="count", hoverinfo="skip", **rim)
-    arrow = {
-        "line": {"color": style.SERIES[1], "width": 2.5},
-        "marker": {"size": [0.1, 11], "color": style.SERIES[1]},
-    }
-    figure.add_scatter(mode="lines+markers", name="b", **arrow)
+    figure.add_scatter(**style.marked("b", style.SERIES[1], size=[0.1, 11], width=2.5))
     return figure
 
 
@@ -116,11 +107,11 @@ def _tile(figure: go.Figure, p: float, q: float, b: str) -> None:
     move(figure, "b", x=[0, x], y=[0, y])
 
 
-def _square(figure: go.Figure) -> None:
-    """Units of equal length on both axes, and room for a legend under the title."""
-    figure.update_layout(
-        margin_t=64, yaxis={"scaleanchor": "x", "constrain": "domain"}, xaxis={"constrain": "domain"}
-    )
+def _square(title: str, x_title: str, y_title: str, limits: tuple[float, float]) -> go.Figure:
+    """A plane with units of equal length on both axes, and room for a legend under the title."""
+    titles = {"title": title, "x_title": x_title, "y_title": y_title}
+    figure = style.figure(x_range=limits, y_range=limits, equal=True, height=390, **titles)
+    return figure.update_layout(margin_t=64)
 
 
 def _cone(M: np.ndarray, pattern: tuple[bool, bool]) -> tuple[np.ndarray, np.ndarray]:
@@ -134,19 +125,13 @@ def _cone(M: np.ndarray, pattern: tuple[bool, bool]) -> tuple[np.ndarray, np.nda
 
 def _plane_of_states() -> go.Figure:
     """The plane of states without what depends on p, q and b."""
-    limits = (-0.15, TOP)
-    figure = style.figure(
-        title="states", x_title="z₁", y_title="z₂", x_range=limits, y_range=limits, height=390
-    )
-    _square(figure)
+    figure = _square("states", "z₁", "z₂", (-0.15, TOP))
     marker = {"symbol": "arrow", "size": 8, "color": style.GUIDE, "opacity": 0.45}
     field = {"x": array(_NODES[:, 0]), "y": array(_NODES[:, 1]), "marker": marker}
     figure.add_scatter(mode="markers", name="field", showlegend=False, hoverinfo="skip", **field)
     for name, (_, color) in _starts().items():
-        line = {"color": color, "width": 1.5}
-        figure.add_scatter(mode="lines+markers", name=name, line=line, marker={"size": 4})
-    marker = {"size": 13, "color": style.SERIES[2], "line": {"width": 2.5, "color": style.SERIES[2]}}
-    figure.add_scatter(mode="markers", name="equilibrium", showlegend=False, cliponaxis=False, marker=marker)
+        figure.add_scatter(**style.marked(name, color, size=4, width=1.5))
+    figure.add_scatter(**equilibria(size=13))
     return figure
 
 

@@ -1,0 +1,74 @@
+"""What a deep network forgets whose first layer alone sees the input."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+
+import implicit_tutorial as it
+from implicit_tutorial.book.ch01_equilibrium_networks.setting import network, tied_states
+from implicit_tutorial.explorer import Control, Explorer, explorer, style
+
+
+@lru_cache
+def _norm_and_angle(scale: float, inject: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Size of the state of one input, and the angle in degrees between the states of two, layer by layer."""
+    X = it.data.circle(torch.tensor([0.3, 0.3 + math.pi / 2], dtype=torch.float64))
+    _, A, b = network(scale, X)
+    z = tied_states(A, b, 60, inject=inject)[1:]
+    norm = torch.linalg.vector_norm(z, dim=-1)
+    cosine = (z[:, 0] * z[:, 1]).sum(-1) / (norm[:, 0] * norm[:, 1])
+    return norm[:, 0].numpy(), torch.rad2deg(torch.arccos(cosine.clamp(-1, 1))).numpy()
+
+
+@explorer("lost-input")
+def lost_input() -> Explorer:
+    """Size and angle of the states of two perpendicular inputs, which all layers see or only the first."""
+    floor, ceiling = 1e-6, 1e9
+    layers = np.arange(1, 61)
+
+    def draw(implicit_scale: float) -> list[go.Figure]:
+        size = style.figure(
+            title="size of the state", x_title="layer", y_log=True, y_range=(floor, ceiling), height=320
+        )
+        angle = style.figure(
+            title="angle between the states, in °", x_title="layer", y_range=(0, 90), height=320
+        )
+        for inject, look in (
+            (False, style.measured("input once", style.FAILURE)),
+            (True, style.measured("in every layer", style.HOLDS)),
+        ):
+            norm, degrees = _norm_and_angle(implicit_scale, inject)
+            inside = np.where((norm > floor / 10) & (norm < ceiling * 10), norm, np.nan)
+            size.add_scatter(x=layers, y=inside, **look)
+            angle.add_scatter(x=layers, y=degrees, **look, showlegend=False)
+        return [size, angle]
+
+    def readout(implicit_scale: float) -> str:
+        (norm, degrees), (norm_in, degrees_in) = (_norm_and_angle(implicit_scale, k) for k in (False, True))
+        return (
+            f"After 60 layers: input once, size {norm[-1]:.1e} and angle {degrees[-1]:.1f}°; "
+            f"in every layer, size {norm_in[-1]:.3g} and angle {degrees_in[-1]:.1f}°."
+        )
+
+    scales = [round(0.2 * k, 1) for k in range(1, 11)]
+    return Explorer(
+        draw,
+        [Control("implicit_scale", scales, start=1.0, label="implicit_scale $\\sigma_A$", fmt=".1f")],
+        caption=(
+            "Move `implicit_scale`. If the input enters once, the state vanishes or explodes, and the angle "
+            "in the second plot does not move at all: no scale brings the input back. If it enters in every "
+            "layer, the state settles, until the scale is too large for that as well."
+        ),
+        alt=(
+            "Two plots over sixty layers. First, the size of the state on a logarithmic axis: with the "
+            "input at the first layer only it falls or rises by many decades, with the input at every "
+            "layer it levels off below a scale of about 1.4. Second, the angle between the states of two "
+            "inputs: with the input at the first layer only it shrinks to a few degrees, else it stays large."
+        ),
+        readout=readout,
+    )
