@@ -12,5 +12,5 @@ def test_a_true_sentence_is_said() -> None:
 
 @pytest.mark.parametrize("holds", [False, np.bool_(False), 0, None, []])
 def test_an_untrue_one_is_not(holds) -> None:
-    with pytest.raises(UntrueSentenceError, match="“The error falls.” is not"):
+    with pytest.raises(UntrueSentenceError, match=r"“The error falls\.” is not"):
         says("The error falls.", holds)

@@ -128,7 +128,7 @@ class Study:
         return changes(self.stored["code"]) if self.stored["code"] else ["made by unknown code"]
 
     def quick(self, seconds: float) -> list[int]:
-        """The cells that took no longer than this when they were stored, and those of which it is not known."""
+        """The cells that took no longer than this when they were stored, or of which it is not known."""
         known = self.table.get("seconds", {})
         return [i for i in range(len(self.cells)) if not known.get(i, 0) > seconds]
 
