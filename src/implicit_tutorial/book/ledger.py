@@ -1,4 +1,4 @@
-"""The ledger of claims: every statement of the book beside the figure that its check measures."""
+"""The ledger of claims: every statement of the book beside the value that its check measures."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Ledger:
             "<caption>Each claim with the measurement that comes nearest to refuting it. "
             "The margin is the unused share of what the statement allows: 0 % is the edge.</caption>\n"
             '<thead><tr><th scope="col">Claim</th><th scope="col">Statement and measurements</th>'
-            '<th scope="col">Tightest figure</th><th scope="col">Expected</th>'
+            '<th scope="col">Tightest value</th><th scope="col">Expected</th>'
             '<th scope="col">Margin</th></tr></thead>\n'
             f"<tbody>\n{rows}\n</tbody>\n</table>"
         )
