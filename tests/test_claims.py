@@ -97,10 +97,7 @@ BROKEN = {
     "C3": [five_percent(it.solve), one_layer_short],
     "C4": [five_percent(it.count_equilibria), drops_a_tie],
     "C5": [five_percent(it.certify), trusts_the_spectral_radius],
-    "C6": [
-        wider_initialization,
-        more_active,
-    ],
+    "C6": [wider_initialization, more_active],
     "C7": [five_percent(it.solve), tightened_bound],
 }
 
@@ -218,7 +215,7 @@ def test_margins():
     assert close("x", 0.9, 1.0, rtol=0.02).margin < 0
 
 
-def test_a_figure_that_is_not_a_number_refutes():
+def test_what_is_not_a_number_refutes():
     entry = Claim(
         "C0", "x.", "00", None, lambda _: [close("x", float("nan"), 1.0, rtol=0.1), below("y", 0.0, 1.0)]
     )
@@ -235,7 +232,7 @@ def test_the_tightest_measurement_is_the_one_shown():
 
 def test_a_label_can_be_registered_once():
     with pytest.raises(ValueError, match="claim C1 is registered twice"):
-        claim("C1", "Again.", chapter="01", subject=None)(lambda _: [Measurement("x", 0.0, "0", 1.0)])
+        claim("C1", "Again.", subject=None)(lambda _: [Measurement("x", 0.0, "0", 1.0)])
 
 
 def test_verify_refuses_an_unknown_label():

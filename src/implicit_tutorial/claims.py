@@ -12,13 +12,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure of an experiment against what the theory says of it."""
+    """One value of an experiment against what the theory says of it."""
 
     quantity: str
     measured: float
     expected: str
     margin: float
-    """Relative slack: positive when the figure agrees with the theory, 1 when it agrees perfectly."""
+    """Relative slack: positive when the value agrees with the theory, 1 when it agrees perfectly."""
 
 
 def below(quantity: str, measured: float, limit: float) -> Measurement:

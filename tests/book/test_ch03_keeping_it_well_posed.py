@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial import results
 from implicit_tutorial.book import ch03_keeping_it_well_posed as fig
-from implicit_tutorial.book.ch03_keeping_it_well_posed import paths, promises, remedies
-from implicit_tutorial.book.ch03_keeping_it_well_posed import training as runs
+from implicit_tutorial.book.ch03_keeping_it_well_posed import paths
+from implicit_tutorial.book.ch03_keeping_it_well_posed.energy_landscape import coupled, landscape
+from implicit_tutorial.book.ch03_keeping_it_well_posed.guarantees import STRONG, rows
+from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, finder, training
+from implicit_tutorial.book.ch03_keeping_it_well_posed.splitting_paths import turning
+from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COST
+from implicit_tutorial.book.ch03_keeping_it_well_posed.training_remedies import stored_time
+from implicit_tutorial.book.descent import RATE, WIDTH, descend, network
+from implicit_tutorial.book.picard import picard_path
+from tests.book.traces import trace
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "03_keeping_it_well_posed.ipynb"
 BOUNDS = {"spectral scaling": "spectral_norm", "l1 rows": "row_sum", "Perron–Frobenius": "perron_frobenius"}
 
 
-def trace(panel: dict, name: str) -> dict:
-    return next(t for t in panel["data"] if t.get("name") == name)
-
-
-@pytest.mark.parametrize("name", ["energy-landscape", "splitting-paths"])
-def test_a_figure_is_known_by_its_name_and_moves(name):
-    explorer = fig.EXPLORERS[name]()
-    assert explorer.name == name
-    first, last = ({c.name: c.values[i] for c in explorer.controls} for i in (0, -1))
-    assert repr(explorer.panels(**first)) != repr(explorer.panels(**last))
-    assert explorer.readout(**first) != explorer.readout(**last)
-
-
-def test_the_chapter_shows_each_figure_once():
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    shown = set(re.findall(r"^fig\.(\w+)\(\)", code, re.M))
-    assert shown == {f.__name__ for f in fig.EXPLORERS.values()}
-
-
 def test_plain_training_needs_more_and_more_sweeps_and_fails():
-    run = runs.training("none", 0.9)
+    run = training("none", 0.9)
     assert run.failed is not None
     assert run.failed > 5
     assert run.sweeps[-1] > 1.2 * run.sweeps[0]
@@ -53,8 +36,8 @@ def test_plain_training_needs_more_and_more_sweeps_and_fails():
 def test_a_run_is_plain_gradient_descent_with_autograd():
     """The same descent through the network's own forward pass and unrolled iteration."""
     X, y, X_test, y_test = fig.task()
-    net = runs.network(None, 0.5)
-    shown = runs.training("none", 0.5)
+    net = network(None, 0.5)
+    shown = training("none", 0.5)
     start = None
     for k in range(4):
         f, f_test = (net.output(it.unrolled(net.A, net.injection(x).detach(), 60)) for x in (X, X_test))
@@ -63,25 +46,25 @@ def test_a_run_is_plain_gradient_descent_with_autograd():
         assert float(loss.detach()) == pytest.approx(shown.loss[k], rel=1e-6)
         missed = (f_test.detach() - start[1] - y_test).square().mean() / 2
         assert float(missed) == pytest.approx(shown.test[k], rel=1e-6)
-        net.Theta.data -= runs.RATE * torch.autograd.grad(loss, net.Theta)[0]
+        net.Theta.data -= RATE * torch.autograd.grad(loss, net.Theta)[0]
 
 
 def test_a_penalised_run_descends_on_the_sum():
     """The first step of the penalty's run, by finite differences along the step that it took."""
     X, y, _, _ = fig.task()
-    steps = runs.descend(runs.network(None, 0.7), X, y, runs.finder("none"), penalty=100.0, steps=1)
+    steps = descend(network(None, 0.7), X, y, finder("none"), penalty=100.0, steps=1)
     first = next(steps)
-    step = first.gradient[0] * 0.7 / math.sqrt(runs.WIDTH)  # of Θ, in units of A
-    b = runs.network(None, 0.7).injection(X).detach()
+    step = first.gradient[0] * 0.7 / math.sqrt(WIDTH)  # of Θ, in units of A
+    b = network(None, 0.7).injection(X).detach()
 
     def total(A):
         z = it.solve(A, b, solver=it.Newton()).z
-        f = runs.network(None, 0.7).output(z).detach()
+        f = network(None, 0.7).output(z).detach()
         D = (z > 0).double()
-        mean_norm = torch.stack([(d[:, None] * A).square().sum() for d in D]).mean() / runs.WIDTH
+        mean_norm = torch.stack([(d[:, None] * A).square().sum() for d in D]).mean() / WIDTH
         return float((f - start - y).square().mean() / 2 + 100 * mean_norm)
 
-    start = runs.network(None, 0.7).output(it.solve(first.A, b, solver=it.Newton()).z).detach()
+    start = network(None, 0.7).output(it.solve(first.A, b, solver=it.Newton()).z).detach()
     h = 1e-5
     slope = (total(first.A + h * step) - total(first.A - h * step)) / (2 * h)
     assert slope == pytest.approx(float(first.gradient[0].square().sum()), rel=1e-5)
@@ -98,7 +81,7 @@ def test_test_labels_are_the_targets_without_noise():
 
 @pytest.mark.parametrize("method", ["spectral scaling", "symmetric", "softmax columns"])
 def test_a_constrained_run_reaches_the_end_and_learns(method):
-    run = runs.training(method, 0.9)
+    run = training(method, 0.9)
     assert run.failed is None
     assert run.loss[-1] < run.loss[0]
     assert run.test[-1] < run.test[0]
@@ -110,7 +93,7 @@ def test_a_constrained_run_reaches_the_end_and_learns(method):
 
 def test_what_the_chapter_saw_in_the_runs():
     """Every sentence of the folded answers, from the runs that the figure shows."""
-    last = {name: runs.training(name, 0.9) for name in runs.METHODS if name != "none"}
+    last = {name: training(name, 0.9) for name in METHODS if name != "none"}
     flat = sorted(last, key=lambda name: np.ptp(last[name].sweeps))
     sizes = {"l1 rows", "Perron–Frobenius", "softmax columns"}
     assert max(np.ptp(last[name].sweeps) for name in sizes) <= 2
@@ -126,31 +109,21 @@ def test_what_the_chapter_saw_in_the_runs():
     assert penalty.failed is None
     assert (np.diff(penalty.sweeps[:6]) < 0).all()
     assert penalty.sweeps[10:].max() > penalty.sweeps[0] > 2 * penalty.sweeps[10:].min()
-    climbs, plain = (runs.training(name, 0.7).sweeps for name in ("Jacobian penalty", "none"))
+    climbs, plain = (training(name, 0.7).sweeps for name in ("Jacobian penalty", "none"))
     assert climbs.min() < climbs[0] < plain[-10:].min() + 20
     assert climbs[-10:].mean() == pytest.approx(plain[-10:].mean(), rel=0.1)
 
 
-def test_stored_times_name_their_origin_and_say_what_the_chapter_says():
-    stored = results.load("remedy_cost")
-    assert stored["command"] == "python -m implicit_tutorial.book.ch03_keeping_it_well_posed.studies"
-    assert stored["machine"]["threads"] == 1
-    assert stored["setting"] == {
-        "width": runs.WIDTH,
-        "n_samples": runs.SAMPLES,
-        "steps": runs.STEPS,
-        "rate": runs.RATE,
-        "rtol": runs.RTOL,
-        "max_steps": runs.LIMIT,
-    }
+def test_stored_times_are_of_one_thread_and_say_what_the_chapter_says():
+    assert REMEDY_COST.stored["threads"] == 1
     ratio = {
-        (name, scale): remedies.stored_time(name, scale) / remedies.stored_time("none", scale)
-        for name in runs.METHODS
-        for scale in runs.SCALES
+        (name, scale): stored_time(name, scale) / stored_time("none", scale)
+        for name in METHODS
+        for scale in SCALES
     }
     splittings, fixed = {"monotone", "symmetric"}, "fixed γ = 1/2"
     assert ratio[fixed, 0.5] < 0.95
-    assert min(ratio[name, 0.5] for name in runs.METHODS if name != fixed) > 0.95
+    assert min(ratio[name, 0.5] for name in METHODS if name != fixed) > 0.95
     assert all(1.6 < ratio[name, 0.5] < 2.4 for name in splittings)
     assert all(1.3 < ratio[name, 0.9] < 1.6 for name in splittings)
     assert max(ratio[name, 0.9] for name in ("spectral scaling", fixed, "l1 rows", "softmax columns")) < 0.95
@@ -159,19 +132,19 @@ def test_stored_times_name_their_origin_and_say_what_the_chapter_says():
 def test_a_cross_marks_the_step_that_fails():
     explorer = fig.training_remedies()
     panel = explorer.panels(method="none", implicit_scale=0.9)[0]
-    failed = runs.training("none", 0.9).failed
+    failed = training("none", 0.9).failed
     assert set(trace(panel, "fails")["x"]) == {failed}
     assert f"fails at step {failed}" in explorer.readout(method="none", implicit_scale=0.9)
     told = explorer.readout(method="spectral scaling", implicit_scale=0.9)
     assert "All 40 steps" in told
-    run = runs.training("spectral scaling", 0.9)
+    run = training("spectral scaling", 0.9)
     assert f"test error from {run.test[0]:.2f} to {run.test[-1]:.2f}" in told
-    share = remedies.stored_time("spectral scaling", 0.9) / remedies.stored_time("none", 0.9)
+    share = stored_time("spectral scaling", 0.9) / stored_time("none", 0.9)
     assert told.endswith(f"A step takes {100 * share:.0f} % of a plain one's time.")
 
 
 def test_each_panel_shows_its_own_quantity():
-    run, plain = runs.training("l1 rows", 0.5), runs.training("none", 0.5)
+    run, plain = training("l1 rows", 0.5), training("none", 0.5)
     panels = fig.training_remedies().panels(method="l1 rows", implicit_scale=0.5)
     for panel, name in zip(panels, ("sweeps", "loss", "test", "norm"), strict=True):
         np.testing.assert_allclose(trace(panel, "remedy")["y"], getattr(run, name))
@@ -179,31 +152,31 @@ def test_each_panel_shows_its_own_quantity():
 
 
 def test_the_table_says_what_holds():
-    rows = {row[0]: row for row in promises.rows()}
-    assert set(rows) == set(runs.METHODS)
-    assert {name for name, row in rows.items() if row[1] == "none"} == {
+    found = {row[0]: row for row in rows()}
+    assert set(found) == set(METHODS)
+    assert {name for name, row in found.items() if row[1] == "none"} == {
         "none",
         "fixed γ = 1/2",
         "Jacobian penalty",
     }
-    for name, row in rows.items():
-        A = runs.network(runs.METHODS[name].constraint, promises.STRONG).A.detach()
+    for name, row in found.items():
+        A = network(METHODS[name].constraint, STRONG).A.detach()
         assert (row[1] == "none") or it.certify(A, conditions=[row[1]])[row[1]].holds
         if row[3] == "Picard":
             sol = it.solve(A, torch.ones(1, len(A), dtype=A.dtype), solver=it.Picard(max_steps=2000))
             assert bool(sol.converged.all())
     for name, promise in BOUNDS.items():
-        assert rows[name][1] == promise
+        assert found[name][1] == promise
 
 
 @pytest.mark.parametrize("coupling", [-1.2, 0.4, 1.0])
 def test_the_equilibrium_is_the_lowest_point_of_the_landscape(coupling):
     explorer = fig.energy_landscape()
     shown = trace(explorer.panels(coupling=coupling)[0], "equilibrium")
-    A, b = paths.coupled(coupling)
+    A, b = coupled(coupling)
     z = torch.tensor([float(shown["x"][0]), float(shown["y"][0])], dtype=torch.float64)
     torch.testing.assert_close(torch.relu(A @ z + b), z)
-    height = paths.landscape(coupling)
+    height = landscape(coupling)
     assert height.min() >= -1e-12
     row, column = np.unravel_index(height.argmin(), height.shape)
     step = paths.TOP / (len(height) - 1)
@@ -211,21 +184,20 @@ def test_the_equilibrium_is_the_lowest_point_of_the_landscape(coupling):
     assert np.hypot(step * column - float(z[0]), step * row - float(z[1])) < 3 * step
 
 
-@pytest.mark.parametrize("kind", [paths.coupled, paths.turning])
+@pytest.mark.parametrize("kind", [coupled, turning])
 @pytest.mark.parametrize("value", [0.4, 1.2])
 def test_drawn_paths_end_where_the_library_ends(kind, value):
     A, b = kind(value)
-    start = torch.tensor(paths.START, dtype=torch.float64)
     exact = it.solve(A, b[None], solver=it.PeacemanRachford(rtol=1e-13)).z[0]
     for path in (paths.forward_backward_path, paths.peaceman_rachford_path):
-        torch.testing.assert_close(path(A, b, start, 400)[-1], exact, rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(path(A, b, paths.START, 400)[-1], exact, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize(("turn", "grows"), [(0.8, False), (1.4, True)])
 def test_the_spiral_turns_outward_once_the_norm_passes_one(turn, grows):
-    A, b = paths.turning(turn)
+    A, b = turning(turn)
     near = torch.tensor([1.01, 1.0], dtype=torch.float64)
-    error = torch.linalg.vector_norm(paths.picard_path(A, b, near, 3) - 1, dim=1)
+    error = torch.linalg.vector_norm(picard_path(A, b, near, 3) - 1, dim=1)
     assert bool(error[-1] > error[0]) == grows
     # The rates that the chapter derives: a a sweep for Picard, a/√(1 + a²) for forward–backward.
     damped = torch.linalg.vector_norm(paths.forward_backward_path(A, b, near, 3) - 1, dim=1)

@@ -11,11 +11,11 @@ from bs4 import BeautifulSoup
 from torch.utils.flop_counter import FlopCounterMode
 
 import implicit_tutorial as it
-from implicit_tutorial import results
 from implicit_tutorial.book.descent import RATE, STEPS, descend, task
-from implicit_tutorial.book.field_guide import SYSTEMS, FieldGuide, measure, pages
-from implicit_tutorial.book.field_guide.measure import SCALE, network_of
-from implicit_tutorial.book.field_guide.systems import LAYERS
+from implicit_tutorial.book.field_guide import FieldGuide, pages
+from implicit_tutorial.book.field_guide.measure import SCALE, measure, network_of
+from implicit_tutorial.book.field_guide.studies import FIELD_GUIDE_COST
+from implicit_tutorial.book.field_guide.systems import LAYERS, SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[2]
 FIELD = {
@@ -191,11 +191,8 @@ def test_what_the_page_says_below_the_table(guide):
     assert exact.certificate is None
 
 
-def test_stored_times_cover_every_method():
-    stored = results.load("field_guide_cost")
-    assert stored["command"] == "python -m implicit_tutorial.book.field_guide.studies"
-    assert stored["machine"]["threads"] == 1
-    assert [row["method"] for row in stored["rows"]] == list(SYSTEMS)
-    time = {row["method"]: row["seconds"] for row in stored["rows"]}
+def test_stored_times_are_of_one_thread_and_order_the_methods_as_expected():
+    assert FIELD_GUIDE_COST.stored["threads"] == 1
+    time = {name: pages.stored_time(name) for name in SYSTEMS}
     assert time["Dabre & Fujita 2019"] < time[pages.BASELINE] < time["Chen et al. 2018, Rubanova et al. 2019"]
     assert time["Ramzi et al. 2022"] < time[pages.BASELINE]

@@ -31,8 +31,8 @@ def implicit_gradient(solve: Callable) -> Iterator[Measurement]:
         return (unrolled(A, b, 200) @ v).sum()
 
     (implicit,) = torch.autograd.grad((solve(A, b, solver=tight).z @ v).sum(), A)
-    (unrolled,) = torch.autograd.grad(f(A), A)
-    yield above("digits shared with unrolled autograd", digits(implicit, unrolled, cap=9), 7)
+    (through_layers,) = torch.autograd.grad(f(A), A)
+    yield above("digits shared with unrolled autograd", digits(implicit, through_layers, cap=9), 7)
 
     direction = normal(m, m, seed=4)
     with torch.no_grad():

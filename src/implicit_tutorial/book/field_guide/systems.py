@@ -187,7 +187,7 @@ SYSTEMS: dict[str, System] = {
         constraint=softmax,
     ),
     "Bai, Koltun & Kolter 2021": System(
-        idea="Add ‖DA‖² to the loss, so that large Jacobians are dear.",
+        idea="Add ‖DA‖² to the loss, so that large Jacobians are expensive.",
         guarantees="Nothing; sweeps fall as long as the penalty outweighs the labels.",
         costs="One more product with A (or none, for this layer), and a weight to choose.",
         objects=("jacobian_penalty",),
