@@ -97,7 +97,9 @@ def test_the_radius_of_a_feed_forward_network_is_zero(make):
     certificate = it.certify(A)
     assert certificate.well_posed
     holding = {condition.name for condition in certificate.conditions if condition.holds}
-    guaranteed = {name for name, solver in it.equilibrium.SOLVERS.items() if holding & set(solver.guaranteed_by)}
+    guaranteed = {
+        name for name, solver in it.equilibrium.SOLVERS.items() if holding & set(solver.guaranteed_by)
+    }
     assert set(certificate.solvers) == guaranteed
     assert "Picard" in guaranteed
     assert "Newton" not in guaranteed
