@@ -32,8 +32,8 @@ _VERSIONS = ["torch_version", "python_version", "package_version"]
 #: What a file says of its origin.
 _ORIGIN = ("command", "versions", "machine", "threads", "confirmed", "code")
 
-#: How well a cell that is computed again agrees with what is stored.
-_RTOL, _ZERO = 0.05, 1e-3
+#: Of the largest number in a list: a function passes through zero, where nothing is known to five per cent.
+_ZERO = 1e-3
 #: Up to this width training amplifies rounding: a last bit moves a kernel by a fifth. Only what is known
 #: before training is compared there, and whether training works.
 _NARROW = 64
@@ -70,6 +70,7 @@ class Study:
             ``"run"`` is what there is to time; a cell without it has the ``seconds`` None.
         cells: the arguments, one mapping a row.
         needs: studies whose stored tables the experiment reads.
+        rtol: how well a cell computed again agrees; training amplifies rounding, linear algebra does not.
         clock: measures the runs of all cells in turn, in seconds; the study then depends on the machine.
     """
 
@@ -78,6 +79,7 @@ class Study:
     experiment: Callable[..., Mapping[str, Any]]
     cells: tuple[Cell, ...]
     needs: tuple[Study, ...] = ()
+    rtol: float = 0.05
     clock: Callable[[Sequence[Callable[[], Any]]], Iterable[float]] | None = None
 
     @property
@@ -231,8 +233,7 @@ def disagreements(study: Study, row: int, fresh: Mapping[str, Any]) -> list[str]
         if name in skipped or isinstance(value, str):
             continue
         value, now = (np.array(_rounded(x), dtype=float) for x in (value, fresh.get(name)))
-        rtol = _RICH_RTOL if rich and name in _TRAINED else _RTOL
-        # A function passes through zero, where nothing is known to five per cent.
+        rtol = _RICH_RTOL if rich and name in _TRAINED else study.rtol
         atol = _ZERO * np.nanmax(np.abs(value), initial=0) if value.ndim else 0
         if value.shape != now.shape or not np.allclose(value, now, rtol=rtol, atol=atol, equal_nan=True):
             found.append(f"{name}: stored {value}, now {now}")

@@ -139,6 +139,7 @@ KERNEL_LEARNING_CURVE = Study(
         n_samples=[8, 16, 32, 64, 128, 256, 512, 1024],
         data_seed=range(5),
     ),
+    rtol=1e-5,
 )
 
 LEARNING_CURVE = Study(

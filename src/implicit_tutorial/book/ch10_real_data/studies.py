@@ -132,4 +132,5 @@ KERNELS = Study(
         output_scale=[1.0],
         n_train=[150, 500, 1000],
     ),
+    rtol=1e-5,
 )
