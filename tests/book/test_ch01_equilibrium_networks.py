@@ -73,7 +73,7 @@ def test_c3_the_certificate_is_above_the_measurement_and_the_typical_rate_close_
         visible = measured > 1e-9
         steps = visible.sum() - 1
         rate = (measured[visible][-1] / measured[0]) ** (1 / steps)
-        theory = trace(fig.truncated_depth(), "theory", implicit_scale=scale)["y"]
+        theory = trace(fig.truncated_depth(), "mean-field", implicit_scale=scale)["y"]
         assert rate == pytest.approx(theory[1] / theory[0], rel=0.1)
 
 

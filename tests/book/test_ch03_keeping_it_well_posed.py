@@ -33,6 +33,15 @@ def test_plain_training_needs_more_and_more_sweeps_and_fails():
     assert len(run.sweeps) == len(run.loss) == len(run.test) == len(run.norm) == run.failed
 
 
+def test_the_radius_shown_is_that_of_the_slowest_input():
+    X, *_ = fig.task()
+    net = network(None, 0.9)
+    found = net.equilibrium(X, solver=it.Picard(rtol=1e-6))
+    active = (found.z[found.steps.argmax()] > 0).double()
+    expected = torch.linalg.eigvals(active[:, None] * net.A).abs().max()
+    assert training("none", 0.9).radius[0] == pytest.approx(expected.item(), rel=1e-9)
+
+
 def test_a_run_is_plain_gradient_descent_with_autograd():
     """The same descent through the network's own forward pass and unrolled iteration."""
     X, y, X_test, y_test = fig.task()
@@ -146,7 +155,7 @@ def test_a_cross_marks_the_step_that_fails():
 def test_each_panel_shows_its_own_quantity():
     run, plain = training("l1 rows", 0.5), training("none", 0.5)
     panels = fig.training_remedies().panels(method="l1 rows", implicit_scale=0.5)
-    for panel, name in zip(panels, ("sweeps", "loss", "test", "norm"), strict=True):
+    for panel, name in zip(panels, ("sweeps", "loss", "test", "radius"), strict=True):
         np.testing.assert_allclose(trace(panel, "remedy")["y"], getattr(run, name))
         np.testing.assert_allclose(trace(panel, "none")["y"], getattr(plain, name))
 

@@ -12,6 +12,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch01_equilibrium_networks.setting import network, tied_states
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 DEPTHS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60]
@@ -45,6 +46,28 @@ def truncation(scale: float) -> Truncation:
         return Truncation(error.numpy(), norm, net.output(z).numpy(), net.output(z_star).numpy())
 
 
+def _what_depth_does(scales: list[float]) -> str:
+    """What the first plot shows at all scales: the slope, how it adds up, and where a certificate ends."""
+    slower, off = 1.0, 1.0
+    for scale in scales:
+        error, typical = truncation(scale).error, scale / math.sqrt(2)
+        seen = np.flatnonzero(error > 1e-10)[2:]
+        slower = max(slower, math.exp(np.polyfit(seen, np.log(error[seen]), 1)[0]) / typical)
+        off = max(off, (error[seen] / typical**seen).max())
+    last = max(scale for scale in scales if truncation(scale).norm < 1)
+    safe = all(
+        (t.error <= t.norm ** np.arange(len(t.error)) + 1e-12).all()
+        for t in map(truncation, scales)
+        if t.norm < 1
+    )
+    slope = f"a layer leaves at most {100 * (slower - 1):.0f} % more than the dashed mean-field rate says"
+    return (
+        says(f"{slope}, and in sixty layers that adds up to a factor of {off:.0f}. ", 1 < slower < 1.08 < off)
+        + says("The dotted certificate is safe, and pessimistic; ", safe)
+        + f"beyond $\\sigma_A = {last:g}$ there is none."
+    )
+
+
 @explorer("truncated-depth")
 def truncated_depth() -> Explorer:
     """Distance to the equilibrium against depth, with the lines of C3, and the cut-off network's function."""
@@ -62,7 +85,11 @@ def truncated_depth() -> Explorer:
         )
         certified = t.norm**layers if t.norm < 1 else np.full(len(layers), np.nan)
         gap.add_scatter(x=layers, y=certified, **style.guide("certified", style.BOUND))
-        gap.add_scatter(x=layers, y=(implicit_scale / math.sqrt(2)) ** layers, **style.theory("theory"))
+        gap.add_scatter(
+            x=layers,
+            y=(implicit_scale / math.sqrt(2)) ** layers,
+            **style.theory("mean-field"),
+        )
         gap.add_scatter(x=layers, y=np.where(t.error > 1e-12, t.error, np.nan), **style.measured("measured"))
         gap.add_scatter(x=[depth], y=[max(t.error[depth], 1e-10)], **style.points(size=11), showlegend=False)
         gap.update_layout(  # three names are too wide for one line above the plot
@@ -86,7 +113,7 @@ def truncated_depth() -> Explorer:
         bound = f"certified below {t.norm**depth:.1e}" if t.norm < 1 else "no certificate, as ‖A‖₂ ≥ 1"
         return (
             f"Depth {depth}, implicit_scale {implicit_scale:.1f}: relative distance {t.error[depth]:.1e}; "
-            f"typical rate predicts {predicted:.1e}; {bound}."
+            f"the typical rate alone gives {predicted:.1e}; {bound}."
         )
 
     scales = [round(0.1 * k, 1) for k in range(1, 13)]
@@ -98,12 +125,12 @@ def truncated_depth() -> Explorer:
         ],
         caption=(
             "Move `depth`: the function of the cut-off network (second plot) slides onto that of the "
-            "equilibrium. Move `implicit_scale`: the line in the first plot keeps to the dashed prediction, "
-            "and the dotted certificate is safe, pessimistic, and gone from one half on."
+            f"equilibrium. Move `implicit_scale`: {_what_depth_does(scales)}"
         ),
         alt=(
-            "First, the relative distance to the equilibrium falls along a straight line on a logarithmic "
-            "axis, close to the dashed prediction and below the dotted certificate. Second, the output for "
+            "First, the relative distance to the equilibrium falls along a nearly straight line on a "
+            "logarithmic axis, a little less steeply than the dashed mean-field line, and below the dotted "
+            "certificate where there is one. Second, the output for "
             "inputs around the circle: the curve of the network with L layers against the dashed curve of "
             "the equilibrium."
         ),

@@ -16,6 +16,7 @@ from implicit_tutorial.book.ch02_well_posedness.counts import LABELS, WIDTH, fra
 from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS, LADDER
 from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.picard import picard_path
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 WIDE, SEED, SWEEPS, FLOOR = 300, 3, 120, 1e-12
@@ -35,13 +36,12 @@ def initialization_scale() -> Explorer:
         ],
         [Control("implicit_scale", SCALES, start=0.6, label="implicit_scale $\\sigma_A$", fmt=".2f")],
         caption=(
-            f"One Gaussian network of width {WIDE} and one input. Top left: eigenvalues of $A$ and of $DA$, "
-            "with circles of radius $\\sigma_A$ and $\\sigma_A/\\sqrt2$ (dashed) and the unit circle "
-            "(dotted). Top right: each condition's value against its threshold 1; a bar ends at 2. Bottom "
-            "left: Picard's relative residual against $(\\sigma_A/\\sqrt2)^k$. Bottom right: how many "
+            f"One Gaussian network of width {WIDE} and one input. First: eigenvalues of $A$ and of $DA$, "
+            "with circles of radius $\\sigma_A$ and $\\sigma_A/\\sqrt2$ (dashed, mean-field) and the unit "
+            "circle (dotted). Second: each condition's value against its threshold 1; a bar ends at 2. "
+            "Third: Picard's relative residual against $(\\sigma_A/\\sqrt2)^k$. Fourth: how many "
             f"equilibria networks of width {WIDTH} have. **Move** $\\sigma_A$ slowly from 0. **Notice** the "
-            "order in which the bars turn, that Picard does not care, and that it gives up only as the "
-            "*smaller* disc reaches the unit circle, at $\\sqrt2$."
+            f"order in which the bars turn, that Picard does not care, and that {_where_picard_ends()}"
         ),
         alt=(
             "Four panels that share the implicit scale: eigenvalues of A and DA in the complex plane "
@@ -111,6 +111,21 @@ def state(implicit_scale: float) -> _State:
     )
 
 
+def _where_picard_ends() -> str:
+    """Picard fails at the scales at which ρ(DA) is above one, and at no other; near them it is slow."""
+    ends = [scale for scale in SCALES if state(scale).radius >= 1]
+    last = max(scale for scale in SCALES if scale < ends[0])
+    rule = all((state(scale).steps is None) == (scale in ends) for scale in SCALES)
+    slow = state(last).steps / (math.log(1e-10) / math.log(last / math.sqrt(2)))
+    return (
+        says("it gives up where the *smaller* disc reaches the unit circle: ", rule)
+        + f"for this draw between {last:g} and {ends[0]:g}, in mean field at $\\sqrt2$. "
+        + says(
+            f"At {last:g} it takes {slow:.1f} times as many sweeps as the mean-field rate says.", slow > 1.5
+        )
+    )
+
+
 def _circle(figure: go.Figure, radius: float, look: dict) -> None:
     angle = np.linspace(0, 2 * np.pi, 73)
     outline = look | {"hoverinfo": "skip", "showlegend": False}
@@ -127,13 +142,16 @@ def _spectra(implicit_scale: float) -> go.Figure:
         height=400,
         equal=True,
     )
-    _circle(figure, 1, style.guide("unit circle"))
-    for name, values, radius, color in (
+    spectra = (
         ("A", implicit_scale * _draw().eigenvalues, implicit_scale, style.SERIES[5]),
         ("DA", state(implicit_scale).eigenvalues, implicit_scale / math.sqrt(2), style.SERIES[1]),
-    ):
+    )
+    for name, values, _, color in spectra:
         figure.add_scatter(x=values.real, y=values.imag, **style.points(name, color, size=4))
-        _circle(figure, radius, style.theory(f"predicted, {name}", color))
+    # Over the points, which would hide them.
+    _circle(figure, 1, style.guide("unit circle"))
+    for name, _, radius, color in spectra:
+        _circle(figure, radius, style.theory(f"mean-field, {name}", color))
     return figure
 
 
@@ -203,5 +221,5 @@ def _readout(implicit_scale: float) -> str:
     if here.steps is None:
         return f"{proof}. Picard finds no equilibrium."
     rate = implicit_scale / math.sqrt(2)
-    predicted = f" (predicted {math.log(1e-10) / math.log(rate):.0f})" if 0 < rate < 1 else ""
+    predicted = f" (mean-field: {math.log(1e-10) / math.log(rate):.0f})" if 0 < rate < 1 else ""
     return f"{proof}. Picard reaches 10⁻¹⁰ in {here.steps} sweeps{predicted}."

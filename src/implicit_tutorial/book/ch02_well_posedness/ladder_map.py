@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from implicit_tutorial.book.ch02_well_posedness.setting import LADDER
 from implicit_tutorial.book.drawing import signed
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 SELF = [round(-1.6 + 0.2 * k, 1) for k in range(14)]
@@ -25,8 +26,8 @@ def ladder_map() -> Explorer:
         caption=(
             "All networks of two units with $A = \\begin{pmatrix} s & p\\\\ q & s\\end{pmatrix}$, a point "
             "each. Filled: well-posed, exactly. The outlines are what each sufficient condition sees of it. "
-            "**Move** $s$ on to the left: all outlines but one shrink to nothing while the filled region "
-            "grows. **Notice** where $\\rho(A) < 1$ (dashed) leaves out well-posed networks; that it also "
+            f"**Move** $s$ on to the left: {_what_is_left()} "
+            "**Notice** where $\\rho(A) < 1$ (dashed) leaves out well-posed networks; that it also "
             "lets in others takes unequal self-connections, as in the second exercise."
         ),
         alt=(
@@ -35,9 +36,21 @@ def ladder_map() -> Explorer:
             "square for the row sums, and a four-pointed star for the Perron root."
         ),
         readout=lambda s: (
-            f"Self-connection {signed(1)(s)}: well-posed exactly when pq < {(1 - s) ** 2:.2f}; "
-            f"‖A‖₂ < 1 {'is still possible' if abs(s) < 1 else 'holds nowhere'}."
+            f"Self-connection {signed(1)(s)}: "
+            + (f"well-posed exactly when pq < {(1 - s) ** 2:.2f}; " if s < 1 else "well-posed nowhere; ")
+            + f"‖A‖₂ < 1 {'is still possible' if abs(s) < 1 else 'holds nowhere'}."
         ),
+    )
+
+
+def _what_is_left() -> str:
+    """Which outlines are there at the first scale, and how large the exact region is."""
+    here = [
+        name for name in LADDER if _outline(lambda p, q, name=name: _values(SELF[0], p, q)[name] < 0)[0].size
+    ]
+    return says(
+        "all outlines but one shrink to nothing while the filled region grows.",
+        set(here) == {"p_matrix", "monotone"} and (1 - SELF[0]) > (1 - SELF[1]) > 0,
     )
 
 
@@ -54,7 +67,7 @@ def _values(s: float, p: np.ndarray, q: np.ndarray) -> dict[str, np.ndarray]:
             p * q >= 0, abs(s) + np.sqrt(np.abs(p * q)), np.sqrt(s * s + np.abs(p * q))
         )
         - 1,
-        "p_matrix": p * q - (1 - s) ** 2,
+        "p_matrix": np.maximum(s - 1, p * q - (1 - s) ** 2),
     }
 
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch03_keeping_it_well_posed.paths import TOP, add_paths, plane, row, words
+from implicit_tutorial.book.ch03_keeping_it_well_posed.paths import START, TOP, add_paths, plane, row, words
 from implicit_tutorial.book.drawing import array, signed
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 SELF = -0.5
@@ -32,16 +33,32 @@ def energy_landscape() -> Explorer:
             "Two units that act on themselves with weight $-1/2$ and on each other with weight $c$. Colour: "
             "how far the energy $\\tfrac12 z^\\top(I - A)z - b^\\top z$ is above its minimum over "
             "$z \\ge 0$, the equilibrium (diamond); dark is low. Lines: three solvers from the same start. "
-            "**Move** $c$. **Notice** that Picard jumps across the valley for ever once "
-            "$\\lVert A\\rVert_2 = 1/2 + \\lvert c\\rvert$ has passed one, while the other two find its "
-            "lowest point."
+            f"**Move** $c$. **Notice** that {_what_picard_does()} while the other two find its lowest point."
         ),
         alt=(
             "The plane of two states with a valley of an energy. A diamond marks its minimum, the "
             "equilibrium. Three paths lead from one start: forward–backward and Peaceman–Rachford end at the "
-            "diamond for every coupling, Picard's jumps back and forth when the coupling is strong."
+            "diamond for every coupling, Picard's does not when the coupling is strong: it jumps back and "
+            "forth, or runs away."
         ),
         readout=lambda coupling: words(*coupled(coupling)),
+    )
+
+
+def _what_picard_does() -> str:
+    """Picard settles exactly while ‖A‖₂ < 1; beyond that it jumps, and at the largest coupling it is lost."""
+    picard = it.Picard(max_steps=300)
+    ends = {
+        c: it.Status(it.solve(A, b[None], solver=picard, z0=START[None], throw=False).status.item())
+        for c in COUPLINGS
+        for A, b in [coupled(c)]
+    }
+    settles = {c for c, end in ends.items() if end is it.Status.CONVERGED}
+    lost = {c for c, end in ends.items() if end is it.Status.DIVERGED}
+    return (
+        says("Picard no longer settles once ", settles == {c for c in COUPLINGS if 0.5 + abs(c) < 1})
+        + "$\\lVert A\\rVert_2 = 1/2 + \\lvert c\\rvert$ has passed one: it jumps across the valley, "
+        + says(f"and at $c = {COUPLINGS[-1]}$ it runs away,", lost == {COUPLINGS[-1]})
     )
 
 

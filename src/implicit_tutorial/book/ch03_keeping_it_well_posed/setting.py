@@ -54,11 +54,19 @@ class Training:
     test: np.ndarray
     """nan where a test input has no equilibrium."""
     norm: np.ndarray
+    radius: np.ndarray
+    """ρ(DA) at the sample that takes the most sweeps."""
 
     @property
     def failed(self) -> int | None:
         """The step at which the solver failed, None if it never did."""
         return len(self.sweeps) if len(self.sweeps) <= STEPS else None
+
+
+def _radius(A: torch.Tensor, z: torch.Tensor) -> float:
+    """ρ(DA) at one state z (m,), by the block of its active units."""
+    on = z > 0
+    return float(torch.linalg.eigvals(A[on][:, on]).abs().max()) if bool(on.any()) else 0.0
 
 
 @cache
@@ -74,7 +82,8 @@ def training(method: str, implicit_scale: float) -> Training:
             float(step.loss),
             test_error(),
             float(torch.linalg.matrix_norm(step.A, 2)),
+            _radius(step.A, step.found.z[int(step.found.steps.argmax())]),
         )
         for step in descend(net, X, y, find, penalty=chosen.penalty)
     ]
-    return Training(*np.array(measured).reshape(-1, 4).T)
+    return Training(*np.array(measured).reshape(-1, 5).T)

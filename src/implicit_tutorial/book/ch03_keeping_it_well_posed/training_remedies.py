@@ -1,4 +1,4 @@
-"""Training with and without a remedy: sweeps, loss, test error, norm, and the time of a step (C8)."""
+"""Training with and without a remedy: sweeps, loss, test error, ρ(DA), and the time of a step (C8)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import implicit_tutorial as it
 from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, Training, training
 from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COST
 from implicit_tutorial.book.descent import LIMIT, SAMPLES, STEPS, WIDTH
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
-_RANGES = {"sweeps": (6, 500), "loss": (0, 8), "test error": (0, 8), "norm": (0, 2.4)}
+_RANGES = {"sweeps": (6, 500), "loss": (0, 8), "test error": (0, 8), "radius": (0, 1.2)}
 
 
 def stored_time(method: str, implicit_scale: float) -> float:
@@ -32,19 +33,32 @@ def training_remedies() -> Explorer:
             f"Gradient descent on $\\Theta$ alone: width {WIDTH}, {SAMPLES} noisy labels. Sweeps to a "
             "relative residual of $10^{-6}$, Picard's, or those of Peaceman and Rachford where only "
             "monotonicity holds; a cross marks the step at which no equilibrium was found. Loss, and the "
-            "same quantity on new inputs against labels without noise. $\\lVert A\\rVert_2$. Dashed: plain "
-            "descent from the same $\\sigma_A$. **Move** the remedy at $\\sigma_A = 0.9$. **Notice** which "
-            "remedies keep the sweeps flat, and what they pay for it in loss and in test error. (Gradients "
-            "here are exact: the adjoint is solved by Newton's method. Times were measured once, on one "
-            "core.)"
+            "same quantity on new inputs against labels without noise. $\\rho(DA)$ at the input that takes "
+            "the most sweeps: at one (dotted) Picard no longer settles. Dashed: plain descent from the same "
+            f"$\\sigma_A$. {_what_plain_descent_does()} **Move** the remedy at $\\sigma_A = 0.9$. **Notice** "
+            "which remedies keep the sweeps flat, and what they pay for it in loss and in test error. "
+            "(Gradients here are exact: the adjoint is solved by Newton's method. Times were measured once, "
+            "on one core.)"
         ),
         alt=(
             "Four curves against the step of gradient descent for the chosen remedy, each beside the curve "
             "of plain descent: the number of solver sweeps on a logarithmic axis, the training loss, the "
-            "test error, and the spectral norm of A. Without a remedy the sweeps rise until a cross marks "
-            "the failure."
+            "test error, and the spectral radius of DA. Without a remedy the sweeps rise, and from the "
+            "largest scale a cross marks the failure."
         ),
         readout=_readout,
+    )
+
+
+def _what_plain_descent_does() -> str:
+    """The sweeps and ρ(DA) of plain descent rise at every scale; at the largest one a step goes too far."""
+    runs = [training("none", scale) for scale in SCALES]
+    rise = all(run.sweeps[-1] > run.sweeps[0] and run.radius[-1] > run.radius[0] for run in runs)
+    lost = [run.failed is not None for run in runs]
+    return says("Plain descent raises it at each scale, ", rise) + says(
+        f"and from $\\sigma_A = {SCALES[-1]}$ its step {runs[-1].failed} leads to where some input has no "
+        "equilibrium that Picard finds.",
+        lost == [False, False, True],
     )
 
 
@@ -54,7 +68,7 @@ def _draw(method: str, implicit_scale: float) -> list[go.Figure]:
         _panel("sweeps", "sweeps", here.sweeps, plain.sweeps, failure=LIMIT),
         _panel("loss", "½ mean square error", here.loss, plain.loss),
         _panel("test error", "½ mean square error", here.test, plain.test),
-        _panel("norm", "‖A‖₂", here.norm, plain.norm),
+        _panel("radius", "ρ(DA)", here.radius, plain.radius),
     ]
 
 
@@ -72,6 +86,8 @@ def _panel(
     )
     for values, look in ((plain, style.theory("none")), (here, style.measured("remedy"))):
         figure.add_scatter(x=np.arange(len(values)), y=values, **look)
+    if title == "radius":
+        figure.add_hline(y=1, line=style.guide()["line"])
     if failure is not None:
         ends = sorted({len(v) for v in (plain, here) if len(v) <= STEPS})
         look = style.points("fails", style.FAILURE, symbol="x", size=11)
@@ -84,7 +100,8 @@ def _readout(method: str, implicit_scale: float) -> str:
     who = "Picard" if METHODS[method].solver is it.Picard else "Peaceman–Rachford"
     changes = (
         f"sweeps went from {here.sweeps[0]:.0f} to {here.sweeps[-1]:.0f}, "
-        f"the loss from {here.loss[0]:.2f} to {here.loss[-1]:.2f}, "
+        f"ρ(DA) from {here.radius[0]:.2f} to {here.radius[-1]:.2f}, ‖A‖₂ from {here.norm[0]:.2f} to "
+        f"{here.norm[-1]:.2f}, the loss from {here.loss[0]:.2f} to {here.loss[-1]:.2f}, "
         f"the test error from {here.test[0]:.2f} to {_last(here)}"
     )
     ratio = stored_time(method, implicit_scale) / stored_time("none", implicit_scale)
