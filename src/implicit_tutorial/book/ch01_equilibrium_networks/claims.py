@@ -10,7 +10,7 @@ from torch import Tensor
 
 from implicit_tutorial.book.ch01_equilibrium_networks.backward_cost import kept_for_backward
 from implicit_tutorial.book.oracles import digits, gaussian, normal, unrolled
-from implicit_tutorial.claims import Measurement, above, claim, close
+from implicit_tutorial.claims import Measurement, above, below, claim, close
 from implicit_tutorial.equilibrium import Picard, solve
 
 
@@ -81,22 +81,26 @@ def feed_forward_is_nilpotent(solve: Callable) -> Iterator[Measurement]:
 
 @claim(
     "C3",
-    "The output of a weight-tied network of L layers misses that of its equilibrium by about ρ^L, where "
-    "ρ = σ_A/√2.",
+    "If ‖A‖₂ ≤ ρ < 1, a weight-tied network of L layers is at most ρ^L ‖z*‖ from its equilibrium z*; a wide "
+    "Gaussian one, in mean field and in its output, by the factor (σ_A/√2)^L.",
     subject=solve,
 )
 def truncated_depth(solve: Callable) -> Iterator[Measurement]:
-    """The fitted rate of the output's error between 4 and 16 layers, for three scales."""
+    """Distances from the equilibrium against ‖A‖₂^L, and the fitted rate of the output's error."""
     m, n = 640, 16
     Theta, b, V = gaussian(m, 1.0, seed=5), normal(n, m, seed=6), normal(m, 8, seed=7)
     for scale in (0.4, 0.7, 1.0):
-        exact = unrolled(scale * Theta, b, 60) @ V
+        exact = unrolled(scale * Theta, b, 60)
+        norm = scale * torch.linalg.matrix_norm(Theta, 2)
         depths = torch.arange(4, 17, 3, dtype=torch.float64)
-        errors = []
+        errors, shares = [], []
         for L in depths.int().tolist():
             # Of L + 1 sweeps the last one only measures the residual of the state after L layers.
             z = solve(scale * Theta, b, solver=Picard(max_steps=L + 1), throw=False).z
-            errors.append(torch.linalg.matrix_norm(z @ V - exact))
+            errors.append(torch.linalg.matrix_norm(z @ V - exact @ V))
+            shares.append(((z - exact).norm(dim=1) / (norm**L * exact.norm(dim=1))).max())
+        if norm < 1:
+            yield below(f"largest distance over ρ^L ‖z*‖ at scale {scale:g}", max(shares), 1)
         slope = torch.linalg.lstsq(
             torch.stack([depths, torch.ones_like(depths)], dim=1), torch.stack(errors).log()[:, None]
         ).solution[0]
