@@ -11,6 +11,7 @@ import pytest
 from kernel_environment import kernel_environment
 from make_notebooks import execute
 
+from tests.notebooks.compare import Tolerance
 from tests.notebooks.nbval_run import judged
 from tests.notebooks.tolerance import tolerance_of
 
@@ -39,10 +40,11 @@ class Bend:
     mime: str
     stored: object
     passes: bool
+    tags: tuple[str, ...] = ()
 
 
-def printed(name, text, passes, source='print("loss", 3.14159265)'):
-    return Bend(name, source, "stdout", text, passes)
+def printed(name, text, passes, tags=()):
+    return Bend(name, 'print("loss", 3.14159265)', "stdout", text, passes, tags)
 
 
 def bundle(scale):
@@ -68,13 +70,8 @@ def bends() -> list[Bend]:
         printed("printed: other word", "gain 3.14159265\n", False),
         printed("printed: nothing", "", False),
         printed("printed: more", "loss 3.14159265\nmore\n", False),
-        printed(
-            "printed: 0.5 % with rtol 1 %",
-            "3.157\n",
-            True,
-            "# nbval-rtol: 1e-2\nprint(3.1415927)",
-        ),
-        printed("printed: 2 % with rtol 1 %", "3.204\n", False, "# nbval-rtol: 1e-2\nprint(3.1415927)"),
+        printed("printed: 0.5 % with rtol 1 %", "loss 3.157\n", True, ("rtol-1e-2",)),
+        printed("printed: 2 % with rtol 1 %", "loss 3.204\n", False, ("rtol-1e-2",)),
         bent_explorer("explorer: as it is", HTML, 1.0, True),
         bent_explorer("explorer: +1 %", HTML, 1.01, False),
         bent_explorer("explorer: +1e-6", HTML, 1 + 1e-6, True),
@@ -94,7 +91,8 @@ def outcomes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bent")
     path = folder / "bent.ipynb"
     all_bends = bends()
-    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, *(b.source for b in all_bends))]
+    cells = [nbformat.v4.new_code_cell(SETUP)]
+    cells += [nbformat.v4.new_code_cell(b.source, metadata={"tags": [*b.tags]}) for b in all_bends]
     notebook = nbformat.v4.new_notebook(cells=cells)
     with mock.patch.dict(os.environ, kernel_environment()):
         execute(notebook, path, timeout=120)
@@ -144,7 +142,6 @@ def test_a_kernel_that_takes_more_memory_than_binder_has_is_a_failure(outcomes):
     assert re.search(r"the kernel took 1\.\d+ GB, and Binder has 1\.5 GB", log)
 
 
-def test_a_cell_chooses_its_tolerance_in_a_comment():
-    assert tolerance_of("x = 1\n# nbval-rtol: 1e-2\n#nbval-atol: 1e-8\ny").rtol == 1e-2
-    assert tolerance_of("# nbval-atol: 1e-8").atol == 1e-8
-    assert tolerance_of("x = '# nbval-rtol: 1e-2'").rtol == 1e-4
+def test_a_cell_chooses_its_tolerance_by_a_tag():
+    assert tolerance_of(["hide-input", "rtol-1e-2", "atol-1e-8"]) == Tolerance(rtol=1e-2, atol=1e-8)
+    assert tolerance_of(["remove-cell"]) == tolerance_of([]) == Tolerance()
