@@ -17,5 +17,6 @@ def glue(name: str, value: Any) -> None:
     # Imported here: the numbers of a library need no front end.
     from IPython.display import display
 
+    value = value.item() if hasattr(value, "item") else value  # a number of numpy or torch is written as one
     kept = {"scrapbook": {"name": name, "mime_prefix": PREFIX}}
     display({f"{PREFIX}text/plain": repr(value)}, raw=True, metadata=kept)
