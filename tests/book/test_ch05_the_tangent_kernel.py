@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
@@ -25,6 +26,8 @@ from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
     limit,
 )
 from implicit_tutorial.book.ch05_the_tangent_kernel.width_error import SEEDS
+from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book.says import UntrueSentenceError
 from tests.book.traces import trace
 
 
@@ -171,12 +174,12 @@ def test_c11_points_and_curves_are_above_the_guarantee(which: str):
 
 def test_the_crossing_read_out_is_where_the_ratio_is_one():
     explorer = fig.suffices()
-    assert explorer.readout(inputs="a single input").startswith("Equally fast at σ_A = 1.00")
+    assert explorer.readout(inputs="a single input").endswith("equally fast at σ_A = 1.00.")
     text = explorer.readout(inputs="10 at right angles")
     crossing = float(text.split("=")[1].split(";")[0])
     kernels = it.limit_kernels(inputs()["10 at right angles"], implicit_scale=crossing)
     assert lambda_min(kernels.implicit) == pytest.approx(lambda_min(kernels.output), rel=0.03)
-    assert explorer.readout(inputs="circle").startswith("Faster from σ_A = 0.1 on")
+    assert explorer.readout(inputs="circle").startswith("Infinite width: implicit is faster from σ_A = 0.1")
 
 
 def test_training_everything_hides_the_implicit_layer_at_small_scales():
@@ -186,3 +189,25 @@ def test_training_everything_hides_the_implicit_layer_at_small_scales():
     assert (together[:4] < 1.1 * without[:4]).all()
     assert rates["implicit alone"][0] < 0.01 * together[0]
     assert together[-1] > 2 * without[-1]
+
+
+def test_each_curve_of_the_second_panel_starts_at_one():
+    for scale, width in ((0.8, 512), (0.5, 64)):
+        panel = fig.angle().panels(implicit_scale=scale, width=width)[1]
+        assert [t["y"][0] for t in panel["data"]] == pytest.approx([1.0] * 6)
+
+
+def test_a_number_is_in_print():
+    shown = [
+        powers(x, d) for x, d in ((6.6e8, 1), (5.8e-4, 2), (-3.14e-5, 3), (42.3, 2), (0.0312, 2), (641, 2))
+    ]
+    assert shown == ["7·10⁸", "5.8·10⁻⁴", "−3.14·10⁻⁵", "42", "0.031", "640"]
+
+
+def test_a_sentence_that_the_kernels_contradict_is_not_said(monkeypatch):
+    """One network in place of the limit: its corner is rounded, and its spike no narrower."""
+    module = importlib.import_module("implicit_tutorial.book.ch05_the_tangent_kernel.angle")
+    monkeypatch.setattr(module, "SCALES", (0.2, 0.5, 0.8, 1.0))
+    monkeypatch.setattr(module, "limit", drawn)
+    with pytest.raises(UntrueSentenceError, match="at angle zero"):
+        fig.angle()

@@ -17,6 +17,15 @@ def signed(digits: int) -> Callable[[float], str]:
     return lambda value: f"{value:.{digits}f}".replace("-", "−")
 
 
+def powers(value: float, digits: int = 2) -> str:
+    """A number as in print, to so many digits: 7·10⁸, 5.8·10⁻⁴, and 42 or 0.03 where no power is needed."""
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    if -3 < int(exponent) < 4:
+        return signed(max(0, digits - 1 - int(exponent)))(float(f"{mantissa}e{exponent}"))
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa}·10{raised}".replace("-", "−")
+
+
 def move(figure: go.Figure, name: str, **attributes: Any) -> None:
     """Set attributes of the trace called ``name``."""
     next(trace for trace in figure.data if trace.name == name).update(**attributes)

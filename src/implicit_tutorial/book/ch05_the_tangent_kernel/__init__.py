@@ -4,8 +4,9 @@ from implicit_tutorial.book.ch05_the_tangent_kernel.angle import angle
 from implicit_tutorial.book.ch05_the_tangent_kernel.factors import factors
 from implicit_tutorial.book.ch05_the_tangent_kernel.kernel_spectrum import kernel_spectrum
 from implicit_tutorial.book.ch05_the_tangent_kernel.one_unit import one_unit, unit_kernels
+from implicit_tutorial.book.ch05_the_tangent_kernel.setting import LAYERS, SCALES
 from implicit_tutorial.book.ch05_the_tangent_kernel.slowest_rates import slowest_rates
-from implicit_tutorial.book.ch05_the_tangent_kernel.suffices import suffices
+from implicit_tutorial.book.ch05_the_tangent_kernel.suffices import crossing, suffices
 from implicit_tutorial.book.ch05_the_tangent_kernel.width_error import (
     WIDTHS,
     fitted_exponent,

@@ -19,11 +19,13 @@ from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
     scale_control,
 )
 from implicit_tutorial.book.drawing import angle_axis
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels import Kernels
 
 FREQUENCIES = np.arange(1, 21)
 _SCALES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.1, 1.2, 1.3, 1.35)
+_SHOWN = (1, 2, 3, 4, 5, 6)
 
 
 def fourier_pair(k: int, angles: np.ndarray) -> Tensor:
@@ -70,6 +72,11 @@ def _spectrum(scale: float, layer: str) -> tuple[np.ndarray, np.ndarray]:
     return eigenvalues(limit(scale)), eigenvalues(drawn(scale))
 
 
+def steepness(scale: float, layer: str) -> float:
+    """p of the power law k^−p that fits frequencies 2 to 20 best, in the logarithms, at infinite width."""
+    return -float(np.polyfit(np.log(FREQUENCIES[1:]), np.log(_spectrum(scale, layer)[0][1:]), 1)[0])
+
+
 @explorer("kernel-spectrum")
 def kernel_spectrum() -> Explorer:
     """Eigenvalue against frequency for each layer, and one eigenfunction of each layer's kernel."""
@@ -105,28 +112,78 @@ def kernel_spectrum() -> Explorer:
     def readout(implicit_scale: float, frequency: int) -> str:
         exact = {layer: _spectrum(implicit_scale, layer)[0][frequency - 1] for layer in LAYERS}
         faster = exact["implicit"] / exact["output"]
-        text = f"Frequency {frequency}: implicit {faster:.3g} times as fast as output"
+        text = f"Frequency {frequency}, infinite width: implicit {faster:.3g} times as fast as output"
         if drawn(implicit_scale) is None:
             return f"{text}. {NOT_DRAWN}"
         share = eigenfunction(drawn(implicit_scale).implicit, frequency)[2]
-        return f"{text}; {100 * share:.3g} % of this network’s eigenfunction is that wave."
+        return f"{text}; {100 * share:.3g} % of this network’s implicit eigenfunction is that wave."
 
     return Explorer(
         draw,
         [
             scale_control(_SCALES, start=0.8),
-            Control("frequency", [1, 2, 3, 4, 5, 6], start=3, label="frequency $k$"),
+            Control("frequency", _SHOWN, start=3, label="frequency $k$"),
         ],
         caption=(
             "First, how fast each layer alone learns the frequency $k$: points for one network of width 512, "
-            "dashed for infinite width. Second, the eigenfunctions of that network, and dashed the pure wave "
-            "in each. **Move** $\\sigma_A$ from 0.1 to 1.35. **Notice** that the implicit curve rises and "
-            "flattens, while the output curve keeps falling as steeply as before."
+            "dashed for infinite width, mean-field. Second, the eigenfunctions of that network, and dashed "
+            f"the pure wave in each. **Move** $\\sigma_A$ from 0.1 to 1.35. {_what_to_notice()}"
         ),
         alt=(
-            "First, eigenvalue against frequency on logarithmic axes: the output layer's falls like the "
-            "inverse fourth power, the implicit and the input layer's like the inverse square. Second, three "
-            "eigenfunctions around the circle, close to pure waves."
+            "First, eigenvalue against frequency on logarithmic axes, three layers. "
+            f"{_alike()} Second, three eigenfunctions around the circle. {_waves()}"
         ),
         readout=readout,
+    )
+
+
+def _what_to_notice() -> str:
+    implicit = [_spectrum(scale, "implicit")[0] for scale in _SCALES]
+    steep = [steepness(scale, "implicit") for scale in _SCALES]
+    ahead = [steepness(scale, "output") - own for scale, own in zip(_SCALES, steep, strict=True)]
+    late = ahead[_SCALES.index(0.4) :]
+    zigzag = [(np.diff(_spectrum(scale, "output")[0]) > 0).any() for scale in (0.1, 0.2)]
+    return " ".join(
+        [
+            says(
+                "**Notice** that the implicit curve rises at every frequency, and flattens: from "
+                f"$k^{{-{steep[0]:.1f}}}$ to $k^{{-{steep[-1]:.1f}}}$ between the frequencies 2 and 20.",
+                (np.diff(implicit, axis=0) > 0).all() and (np.diff(steep) < 1e-9).all(),
+            ),
+            says(
+                "The output curve jumps up and down at 0.1 and 0.2, and flattens in the end too; but from "
+                f"$\\sigma_A = 0.4$ on it is the steeper one by {min(late):.1f} to {max(late):.1f} powers.",
+                all(zigzag)
+                and min(late) > 1.85
+                and max(late) < 2.15
+                and steepness(_SCALES[-1], "output") < steepness(1.0, "output"),
+            ),
+        ]
+    )
+
+
+def _alike() -> str:
+    apart = [steepness(s, "input") - steepness(s, "implicit") for s in _SCALES if s >= 0.4]
+    steepest = all(
+        steepness(s, "output") > 1.2 + max(steepness(s, layer) for layer in ("implicit", "input"))
+        for s in _SCALES
+    )
+    return says(
+        "The output layer's falls steepest at every scale; the implicit and the input layer's fall equally "
+        "fast from 0.4 on, to a tenth of a power.",
+        steepest and np.abs(apart).max() < 0.1,
+    )
+
+
+def _waves() -> str:
+    settled = [kernels for scale in _SCALES if (kernels := drawn(scale)) is not None]
+    least = {
+        layer: min(eigenfunction(getattr(K, layer), k)[2] for K in settled for k in _SHOWN)
+        for layer in LAYERS
+    }
+    return says(
+        f"The implicit and the output layer's are pure waves to {100 * least['implicit']:.0f} % or more; the "
+        f"input layer's to {100 * least['input']:.0f} % at least.",
+        least["input"] < min(least["implicit"], least["output"])
+        and round(100 * least["output"]) >= round(100 * least["implicit"]),
     )

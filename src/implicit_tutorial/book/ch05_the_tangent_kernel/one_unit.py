@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Figure, explorer, style
 
 
@@ -23,6 +24,7 @@ def one_unit() -> Figure:
     kernel = {"y_title": "kernel K(x, x)", "y_log": True, "y_range": (1e-3, 1e4)}
     fig = style.figure(x_title="feedback a", x_range=(-1, 0.9), **kernel)
     kernels = unit_kernels(a)
+    ratio = kernels["implicit"] / kernels["output"]
     names = {"implicit": "implicit: a² / (1 − a)⁴", "output": "output, and input: 1 / (1 − a)²"}
     for layer, name in names.items():
         y = np.where(kernels[layer] > 1e-6, kernels[layer], np.nan)
@@ -32,12 +34,28 @@ def one_unit() -> Figure:
     return Figure(
         fig,
         caption=(
-            "The kernels of one linear unit. Without feedback the implicit weight has no influence at all; "
-            "from $a = 1/2$ on it is the most influential of the three, and as $a \\to 1$ its kernel grows "
-            "as the *square* of the others."
+            "The kernels of one linear unit. "
+            + says(
+                "Without feedback the implicit weight has no influence at all; from $a = 1/2$ on it is the "
+                "most influential of the three, and as $a \\to 1$ its kernel grows as the *square* of the "
+                "others.",
+                unit_kernels(np.zeros(1))["implicit"][0] == 0
+                and (np.sign(np.round(ratio - 1, 9)) == np.sign(np.round(a - 0.5, 9))).all()
+                and abs(_grows() - 2) < 0.01,
+            )
         ),
         alt=(
-            "Two curves over the feedback a from minus one to 0.9, on a logarithmic axis. The implicit "
-            "layer's falls to zero at a = 0, crosses the other layers' at one half and ends far above them."
+            "Two curves over the feedback a from minus one to 0.9, on a logarithmic axis. "
+            + says(
+                "The implicit layer's falls to zero at a = 0, crosses the other layers' at one half and ends "
+                f"{ratio[-1]:.0f} times as high as they.",
+                ratio[-1] > 10,
+            )
         ),
     )
+
+
+def _grows() -> float:
+    """The power of the output kernel with which the implicit one grows, close to the pole."""
+    near = unit_kernels(1 - np.array([1e-4, 1e-5]))
+    return float(np.diff(np.log(near["implicit"]))[0] / np.diff(np.log(near["output"]))[0])

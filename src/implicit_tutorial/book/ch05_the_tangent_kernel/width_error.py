@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch05_the_tangent_kernel.setting import LAYERS, scale_control
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Explorer, explorer, style
 
 WIDTHS, SEEDS = (64, 128, 256, 512), (48, 48, 32, 16)
@@ -49,6 +50,11 @@ def fitted_exponent(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
+def price(scale: float, layer: str) -> float:
+    """c of the law c/√m that fits best in the logarithms."""
+    return float(np.exp(np.mean(np.log(kernel_errors(scale)[layer] * np.sqrt(WIDTHS)))))
+
+
 @explorer("width-error")
 def width_error() -> Explorer:
     """Distance of a network's kernels from their limit against its width."""
@@ -63,7 +69,7 @@ def width_error() -> Explorer:
         for layer in LAYERS:
             color, error = style.LAYERS[layer], kernel_errors(implicit_scale)[layer]
             fig.add_scatter(x=widths, y=error, **style.points(layer, color))
-            line = np.exp(np.mean(np.log(error * np.sqrt(widths)))) / np.sqrt(widths)
+            line = price(implicit_scale, layer) / np.sqrt(widths)
             fig.add_scatter(x=widths, y=line, **style.theory(None, color), showlegend=False)
         fig.add_scatter(x=[None], y=[None], **style.theory("slope −1/2"))
         return fig
@@ -77,13 +83,57 @@ def width_error() -> Explorer:
         draw,
         [scale_control(_SCALES, start=0.5)],
         caption=(
-            "Distance of the kernels from their limit: the median of 16 to 48 random networks at "
-            "each width. Four times the width, half the error. **Move** $\\sigma_A$. **Notice** that the "
-            "slope stays and the price rises, most of all for the implicit layer."
+            "Distance of the kernels from their limit, measured: the median of 16 to 48 random networks at "
+            f"each width. {_what_to_notice()}"
         ),
-        alt=(
-            "Relative error over width, both logarithmic, for three layers. The points follow dashed lines "
-            "of slope minus one half; the implicit layer's are the highest."
-        ),
+        alt=(f"Relative error over width, both logarithmic, for three layers. {_along_the_lines()}"),
         readout=readout,
+    )
+
+
+def _what_to_notice() -> str:
+    errors = [kernel_errors(scale)[layer] for scale in _SCALES for layer in LAYERS]
+    fourfold = np.array([e[2:] / e[:-2] for e in errors])
+    slopes = [fitted_exponent(np.array(WIDTHS), e) for e in errors]
+    dearer = {layer: [price(scale, layer) for scale in _SCALES] for layer in LAYERS}
+    factors = {layer: c[-1] / c[0] for layer, c in dearer.items()}
+    added = {layer: c[-1] - c[0] for layer, c in dearer.items()}
+    rises = all((np.diff(c) > 0).all() for c in dearer.values())
+    return " ".join(
+        [
+            says(
+                "Four times the width leaves about half of the error, "
+                f"{100 * fourfold.min():.0f} to {100 * fourfold.max():.0f} %.",
+                fourfold.min() > 0.4 and fourfold.max() < 0.65,
+            ),
+            says(
+                "**Move** $\\sigma_A$. **Notice** that the slope stays, "
+                f"between $-{-max(slopes):.2f}$ and $-{-min(slopes):.2f}$, and the price rises: from "
+                f"{_SCALES[0]:g} to {_SCALES[-1]:g} by a factor of {factors['implicit']:.2f} for the "
+                "implicit layer, which has the most to add.",
+                min(slopes) > -0.56
+                and max(slopes) < -0.46
+                and rises
+                and max(added, key=added.get) == "implicit",
+            ),
+        ]
+    )
+
+
+def _along_the_lines() -> str:
+    off = max(
+        np.abs(np.log(kernel_errors(s)[layer] * np.sqrt(WIDTHS) / price(s, layer))).max()
+        for s in _SCALES
+        for layer in LAYERS
+    )
+    highest = all(
+        (
+            kernel_errors(s)["implicit"] > np.maximum(kernel_errors(s)["output"], kernel_errors(s)["input"])
+        ).all()
+        for s in _SCALES
+    )
+    return says(
+        f"The points follow dashed lines of slope minus one half to {100 * np.expm1(off):.0f} %; the "
+        "implicit layer's are the highest.",
+        off < np.log(1.25) and highest,
     )
