@@ -51,8 +51,8 @@ def error_against_width() -> Explorer:
         "the thin line is the mean error of the same networks with their kernels held fixed. Second: how far "
         "features and kernel moved, relative to their start. **Choose** the setting. "
         + says(
-            f"**Notice** on which side of the dashed line the networks are. In all settings together {below} of {means} means are "
-            f"below it; at {thin_above} of these {below} the thin line is above it.",
+            "**Notice** on which side of the dashed line the networks are. In all settings together "
+            f"{below} of {means} means are below it; at {thin_above} of these the thin line is above it.",
             2 * below > means and 2 * thin_above > below,
         ),
         alt="Two panels over the width. First, test errors with their means: "

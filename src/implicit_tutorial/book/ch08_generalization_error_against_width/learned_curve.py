@@ -53,6 +53,12 @@ def from_the_middle(width: int, output_scale: float, implicit_scale: float) -> f
     return math.nan if f is None else math.sqrt(np.square(f - mean.numpy()).mean())
 
 
+def curve_error(width: int, output_scale: float, implicit_scale: float) -> float:
+    """Mean square error of the network over the angles; nan if it is lost."""
+    f = learned(width, output_scale, implicit_scale)
+    return math.nan if f is None else float(np.square(f - target(_ANGLES).numpy()).mean())
+
+
 def outside(width: int, output_scale: float, implicit_scale: float) -> float:
     """Share of the angles at which the network is outside of the band."""
     low, high = (v.numpy() for v in prediction(output_scale, implicit_scale).band)
@@ -111,12 +117,10 @@ def _draw(width: int, output_scale: float, implicit_scale: float) -> go.Figure:
 
 
 def _readout(width: int, output_scale: float, implicit_scale: float) -> str:
-    p, f = prediction(output_scale, implicit_scale), learned(width, output_scale, implicit_scale)
-    expected = _expected(p)
-    if f is None:
+    expected = _expected(prediction(output_scale, implicit_scale))
+    if learned(width, output_scale, implicit_scale) is None:
         return f"{expected}. This network loses its equilibrium, or its way, in training."
-    error = float(np.square(f - target(_ANGLES).numpy()).mean())
-    return f"{expected}; this network: {error:.4f}."
+    return f"{expected}; this network: {curve_error(width, output_scale, implicit_scale):.4f}."
 
 
 def _expected(p: Prediction) -> str:

@@ -6,6 +6,7 @@ from functools import cache
 
 import pandas as pd
 import plotly.graph_objects as go
+import torch
 
 from implicit_tutorial.book.analysis import mean_interval
 from implicit_tutorial.book.ch08_generalization_error_against_width.studies import (
@@ -14,8 +15,10 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.studies impo
     WIDTH,
 )
 from implicit_tutorial.book.says import says
-from implicit_tutorial.book.tasks import TARGETS
+from implicit_tutorial.book.tasks import TARGETS, task
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.generalization import infinite_width_prediction
+from implicit_tutorial.kernels import limit_kernels
 
 WAYS = {
     "implicit layer (m²)": (WIDTH, style.SERIES[0]),
@@ -33,6 +36,17 @@ def spent(way: str, target: str) -> pd.DataFrame:
     groups = frame.groupby(parameters.rename("parameters"))["test_error"]
     estimates = {p: mean_interval(g.to_numpy()) for p, g in groups if len(g) >= 2}
     return pd.DataFrame({p: vars(e) for p, e in estimates.items()}).T.rename_axis("parameters")
+
+
+def limit(target: str, layer: str) -> float:
+    """Expected test error at infinite width when one layer is trained, κ = 1, σ_A = 0.5 (C16)."""
+    return infinite_width_prediction(*task(target), implicit_scale=0.5, layers=(layer,)).test_error
+
+
+def condition(layer: str) -> float:
+    """Largest over smallest eigenvalue of a layer's limit kernel on the training sample."""
+    values = torch.linalg.eigvalsh(getattr(limit_kernels(task("linear").X, implicit_scale=0.5), layer))
+    return float(values[-1] / values[0])
 
 
 @explorer("same-parameters")
