@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from implicit_tutorial.book import ch08_generalization_error_against_width as fi
 from implicit_tutorial.book.ch08_generalization_error_against_width.learned_curve import (
     _ANGLES,
     _AT,
+    OUTPUTS,
+    SCALES,
     learned,
     prediction,
     target,
@@ -55,7 +59,7 @@ def test_the_line_is_the_prediction_of_the_library():
     ).test_error
     assert fig.infinite("linear + quadratic, κ = 3") == pytest.approx(expected, rel=1e-4)
     panel = fig.error_against_width().panels(setting="linear + quadratic, κ = 3")[0]
-    np.testing.assert_allclose(trace(panel, "infinite width")["y"], expected, rtol=1e-4)
+    np.testing.assert_allclose(trace(panel, "infinite width (mean-field)")["y"], expected, rtol=1e-4)
 
 
 def test_the_constant_is_a_weighted_least_squares_fit():
@@ -75,7 +79,9 @@ def test_low_frequencies_are_approached_from_below_and_noise_from_above():
     assert fig.laws("features")["pure noise"].C.sign == 1
     assert fig.laws("features")["linear, κ = 1"].C.sign == -1
     readout = fig.constants().readout(part="all of it")
-    assert f"{list(signs.values()).count(-1)} have C < 0" in readout
+    assert f"{list(signs.values()).count(-1)} have a negative C and 1 a positive one" in readout
+    assert "1 is undecided" in fig.constants().readout(part="features that move")
+    assert "1 has a negative C" in fig.constants().readout(part="a finite kernel")
 
 
 def test_the_features_move_less_in_wider_networks():
@@ -96,6 +102,35 @@ def test_parameters_are_counted_and_errors_averaged():
         output = fig.spent("output layer alone (m)", name)["value"]
         assert output[64] > 2 * max(output[32] / 2, output[128]), "the peak of interpolation is at n = 60"
     assert "implicit layer" in fig.same_parameters().readout(target="linear")
+
+
+def test_all_intervals_are_inside_the_plot():
+    explorer = fig.constants()
+    for part in explorer.controls[0].values:
+        panel = explorer.panels(part=part)[0]
+        low, high = panel["layout"]["xaxis"]["range"]
+        shown = panel["data"][0]
+        value, bars = np.array(shown["x"]), shown["error_x"]
+        assert low < (value - np.array(bars["arrayminus"])).min()
+        assert (value + np.array(bars["array"])).max() < high
+
+
+def test_the_parts_of_a_readout_add_up():
+    for width, kappa, scale in itertools.product((64,), OUTPUTS, SCALES):
+        readout = fig.learned_curve().readout(width=width, output_scale=kappa, implicit_scale=scale)
+        bias2, spread, total = map(
+            float, re.search(r"bias² (\S+) \+ κ² var (\S+) = (\S+);", readout).groups()
+        )
+        assert bias2 + spread == pytest.approx(total, abs=1e-9)
+        assert total == pytest.approx(prediction(kappa, scale).test_error, abs=1e-4)
+
+
+def test_readouts_are_written_as_in_print():
+    for explorer in (fig.error_against_width(), fig.constants(), fig.learned_curve(), fig.same_parameters()):
+        for values in itertools.product(*(c.values for c in explorer.controls)):
+            said = explorer.readout(**dict(zip((c.name for c in explorer.controls), values, strict=True)))
+            assert "_" not in said
+            assert not re.search(r"\b1 (are|have)\b", said)
 
 
 def test_the_band_is_that_of_sampled_initializations():

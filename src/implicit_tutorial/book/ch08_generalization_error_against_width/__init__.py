@@ -8,10 +8,20 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.constants im
 from implicit_tutorial.book.ch08_generalization_error_against_width.error_against_width import (
     error_against_width,
 )
-from implicit_tutorial.book.ch08_generalization_error_against_width.learned_curve import learned_curve
+from implicit_tutorial.book.ch08_generalization_error_against_width.learned_curve import (
+    SCALES,
+    curve_error,
+    learned_curve,
+    outside,
+)
+from implicit_tutorial.book.ch08_generalization_error_against_width.learned_curve import (
+    prediction as curve_prediction,
+)
 from implicit_tutorial.book.ch08_generalization_error_against_width.same_parameters import (
     TARGETS,
     WAYS,
+    condition,
+    limit,
     same_parameters,
     spent,
 )

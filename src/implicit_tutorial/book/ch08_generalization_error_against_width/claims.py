@@ -54,8 +54,8 @@ def test_error_at_infinite_width(predict: Callable) -> Iterator[Measurement]:
 
 @claim(
     "C17",
-    "The test error tends to the infinite-width prediction as the width grows; narrow networks differ from "
-    "it because their features move and their kernels fluctuate.",
+    "What a network learns comes nearer to the prediction of the limit kernel from the same f₀ as the width "
+    "grows; at a finite width the test errors differ by a finite kernel and by features that move.",
     subject=train,
 )
 def width(train: Callable) -> Iterator[Measurement]:

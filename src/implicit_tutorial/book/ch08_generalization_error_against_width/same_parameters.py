@@ -6,6 +6,7 @@ from functools import cache
 
 import pandas as pd
 import plotly.graph_objects as go
+import torch
 
 from implicit_tutorial.book.analysis import mean_interval
 from implicit_tutorial.book.ch08_generalization_error_against_width.studies import (
@@ -13,8 +14,11 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.studies impo
     OUTPUT_LAYER,
     WIDTH,
 )
-from implicit_tutorial.book.tasks import TARGETS
+from implicit_tutorial.book.says import says
+from implicit_tutorial.book.tasks import TARGETS, task
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.generalization import infinite_width_prediction
+from implicit_tutorial.kernels import limit_kernels
 
 WAYS = {
     "implicit layer (m²)": (WIDTH, style.SERIES[0]),
@@ -34,22 +38,36 @@ def spent(way: str, target: str) -> pd.DataFrame:
     return pd.DataFrame({p: vars(e) for p, e in estimates.items()}).T.rename_axis("parameters")
 
 
+def limit(target: str, layer: str) -> float:
+    """Expected test error at infinite width when one layer is trained, κ = 1, σ_A = 0.5 (C16)."""
+    return infinite_width_prediction(*task(target), implicit_scale=0.5, layers=(layer,)).test_error
+
+
+def condition(layer: str) -> float:
+    """Largest over smallest eigenvalue of a layer's limit kernel on the training sample."""
+    values = torch.linalg.eigvalsh(getattr(limit_kernels(task("linear").X, implicit_scale=0.5), layer))
+    return float(values[-1] / values[0])
+
+
 @explorer("same-parameters")
 def same_parameters() -> Explorer:
     """Test error against trained parameters for the implicit layer, an explicit network, the output layer."""
+    output = [spent("output layer alone (m)", target)["value"] for target in TARGETS]
+    first = {min(WAYS, key=lambda way, t=target: spent(way, t)["value"].min()) for target in TARGETS}
+    peak = all(e[64] > max(e[32], e[128]) for e in output)
     return Explorer(
         _draw,
         [Control("target", TARGETS, start="linear + quadratic")],
-        caption=(
-            "Mean test error at $\\kappa = 1$, $n = 60$, $d = 6$ against the number of parameters that are "
-            "trained, each way with as many as it is given. **Choose** the target. **Notice** the peak of "
-            "the output layer where it has as many parameters as there are samples, and that no way wins "
-            "for all targets."
-        ),
-        alt=(
-            "Test error over the number of trained parameters, both logarithmic, for three kinds of network. "
-            "The output layer alone has a peak near 60 parameters; for many parameters each levels off."
-        ),
+        caption="Mean test error at $\\kappa = 1$, $n = 60$, $d = 6$ against the number of parameters that "
+        "are trained, each way with as many as it is given. **Choose** the target. "
+        + says(
+            "**Notice** the peak of the output layer where it has about as many parameters as there are "
+            "samples (dotted), ",
+            peak,
+        )
+        + says("and that no way has the lowest mean for all targets.", len(first) > 1),
+        alt="Test error over the number of trained parameters, both logarithmic, for three kinds of network. "
+        + says("The error of the output layer alone is higher at 64 parameters than at 32 and at 128.", peak),
         readout=_readout,
     )
 

@@ -116,16 +116,12 @@ OUTPUT_SCALE = Study(
     "output_scale",
     "Do networks follow bias² + κ² var, and is the movement 1/(κ√m)?",
     equilibrium_network,
-    tuple(
-        cell
-        for width, centered, seeds in ((128, False, 3), (512, False, 2), (128, True, 1), (512, True, 1))
-        for cell in grid(
-            **REFERENCE,
-            output_scale=[0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0],
-            width=[width],
-            seed=range(seeds),
-            centered=[centered],
-        )
+    grid(
+        **REFERENCE,
+        output_scale=[0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0],
+        width=[128, 512],
+        seed=range(5),
+        centered=[False, True],
     ),
 )
 
