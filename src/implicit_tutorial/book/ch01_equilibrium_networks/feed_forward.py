@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 LAYERS, UNITS, STEPS = 6, 6, 24
@@ -77,7 +78,7 @@ def feed_forward() -> Explorer:
         if feedback == 0:
             return f"No loop: exact after {int(np.argmax(exact))} steps, and step {steps} confirms it."
         left = float(np.linalg.norm(errors[:, -1]))
-        return f"A loop of strength {feedback:g}: after {STEPS} steps a relative error of {left:.1e} is left."
+        return f"A loop of strength {feedback:g}: after {STEPS} steps a relative error of {powers(left)} is left."
 
     return Explorer(
         draw,

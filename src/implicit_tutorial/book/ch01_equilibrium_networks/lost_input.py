@@ -11,6 +11,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch01_equilibrium_networks.setting import network, tied_states
+from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 
@@ -51,7 +52,7 @@ def lost_input() -> Explorer:
     def readout(implicit_scale: float) -> str:
         (norm, degrees), (norm_in, degrees_in) = (_norm_and_angle(implicit_scale, k) for k in (False, True))
         return (
-            f"After 60 layers: input once, size {norm[-1]:.1e} and angle {degrees[-1]:.1f}°; "
+            f"After 60 layers: input once, size {powers(norm[-1])} and angle {degrees[-1]:.1f}°; "
             f"in every layer, size {norm_in[-1]:.3g} and angle {degrees_in[-1]:.1f}°."
         )
 

@@ -12,6 +12,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch01_equilibrium_networks.setting import network, tied_states
+from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -110,10 +111,10 @@ def truncated_depth() -> Explorer:
     def readout(depth: int, implicit_scale: float) -> str:
         t = truncation(implicit_scale)
         predicted = (implicit_scale / math.sqrt(2)) ** depth
-        bound = f"certified below {t.norm**depth:.1e}" if t.norm < 1 else "no certificate, as ‖A‖₂ ≥ 1"
+        bound = f"certified below {powers(t.norm**depth)}" if t.norm < 1 else "no certificate, as ‖A‖₂ ≥ 1"
         return (
-            f"Depth {depth}, implicit_scale {implicit_scale:.1f}: relative distance {t.error[depth]:.1e}; "
-            f"the typical rate alone gives {predicted:.1e}; {bound}."
+            f"Depth {depth}, implicit_scale {implicit_scale:.1f}: relative distance {powers(t.error[depth])}; "
+            f"the typical rate alone gives {powers(predicted)}; {bound}."
         )
 
     scales = [round(0.1 * k, 1) for k in range(1, 13)]
