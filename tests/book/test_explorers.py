@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
@@ -57,6 +58,24 @@ def test_each_handle_moves_the_picture_or_the_line_below(name: str) -> None:
         others = itertools.islice(itertools.product(*(axis[::2] for axis in axes[:k] + axes[k + 1 :])), 20)
         looks = [{repr(frames[(*o[:k], v, *o[k:])]) for v in axes[k]} for o in others]
         assert max(map(len, looks)) > 1, f"handle {k} moves nothing"
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_numbers_and_words_are_as_in_print(name: str) -> None:
+    html = shown()[name][0][1]
+    caption = BeautifulSoup(html, "html.parser").select_one("figcaption")
+    for formula in caption.select(".math"):
+        formula.decompose()
+    caption = caption.get_text()
+    lines = {frame.readout or "" for frame in decode(html, name).values()} | {caption}
+    odd = re.compile(
+        r"\d[eE][+-]?\d|\b1 (are|sweeps|steps|layers|networks)\b|\bnan\b|\binf\b|-\d|−0\b(?![.,]\d)"
+    )
+    assert not {line for line in lines if odd.search(line)}
+    sides = re.compile(
+        r"\b(top|bottom|left|right) (left|right)\b|\b(left|right|upper|lower) (panel|plot)", re.I
+    )
+    assert not sides.search(caption), "on a phone the plots stand above one another"
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
+from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 SPIRAL = torch.tensor([[0.0, -1.5], [1.5, 0.0]], dtype=torch.float64)
@@ -64,7 +65,7 @@ def euler_step() -> Explorer:
     def readout(step: float) -> str:
         z = iterates(step)
         name = "Picard’s iteration (h = 1)" if step == 1 else f"Step h = {step:g}"
-        return f"{name}: after {len(z) - 1} steps the distance is {np.linalg.norm(z[-1] - rest):.2g}."
+        return f"{name}: after {len(z) - 1} steps the distance is {powers(np.linalg.norm(z[-1] - rest))}."
 
     lengths = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2]
     return Explorer(

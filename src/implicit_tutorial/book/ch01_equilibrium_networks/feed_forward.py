@@ -78,7 +78,7 @@ def feed_forward() -> Explorer:
         if feedback == 0:
             return f"No loop: exact after {int(np.argmax(exact))} steps, and step {steps} confirms it."
         left = float(np.linalg.norm(errors[:, -1]))
-        return f"A loop of strength {feedback:g}: after {STEPS} steps a relative error of {powers(left)} is left."
+        return f"A loop of strength {feedback:g}: {STEPS} steps leave a relative error of {powers(left)}."
 
     return Explorer(
         draw,

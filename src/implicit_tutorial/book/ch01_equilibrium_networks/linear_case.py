@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 
@@ -39,7 +40,8 @@ def linear_case() -> Explorer:
     def readout(a: float) -> str:
         z = states(a)
         verb = "settles at" if abs(a) < 1 else "swings about" if a == -1 else "moves away from"
-        return f"a = {a:g}: the state {verb} {1 / (1 - a):.4g}; after 30 layers it is {z[-1]:.4g}."
+        place, last = powers(1 / (1 - a), 4), powers(z[-1], 4)
+        return f"a = {a:g}: the state {verb} {place}; after 30 layers it is {last}.".replace("-", "−")
 
     values = [-1.2, -1.0, -0.9, -0.7, -0.5, -0.25, 0.0, 0.25, 0.5, 0.7, 0.8, 0.9]
     return Explorer(

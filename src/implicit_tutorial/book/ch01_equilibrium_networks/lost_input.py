@@ -53,7 +53,7 @@ def lost_input() -> Explorer:
         (norm, degrees), (norm_in, degrees_in) = (_norm_and_angle(implicit_scale, k) for k in (False, True))
         return (
             f"After 60 layers: input once, size {powers(norm[-1])} and angle {degrees[-1]:.1f}°; "
-            f"in every layer, size {norm_in[-1]:.3g} and angle {degrees_in[-1]:.1f}°."
+            f"in every layer, size {powers(norm_in[-1], 3)} and angle {degrees_in[-1]:.1f}°."
         )
 
     scales = [round(0.2 * k, 1) for k in range(1, 11)]

@@ -113,7 +113,7 @@ def truncated_depth() -> Explorer:
         predicted = (implicit_scale / math.sqrt(2)) ** depth
         bound = f"certified below {powers(t.norm**depth)}" if t.norm < 1 else "no certificate, as ‖A‖₂ ≥ 1"
         return (
-            f"Depth {depth}, implicit_scale {implicit_scale:.1f}: relative distance {powers(t.error[depth])}; "
+            f"Depth {depth}, σ_A = {implicit_scale:.1f}: relative distance {powers(t.error[depth])}; "
             f"the typical rate alone gives {powers(predicted)}; {bound}."
         )
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.drawing import array
+from implicit_tutorial.book.drawing import array, powers
 from implicit_tutorial.book.picard import picard_path
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -92,6 +92,6 @@ def _readout(implicit_scale: float) -> str:
         BOUNDS[name][0]: bound[k] / here.error[k] for name, bound in here.bounds.items() if bound is not None
     }
     if not valid:
-        return f"After {k} sweeps the error is {here.error[k]:.1e}, and no condition of C7 bounds it."
+        return f"After {k} sweeps the error is {powers(here.error[k])}, and no condition of C7 bounds it."
     factors = " and ".join(f"{ratio:.3g} times that {label}" for label, ratio in valid.items())
-    return f"After {k} sweeps the error is {here.error[k]:.1e}; certified: {factors}."
+    return f"After {k} sweeps the error is {powers(here.error[k])}; certified: {factors}."
