@@ -59,7 +59,7 @@ def mode_decay() -> Explorer:
 
     def draw(width: int, output_scale: float) -> go.Figure:
         times = {"x_title": "time, in units of 1/λ<sub>max</sub>", "x_log": True, "x_range": (0.03, 300)}
-        fig = style.figure(**times, y_title="part of the error left", y_range=(-0.15, 1.1), height=380)
+        fig = style.figure(**times, y_title="part of the error left", y_range=(-0.25, 1.1), height=380)
         measured, predicted = mode_curves(width, output_scale)
         for (name, k), color in zip(SHOWN.items(), style.SERIES[:5:2], strict=True):
             solid, dashed = (part[1:, k] / measured[0, k] for part in (measured, predicted))

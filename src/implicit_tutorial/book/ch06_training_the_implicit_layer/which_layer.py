@@ -44,7 +44,7 @@ def which_layer() -> Explorer:
     def draw(implicit_scale: float) -> list[go.Figure]:
         panels = []
         for title, column, limits in (
-            ("training error", "curve_error", (8e-4, 3)),
+            ("training error", "curve_error", (2e-4, 3)),
             ("test error", "curve_test", (0.1, 3)),
         ):
             look = {"y_log": True, "y_range": limits, "height": 400, "legend_rows": 2}
