@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
@@ -38,6 +39,7 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.unit_descent import
     flow_time,
 )
 from implicit_tutorial.book.ch06_training_the_implicit_layer.which_layer import runs
+from implicit_tutorial.book.says import UntrueSentenceError
 from tests.book.traces import trace
 
 # ---- one unit ----
@@ -129,8 +131,10 @@ def test_c12_lines_appear_where_the_certificate_holds_and_the_run_obeys() -> Non
         holds = found.certificate.holds
         assert holds == (output_scale == 10_000.0)
         values = {"implicit_scale": implicit_scale, "output_scale": output_scale}
-        line = np.asarray(trace(explorer, "certified, C12", **values)["y"])
-        assert np.isfinite(line).all() == holds
+        for panel, name in enumerate(("theorem C12, certified", "r*, theorem C12")):
+            line = trace(explorer, name, panel=panel, **values)
+            assert np.isfinite(np.asarray(line["y"], dtype=float)).all() == holds
+            assert line["showlegend"] == holds, "the legend lists what is drawn"
         assert ("certified, within" in explorer.readout(**values)) == holds
         if holds:
             bound = 3.0 * np.exp(-2 * found.certificate.rate * found.history.time)
@@ -160,6 +164,10 @@ def test_the_certified_error_grows_like_the_root_of_the_width_at_a_small_scale_o
         exponents[scale] = np.polyfit(np.log(widths), np.log(errors), 1)[0]
     assert 0.3 < exponents[0.1] < 0.7
     assert exponents[0.4] < 0
+    # Beyond width 128 the points do not rise like the root of the width, and no page says so.
+    assert 0.25 < fig.growth(0.1) < 0.45
+    wide = fig.required_width(1.0, fig.growth(0.1))
+    assert wide > 10 * fig.required_width(1.0)
     widths, errors = certified_errors(0.1)
     m = fig.required_width(1.0)
     assert errors[-1] * math.sqrt(m / widths[-1]) == pytest.approx(1)
@@ -209,7 +217,10 @@ def test_the_prediction_is_kernel_regression_in_the_end() -> None:
 def test_a_network_that_is_lost_has_no_function() -> None:
     explorer = fig.learning_circle()
     assert np.isnan(learned(32, 0.3)[-1]).all()
-    assert "left the well-posed region" in explorer.readout(time=1000, width=32, output_scale=0.3)
+    lost = {"time": 1000, "width": 32, "output_scale": 0.3}
+    assert "left the well-posed region" in explorer.readout(**lost)
+    assert not trace(explorer, "network", **lost)["showlegend"]
+    assert trace(explorer, "network")["showlegend"]
 
 
 def test_a_stored_function_is_where_descent_leads() -> None:
@@ -249,6 +260,16 @@ def test_the_slowest_rate_orders_the_times(scale: float) -> None:
         assert max(times, key=times.get) == min(rates, key=rates.get) == "implicit"
     table = fig.contributions(scale)
     assert f"{runs('output', scale).test_error.mean():.3f}" in table
+    # What the figure draws is what the table averages.
+    said = fig.which_layer().readout(implicit_scale=scale)
+    for panel, column in enumerate(("curve_error", "curve_test")):
+        traces = fig.which_layer().panels(implicit_scale=scale)[panel]["data"]
+        for choice, line, ends in zip(studies.CHOICES, traces[::2], traces[1::2], strict=True):
+            assert line["name"] == choice
+            assert np.mean(ends["x"]) == pytest.approx(times[choice])
+            assert ends["y"][0] == pytest.approx(line["y"][-1])
+            assert list(ends["y"]) == pytest.approx([curve[-1] for curve in runs(choice, scale)[column]])
+            assert f"{choice} {runs(choice, scale).test_error.mean():.3f}" in said
 
 
 def test_the_limits_rates_are_those_of_the_kernels() -> None:
@@ -286,3 +307,23 @@ def test_the_exponential_flow_does_not_feel_the_condition_number() -> None:
         assert other["single sweep"] > 10 * other["exponential flow"]
     condition = studies.INTEGRATION.table.groupby("inputs").condition.first()
     assert condition["circle"] > 20 * condition["sphere"]
+
+
+def test_an_end_that_the_output_layer_does_not_win_stops_the_page(monkeypatch) -> None:
+    """The first network alone: there the input layer has the least test error."""
+    module = importlib.import_module(f"{fig.__name__}.which_layer")
+    monkeypatch.setattr(module, "runs", lambda *choice: runs(*choice).iloc[:1])
+    with pytest.raises(
+        UntrueSentenceError, match="the output layer, with its smoother kernel, has the least"
+    ):
+        fig.which_layer()
+
+
+def test_the_words_closer_as_the_width_grows_would_stop_the_page(monkeypatch) -> None:
+    """At κ = 5 the network of width 512 is no closer than that of width 128, and the caption says so."""
+    module = importlib.import_module(f"{fig.__name__}.mode_decay")
+    assert module.deviation(512, 5.0) > module.deviation(128, 5.0)
+    halved = lambda width, kappa: deviation(32, kappa) * 32 / width  # noqa: E731
+    monkeypatch.setattr(module, "deviation", halved)
+    with pytest.raises(UntrueSentenceError, match="tell nothing of"):
+        fig.mode_decay()

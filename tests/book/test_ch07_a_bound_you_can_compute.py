@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,7 @@ from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import SUMMANDS
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.studies import BOUND
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.two_prices import TARGETS as PRICED
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.two_prices import _sample, measured
+from implicit_tutorial.book.says import UntrueSentenceError
 from implicit_tutorial.book.tasks import task
 from tests.book.traces import trace
 
@@ -81,6 +84,9 @@ def test_a_panel_shows_the_stored_row_and_hides_an_unfinished_one():
     state = {"implicit_scale": unfinished["implicit_scale"], "output_scale": unfinished["output_scale"]}
     _, right = explorer.panels(**state)
     assert len(trace(right, "terms of the bound")["y"]) == 0
+    assert not trace(right, "test loss")["showlegend"], "the legend lists what is drawn"
+    one, nothing = (trace(right, name)["line"]["dash"] for name in ("vacuous above", "f = 0"))
+    assert one != nothing, "the two levels are told apart"
     assert "no network to bound" in explorer.readout(**state)
 
 
@@ -138,3 +144,23 @@ def test_bound_and_test_loss_rise_with_disorder(target):
     y, y_test = it.data.TARGETS[target](X), it.data.TARGETS[target](X_test)
     f = cross @ torch.linalg.solve(K, y)
     assert test[0] == pytest.approx(float((f - y_test).abs().clamp(max=1).mean()), rel=1e-6)
+
+
+def test_the_remainder_does_not_fall_with_n():
+    for kappa in (1e2, 1e5):
+        remainder = fig.by_samples(kappa)["remainder"]
+        assert remainder.iloc[-1] == pytest.approx(remainder.iloc[0], rel=0.03)
+
+
+def test_the_words_bound_and_test_loss_rise_together_would_stop_the_page(monkeypatch):
+    """With the last tenth of the labels the bound falls, and the caption says so."""
+    module = importlib.import_module(f"{fig.__name__}.label_disorder")
+    assert all(disorder(target)[0][-1] < disorder(target)[0][-2] for target in TARGETS)
+
+    def rising(target):
+        bound, test = disorder(target)
+        return np.maximum.accumulate(bound), test
+
+    monkeypatch.setattr(module, "disorder", rising)
+    with pytest.raises(UntrueSentenceError, match="rise together until nine"):
+        fig.label_disorder()

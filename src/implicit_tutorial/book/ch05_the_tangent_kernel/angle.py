@@ -49,10 +49,10 @@ def angle() -> Explorer:
 
     def draw(implicit_scale: float, width: int) -> list[go.Figure]:
         exact, measured = limit(implicit_scale), drawn(implicit_scale, width=width)
-        top = max(float(getattr(exact, layer)[0, 0]) for layer in LAYERS)
-        low = min(float(exact.input.min()), 0.0)
+        shown = [curve(k, layer, False) for k in (exact, measured) if k is not None for layer in LAYERS]
+        low, top = float(np.min(shown)), float(np.max(shown))
         look = {"x_title": "angle between the inputs", "height": 360}
-        raw = style.figure(title="kernel", y_range=(1.4 * low, 1.3 * top), **look)
+        raw = style.figure(title="kernel", y_range=(1.1 * low, 1.1 * top), **look)
         shape = style.figure(title="relative to angle zero", y_range=(-0.75, 1.3), **look)
         for fig, own in ((raw, False), (shape, True)):
             angle_axis(fig, 180)

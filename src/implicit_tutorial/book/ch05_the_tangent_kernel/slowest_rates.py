@@ -31,7 +31,7 @@ def rates(name: str, *, limiting: bool) -> np.ndarray:
 @explorer("slowest-rates")
 def slowest_rates() -> Figure:
     """λ_min of the kernel against σ_A, for four choices of what is trained."""
-    axis = {"y_title": "slowest rate λ<sub>min</sub>", "y_log": True, "y_range": (3e-4, 30)}
+    axis = {"y_title": "slowest rate λ<sub>min</sub>", "y_log": True, "y_range": (3e-4, 100)}
     fig = style.figure(x_title="implicit_scale σ<sub>A</sub>", x_range=(0.05, 1.38), **axis, height=380)
     for name, (_, color) in TRAINED.items():
         exact, measured = (rates(name, limiting=limiting) for limiting in (True, False))

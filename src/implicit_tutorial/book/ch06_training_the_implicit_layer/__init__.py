@@ -1,20 +1,42 @@
 """Chapter 6, Training only the implicit layer (C12 … C14): descent, certificates, and learned curves."""
 
 from implicit_tutorial.book.ch06_training_the_implicit_layer.certificate_conditions import (
+    WIDTHS,
     certificate_conditions,
+    conditions,
 )
 from implicit_tutorial.book.ch06_training_the_implicit_layer.certified_width import (
+    certified_errors,
     certified_width,
+    growth,
     required_width,
 )
-from implicit_tutorial.book.ch06_training_the_implicit_layer.following_the_flow import following_the_flow
-from implicit_tutorial.book.ch06_training_the_implicit_layer.learning_circle import learning_circle
-from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_curves import loss_curves
+from implicit_tutorial.book.ch06_training_the_implicit_layer.following_the_flow import (
+    cheapest,
+    following_the_flow,
+    orders,
+)
+from implicit_tutorial.book.ch06_training_the_implicit_layer.following_the_flow import runs as flow_runs
+from implicit_tutorial.book.ch06_training_the_implicit_layer.learning_circle import (
+    learning_circle,
+    predicted,
+    waves,
+)
+from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_curves import (
+    IMPLICIT,
+    OUTPUT,
+    curves,
+    loss_curves,
+    moved,
+    reached,
+)
 from implicit_tutorial.book.ch06_training_the_implicit_layer.mode_decay import mode_decay
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import demanding_task, unit_labels
+from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import CIRCLE_TIMES, INTEGRATORS
 from implicit_tutorial.book.ch06_training_the_implicit_layer.unit_descent import unit_descent
 from implicit_tutorial.book.ch06_training_the_implicit_layer.which_layer import (
     contributions,
     mean_test_error,
     which_layer,
 )
+from implicit_tutorial.book.drawing import powers

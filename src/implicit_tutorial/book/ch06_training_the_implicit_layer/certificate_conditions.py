@@ -10,11 +10,14 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import unit_labels
+from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.training.certificate import Ball
 
 KAPPAS = np.geomspace(1, 1e6, 25)
+WIDTHS, SCALES = (64, 256, 1024), (0.1, 0.2, 0.4)
 
 
 @lru_cache
@@ -31,6 +34,12 @@ def conditions(width: int, implicit_scale: float) -> tuple[np.ndarray, np.ndarra
     radii = one.r_star / KAPPAS
     delta = [float(torch.linalg.vector_norm(ball.bounds(r)[3])) for r in radii]
     return one.rho0 + radii, np.array(delta) / (one.s0 / 2), one
+
+
+def needed(width: int, implicit_scale: float) -> tuple[float, float]:
+    """The κ from which on each of the two conditions holds."""
+    one = conditions(width, implicit_scale)[2]
+    return one.r_star / (1 - one.rho0), one.initial_error / one.largest_error
 
 
 @explorer("certificate-conditions")
@@ -51,26 +60,69 @@ def certificate_conditions() -> Explorer:
     def readout(width: int, implicit_scale: float) -> str:
         first = conditions(width, implicit_scale)[2]
         return (
-            f"At κ = 1: ‖e₀‖ up to {first.largest_error:.1e} is certified, and ours is "
-            f"{first.initial_error:.3g}; so κ > {first.initial_error / first.largest_error:.2g} is needed."
+            f"At κ = 1: ‖e₀‖ up to {powers(first.largest_error)} is certified, and ours is "
+            f"{first.initial_error:.3g}; so κ > {powers(needed(width, implicit_scale)[1])} is needed."
         )
 
     return Explorer(
         draw,
         [
-            Control("width", [64, 256, 1024], start=256, label="width $m$"),
-            Control("implicit_scale", [0.1, 0.2, 0.4], start=0.2, label="implicit_scale $\\sigma_A$"),
+            Control("width", WIDTHS, start=256, label="width $m$"),
+            Control("implicit_scale", SCALES, start=0.2, label="implicit_scale $\\sigma_A$"),
         ],
         caption=(
-            "The two conditions of C12 for four inputs with labels of mean square one, as the output scale "
-            "grows. **Move** $\\sigma_A$. **Notice** that the second condition is by far the harder one. It "
-            "falls slowly as long as a change of $A$ within the ball may flip many activations, and like "
-            "$1/\\kappa$ once it can flip none."
+            "The two conditions of the theorem C12 for four inputs with labels of mean square one, as the "
+            f"output scale grows, computed for one network. **Move** $\\sigma_A$. {_what_to_notice()}"
         ),
-        alt=(
-            "Two falling curves over the output scale on logarithmic axes. The condition for well-posedness "
-            "is below one almost from the start; that for the Jacobian falls slowly at first and crosses one "
-            "only when the output scale is in the hundreds or many thousands."
-        ),
+        alt=(f"Two falling curves over the output scale on logarithmic axes. {_where_below_one()}"),
         readout=readout,
+    )
+
+
+_CELLS = tuple((width, scale) for width in WIDTHS for scale in SCALES)
+
+
+def _slopes(width: int, scale: float) -> np.ndarray:
+    """Exponents of κ in the second condition, from one κ to the next, where it is finite."""
+    jacobian = conditions(width, scale)[1]
+    finite = np.isfinite(jacobian)
+    return np.diff(np.log(jacobian[finite])) / np.diff(np.log(KAPPAS[finite]))
+
+
+def _what_to_notice() -> str:
+    harder = [second / first for first, second in (needed(*cell) for cell in _CELLS)]
+    slopes = [_slopes(*cell) for cell in _CELLS]
+    grows = [needed(width, SCALES[-1])[1] / needed(width, SCALES[0])[1] for width in WIDTHS]
+    return " ".join(
+        [
+            says(
+                f"**Notice** that from $\\sigma_A = {SCALES[0]:g}$ to ${SCALES[-1]:g}$ the $\\kappa$ that is "
+                f"needed grows by a factor of {min(grows):.0f} to {max(grows):.0f}, and that the second "
+                f"condition is by far the harder one: it asks for a $\\kappa$ at least {min(harder):.0f} "
+                "times that of the first.",
+                min(grows) > 50 and min(harder) > 100,
+            ),
+            says(
+                "At first it falls steeply; then slowly, more slowly than $1/\\sqrt\\kappa$, as long as a "
+                "change of $A$ within the ball may flip many activations; and like $1/\\kappa$ once it can "
+                "flip none.",
+                all(s[0] < -1 and s.max() > -0.5 and abs(s[-1] + 1) < 0.01 for s in slopes),
+            ),
+        ]
+    )
+
+
+def _where_below_one() -> str:
+    first, second = zip(*(needed(*cell) for cell in _CELLS), strict=True)
+    return says(
+        f"The condition for well-posedness is below one from κ = {max(first):.0f} on or earlier; that for "
+        f"the Jacobian crosses one only between {powers(min(second))} and {powers(max(second))}.",
+        max(first) < 10
+        and all(conditions(*cell)[0][own < KAPPAS].max() < 1 for cell, own in zip(_CELLS, first, strict=True))
+        and all(
+            conditions(*cell)[1][1.01 * own < KAPPAS].max()
+            < 1
+            < conditions(*cell)[1][own / 1.01 > KAPPAS].min()
+            for cell, own in zip(_CELLS, second, strict=True)
+        ),
     )

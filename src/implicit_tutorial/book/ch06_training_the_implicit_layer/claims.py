@@ -104,7 +104,8 @@ def measured_decay(train: Callable) -> Iterator[Measurement]:
 
 @claim(
     "C14",
-    "The error follows e(t) ≈ exp(−K^∞ t) e₀ mode by mode, and networks of width m deviate by O(1/√m).",
+    "As long as K(t) is within ε of K^∞ the error is within ε/λ_min(K^∞) ‖e₀‖ of exp(−K^∞ t) e₀, mode by "
+    "mode. Measured: networks of width m deviate by about 1/√m.",
     subject=limit_kernels,
 )
 def predicted_curve(kernels: Callable) -> Iterator[Measurement]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 LABELS = (0.5, 1.5, 2.0, 3.0)
@@ -53,8 +54,10 @@ def unit_descent() -> Explorer:
         loss.add_scatter(x=a, y=np.where(values < 7, values, np.nan), **style.theory("L(a)"))
         missed = 1 / (1 - inside) - label
         loss.add_scatter(x=inside, y=missed**2 / 2, **style.points("descent"))
-        lost = [min(path[-1], 1.95) if path[-1] >= 1 else np.nan]
-        loss.add_scatter(x=lost, y=[0.0], **style.points("lost", style.FAILURE, symbol="x", size=12))
+        gone = bool(path[-1] >= 1)
+        lost = style.points("lost", style.FAILURE, symbol="x", size=12)
+        x = [min(path[-1], 1.95) if gone else np.nan]
+        loss.add_scatter(x=x, y=[0.0], **lost, showlegend=gone)
         f = label + (1 - label) * np.geomspace(1, LIMIT, 60)
         times = {"x_title": "time t", "x_range": (0, 12)}
         error = style.figure(title="error |f − y|", **times, y_log=True, y_range=(1e-3, 3), **look)
@@ -88,13 +91,50 @@ def unit_descent() -> Explorer:
         caption=(
             "One linear unit with output $f = 1/(1 - a)$, started at $a = 0$. First, its loss and the places "
             "that gradient descent visits; second, the error against time, dashed for the flow. **Move** the "
-            "step at $y = 2$. **Notice** that the flow creeps up to the minimum from one side, while a step "
-            "that was stable at the start jumps about near the end, or over the pole at $a = 1$."
+            f"step at $y = 2$. {_what_to_notice()}"
         ),
         alt=(
-            "First, a loss curve over the feedback a with a minimum left of a pole at one, and points of "
-            "descent on it; with a large step a cross lies beyond the pole. Second, error against time on a "
-            "logarithmic axis: a dashed curve, and points that follow it when the step is small."
+            "First, a loss curve over the feedback a with a minimum before a pole at one, and points of "
+            "descent on it; where a step leads to the pole or beyond, a cross marks where, or the edge. "
+            f"Second, error against time on a logarithmic axis: a dashed curve. {_follows()}"
         ),
         readout=readout,
+    )
+
+
+def _end(label: float, fraction: float) -> str:
+    """What descent does: it ``creeps`` up from one side, ``settles``, ``jumps`` about, or is ``lost``."""
+    path = descend(label, fraction)
+    if path[-1] >= 1:
+        return "lost"
+    passed = (1 / (1 - path) > label + LIMIT).any() if label > 1 else (1 / (1 - path) < label - LIMIT).any()
+    if not passed:
+        return "creeps"
+    return "settles" if fraction * label**4 < 1 else "jumps"
+
+
+def _what_to_notice() -> str:
+    ends = [_end(2.0, fraction) for fraction in FRACTIONS]
+    return says(
+        "**Notice** that the flow creeps up to the minimum from one side, and so does descent with a step of "
+        "0.02. Longer ones, though stable at the start, pass the minimum: one of 0.05 still settles; from "
+        "0.1 on descent jumps about, and from 0.5 on it lands on the pole at $a = 1$, or beyond.",
+        ends == ["creeps", "settles", "jumps", "jumps", "jumps", "lost", "lost"] and max(FRACTIONS) < 1,
+    )
+
+
+def _follows() -> str:
+    """Until a twentieth of the first error is left."""
+    step, off = FRACTIONS[0], []
+    for label in LABELS[:3]:
+        f = label + (1 - label) * np.geomspace(1, LIMIT, 400)
+        error = np.abs(1 / (1 - descend(label, step)) - label)
+        exact = np.exp(
+            np.interp(2 * step * np.arange(len(error)), flow_time(f, label), np.log(np.abs(f - label)))
+        )
+        off.append(np.abs(error / exact - 1)[error > 0.05 * error[0]].max())
+    return says(
+        "With the smallest step the points stay within a third of it until a twentieth of the error is left, "
+        f"for labels up to {LABELS[2]:g}; for {LABELS[3]:g} they jump away from it even then.",
+        max(off) < 1 / 3 and _end(LABELS[3], step) == "jumps",
     )

@@ -4,6 +4,7 @@ from implicit_tutorial.book.ch07_a_bound_you_can_compute.bound_samples import (
     bound_samples,
     by_samples,
     first_useful,
+    slope,
 )
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.bound_terms import bound_terms, least, row
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.first_networks import fit, wrapped

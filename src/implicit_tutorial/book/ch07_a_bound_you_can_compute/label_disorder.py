@@ -10,6 +10,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import TERMS
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 N_SAMPLES, N_INPUTS, N_TEST, SEEDS, SCALE = 200, 3, 300, 5, 0.5
@@ -63,13 +64,57 @@ def label_disorder() -> Explorer:
         [Control("target", TARGETS)],
         caption=(
             f"Infinite width, centered, {N_SAMPLES} inputs in $\\mathbb R^3$, $\\sigma_A = 0.5$; means of "
-            f"{SEEDS} shufflings. Training error is zero everywhere. **Choose** the target. **Notice** that "
-            "bound and test loss rise together, and that one shuffled label in ten makes the bound "
-            "vacuous, long before nothing is learned."
+            f"{SEEDS} shufflings; mean-field. Training error is zero everywhere. **Choose** the target. "
+            f"{_what_to_notice()}"
         ),
         alt=(
-            "Two rising curves over the share of shuffled labels, on a logarithmic axis: the linear term of "
-            "the bound above, the test loss below. The bound passes one at once, the test loss never does."
+            "Two curves over the share of shuffled labels, on a logarithmic axis: the linear term of the "
+            f"bound, and the test loss. {_above()}"
         ),
         readout=readout,
+    )
+
+
+def _together() -> bool:
+    """Whether both rise until nine labels in ten are shuffled, and the test loss to the end."""
+    return all(
+        (np.diff(bound[:-1]) > 0).all() and (np.diff(test) > 0).all()
+        for bound, test in map(disorder, TARGETS)
+    )
+
+
+def _what_to_notice() -> str:
+    last = max(1 - bound[-1] / bound[-2] for bound, _ in map(disorder, TARGETS))
+    tenth = [(bound[1], test[1] / test[-1]) for bound, test in map(disorder, TARGETS)]
+    return " ".join(
+        [
+            says(
+                "**Notice** that bound and test loss rise together until nine labels in ten are shuffled "
+                f"(with the last tenth the bound falls again, by up to {100 * last:.1f} %);",
+                _together() and 0 < last < 0.02,
+            ),
+            says(
+                "and that one shuffled label in ten makes the bound vacuous, where the test loss is at most "
+                f"{100 * max(share for _, share in tenth):.0f} % of what it is in the end.",
+                min(bound for bound, _ in tenth) > 1 and max(share for _, share in tenth) < 0.25,
+            ),
+            says(
+                "What they do not do is to order the three targets alike: with true labels the ReLU teacher "
+                "has the least bound and the greatest test loss.",
+                min(TARGETS, key=lambda t: disorder(t)[0][0]) == "ReLU teacher"
+                and max(TARGETS, key=lambda t: disorder(t)[1][0]) == "ReLU teacher",
+            ),
+        ]
+    )
+
+
+def _above() -> str:
+    return says(
+        "Both rise until nine labels in ten are shuffled; the bound is above the test loss throughout, and "
+        "passes one with the first tenth, the test loss never.",
+        _together()
+        and all(
+            (bound > test).all() and bound[0] < 1 < bound[1] and test.max() < 1
+            for bound, test in map(disorder, TARGETS)
+        ),
     )

@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.generalization import Prediction
 
@@ -58,15 +60,14 @@ def two_prices() -> Explorer:
         ],
         caption=(
             f"The Rademacher complexity of lazy training on {N_SAMPLES} inputs in $\\mathbb R^6$, without "
-            "centering. Dashed: infinite width, and the two shares whose squares add up to it. Points: "
-            f"networks of width {WIDTH}, root mean square of {SEEDS}. **Move** $\\sigma_A$ and the target. "
-            "**Notice** that the labels' share does not know about $\\kappa$, while the initialization's is "
-            "proportional to it and the same for all labels."
+            "centering. Dashed: infinite width, mean-field, and the two shares whose squares add up to it. "
+            f"Points: networks of width {WIDTH}, root mean square of {SEEDS}. **Move** $\\sigma_A$ and the "
+            f"target. {_what_to_notice()}"
         ),
         alt=(
             "Complexity over the output scale, both logarithmic. A flat dashed line for the labels, a dashed "
             "line of slope one for the initialization, and their root sum of squares, which bends from one "
-            "to the other; the points of finite networks lie near it."
+            f"to the other. {_near()}"
         ),
         readout=_readout,
     )
@@ -89,6 +90,39 @@ def _readout(implicit_scale: float, target: str) -> str:
     p = prediction(target, implicit_scale)
     crossing = p.bound_labels / p.bound_initialization
     return (
-        f"yᵀK₁⁻¹y = {p.labels_price:.3g}, tr(K₁⁻¹Q) = {p.initialization_price:.3g}: the initialization costs "
-        f"more than the labels from κ = {crossing:.2g} on."
+        f"yᵀK₁⁻¹y = {powers(p.labels_price, 3)}, tr(K₁⁻¹Q) = {powers(p.initialization_price, 3)}: the "
+        f"initialization costs more than the labels from κ = {crossing:.2g} on."
+    )
+
+
+def _what_to_notice() -> str:
+    same = all(
+        abs(prediction(t, s).bound_initialization / prediction(TARGETS[0], s).bound_initialization - 1) < 1e-9
+        for t in TARGETS
+        for s in SCALES
+    )
+    # At κ = 0.1 networks show the labels' share alone, at 10 that of the initialization.
+    flat, steep = (
+        [measured(t, s, k) / (k**power * getattr(prediction(t, s), share)) for t in TARGETS for s in SCALES]
+        for k, power, share in ((0.1, 0, "bound_labels"), (10.0, 1, "bound_initialization"))
+    )
+    return says(
+        "**Notice** that the labels' share does not know about $\\kappa$, while the initialization's is "
+        "proportional to it and the same for all labels.",
+        same and max(flat) < 1.25 and min(flat) > 1 and max(steep) < 1.25 and min(steep) > 1,
+    )
+
+
+def _near() -> str:
+    over = [
+        measured(t, s, k)
+        / math.hypot(prediction(t, s).bound_labels, k * prediction(t, s).bound_initialization)
+        - 1
+        for t in TARGETS
+        for s in SCALES
+        for k in _MEASURED
+    ]
+    return says(
+        f"The points of finite networks lie {100 * min(over):.0f} to {100 * max(over):.0f} % above it.",
+        min(over) > 0 and max(over) < 0.25,
     )
