@@ -11,7 +11,12 @@ import torch
 import implicit_tutorial as it
 from implicit_tutorial.book import ch09_the_scale_of_the_initialization as fig
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.double_role import room
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import _GRID, predicted, runs
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import (
+    _GRID,
+    predicted,
+    ratios,
+    runs,
+)
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.learning_curves import (
     TARGETS,
     network_errors,
@@ -20,6 +25,8 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram i
     cells,
     lazy_border,
     run,
+    scales,
+    widths,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import (
     TARGET,
@@ -143,7 +150,7 @@ def test_the_learning_curve_is_kernel_regression():
         errors.append(float((cross @ torch.linalg.solve(K, p.y) - p.y_test).square().mean()))
     assert curve["bias2"][64] == pytest.approx(np.mean(errors), rel=1e-3)
     panel = fig.learning_curves().panels(target="linear", output_scale=0.3)[0]
-    total = trace(panel, "infinite width")
+    total = trace(panel, "mean-field: bias² + κ² var")
     at = list(total["x"]).index(64)
     assert total["y"][at] == pytest.approx(np.mean(errors) + 0.09 * curve["var"][64], rel=1e-3)
 
@@ -158,3 +165,44 @@ def test_the_labels_price_levels_off_and_the_error_keeps_falling():
             rows = network_errors(target, kappa).query("width == 512")
             assert len(rows) == 5
             assert rows.sort_values("n_samples")["test_error"].is_monotonic_decreasing
+
+
+def test_a_centered_error_rises_with_the_scale_and_levels_off_above_its_line():
+    for width in (128, 512):
+        found = ratios(width, centered=True)
+        assert found["test_error"].is_monotonic_increasing
+        assert found["error"][12.0] == pytest.approx(1.25, abs=0.02)
+        assert found["test_error"][12.0] < 1.1 * found["test_error"][3.0]
+    assert "no longer rises" not in fig.kappa_law().caption
+
+
+def test_the_tiles_have_the_colours_of_the_bar_and_a_title():
+    """Only what is not a point keeps its colour in the dark."""
+    panel = fig.phase_diagram().panels()[0]
+    tiles = trace(panel, "trained")
+    assert tiles["type"] == "heatmap"
+    assert tiles["colorbar"]["title"]["text"]
+    x, y, z = (np.array(tiles[axis], dtype=float) for axis in "xyz")
+    assert z.shape == (len(y) - 1, len(x) - 1)
+    table = cells()
+    for (k, m), row in table.iterrows():
+        i, j = np.searchsorted(y, m) - 1, np.searchsorted(x, k) - 1
+        if row["trained"] > 0.5:
+            assert z[i, j] == pytest.approx(math.log10(row["features"]))
+        else:
+            assert np.isnan(z[i, j])
+
+
+def test_the_linear_term_has_the_factor_of_the_theorem():
+    """Theorem C15 has 2c r/n: twice the Rademacher complexity of a 1-Lipschitz loss."""
+    p = task("linear", n_samples=64)
+    K = it.limit_kernels(p.X, implicit_scale=0.5)
+    distance = p.y @ torch.linalg.solve(K.implicit, p.y) + torch.linalg.solve(K.implicit, K.forward).trace()
+    one = 2 * math.sqrt(float(distance * K.implicit.trace())) / 64
+    assert fig.kernel_curve("linear")["linear_term"][64] == pytest.approx(one, rel=0.05)
+
+
+def test_a_failing_run_is_told_in_a_sentence():
+    said = {fig.phase_diagram().readout(output_scale=k, width=m) for k in scales() for m in widths()}
+    assert not any("ends:" in text for text in said)
+    assert any(text.startswith("This run left the well-posed region;") for text in said)

@@ -50,7 +50,7 @@ def test_the_points_and_their_bars_are_the_stored_counts():
     assert shown["y"][0] + shown["error_y"]["array"][0] == pytest.approx(100 * a.high)
 
 
-def test_implicit_alone_and_all_layers_overlap_and_networks_are_above_their_limit():
+def test_intervals_of_the_two_overlap_and_networks_are_above_their_limit():
     for (_, _, _), group in fig.networks().groupby(["task", "width", "n_train"]):
         both = {layers: rows for layers, rows in group.groupby("layers")}
         for _, a in both["implicit layer"].iterrows():
@@ -116,6 +116,41 @@ def test_the_mistakes_are_all_that_are_wrong_and_sorted():
     assert len(ranked()) == int((f.sign() != y).sum())
     sureness = [abs(float(f[i])) for i in ranked()]
     assert sureness == sorted(sureness, reverse=True)
+
+
+def test_each_row_names_its_wrong_images():
+    for frame in (fig.networks(), fig.kernels()):
+        for _, row in frame.iterrows():
+            numbers = [int(i) for i in row["wrong"].split()]
+            assert len(set(numbers)) == row["n_test"] - row["correct"]
+            assert all(0 <= i < row["n_test"] for i in numbers)
+    row = fig.kernels().query("task == 'parity' and n_train == 500 and layers == 'implicit layer'").iloc[0]
+    assert {int(i) for i in row["wrong"].split()} == set(ranked())
+
+
+def test_the_paired_test_is_mcnemars():
+    """Two of seven pairs of networks differ by more than images explain, though all intervals overlap."""
+    pairs = fig.pairs()
+    for row in pairs.itertuples():
+        n, k = row.only_implicit + row.only_all, min(row.only_implicit, row.only_all)
+        tail = sum(math.comb(n, i) for i in range(k + 1)) / 2**n
+        assert row.p == pytest.approx(min(1, 2 * tail))
+    rows = fig.networks().query("task == 'parity' and width == 128 and seed == 1").set_index("layers")
+    pair = pairs.query("task == 'parity' and width == 128 and seed == 1").iloc[0]
+    gain = rows["correct"]["all layers"] - rows["correct"]["implicit layer"]
+    assert pair["only_all"] - pair["only_implicit"] == gain == 13
+    told = pairs[pairs["p"] < 0.05]
+    assert list(zip(told["width"], told["seed"], strict=True)) == [(128, 1), (512, 1)]
+    assert len(fig.pair_table().splitlines()) == 2 + len(pairs)
+
+
+def test_a_single_infinite_network_is_less_often_right_than_the_mean():
+    """For two classes by the normal distribution function instead of draws."""
+    p, y = fig.prediction(), images().y_test
+    exact = torch.distributions.Normal(0.0, 1.0).cdf(p.mean * y / p.variance.sqrt()).mean()
+    found = fig.single_accuracy("even or odd", "implicit layer", 500)
+    assert found == pytest.approx(float(exact), abs=1e-3)
+    assert found < float((p.mean.sign() == y).double().mean())
 
 
 def test_the_table_has_all_rows():

@@ -22,9 +22,16 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import 
     great_circle,
 )
 from implicit_tutorial.book.drawing import array
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
-_X, _Y = (0.085, 3.5), (6.5, 640)
+_X, _Y = (0.078, 3.9), (5.5, 760)
+#: What a reader is told of a run that failed.
+_ENDS = {
+    "left the well-posed region": "This run left the well-posed region",
+    "no equilibrium found from zero": "Trained, but from zero no equilibrium is found",
+    "no equilibrium found at a test point": "Trained, but at a test point no equilibrium is found",
+}
 
 
 def scales() -> list[float]:
@@ -86,29 +93,61 @@ def run(output_scale: float, width: int) -> pd.Series:
     return PHASE.at(output_scale=output_scale, width=width, seed=0)
 
 
+def row_of(width: int) -> pd.DataFrame:
+    """The shown runs of one width, by κ."""
+    return pd.DataFrame([run(k, width) for k in scales()]).set_index("output_scale")
+
+
 @explorer("phase-diagram")
 def phase_diagram() -> Explorer:
     """The map with two handles, and beside it the chosen run: loss, eigenvalues of DA, learned function."""
+    shown, narrow = row_of(128), row_of(64)
+    kept = max(len(e) for e in PHASE.table["eigenvalues"] if e is not None)
+    error, smallest = shown["test_error"], scales()[0]
+    late = error.loc[:0.55]
+    lost = cells()["trained"] <= 0.5
+    failed = PHASE.table[PHASE.table["status"] != "finished"]
+    curves = [run(k, m)["curve_error"] for k in scales() for m in widths()]
     return Explorer(
         _draw,
         [
             Control("output_scale", scales(), start=0.358, label="output_scale $\\kappa$", fmt="g"),
             Control("width", widths(), start=128, label="width $m$"),
         ],
-        caption=(
-            "First panel: all runs. Colour: how far the features moved, relative to their length; crosses: "
-            "training leaves the well-posed region. Solid: they moved by one half, the border of lazy "
-            "training. Dashed: equal movement by the lazy law, of slope $-2$ at small $\\kappa$. The ring is "
-            "the run of the other panels: its loss; the eigenvalues of $DA$ at the training input nearest to "
-            "a fold, which is where one of them reaches 1; and the learned function on a circle through the "
-            "target's direction. **Move** $\\kappa$ down, at $m = 128$, then $m$ down. **Notice** the "
-            "eigenvalue that walks towards 1, and that the function gets better as it does."
+        caption="First panel: all runs. Colour: how far the features moved, relative to their length; "
+        "crosses: half of the runs or more fail, because training leaves the well-posed region or no "
+        "equilibrium is found at its end. Solid: the features moved by one half, the border of lazy "
+        "training. Dashed, mean-field: equal movement by the lazy law, of slope $-2$ at small $\\kappa$. The "
+        "ring is the run of the other panels: its loss; the outer eigenvalues of $DA$ at the training input "
+        "nearest to a fold, which is where one of them reaches 1; and the learned function on a circle "
+        f"through the target's direction. Of the eigenvalues only the outermost are drawn, at most "
+        f"{kept} and their conjugates, so the disc looks hollow; it is not. "
+        + says(
+            "**Move** $\\kappa$ down, at $m = 128$. **Notice** the eigenvalue that walks towards 1, ",
+            shown["rightmost"].is_monotonic_decreasing and 0.9 < shown["rightmost"].iloc[0] < 1,
+        )
+        + says(
+            f"while the test error falls from {error[3.0]:.2f} at $\\kappa = 3$ to {late.iloc[-1]:.3f} at "
+            f"$\\kappa = {late.index[-1]:g}$ and stays between {late.min():.3f} and {late.max():.3f} below. ",
+            error.loc[0.5:].is_monotonic_increasing and late.max() < 1.3 * late.min(),
+        )
+        + says(
+            f"Then move $m$ down: the error rises, to {narrow['test_error'][smallest]:.3f} at $m = 64$, "
+            "and below that the run fails.",
+            narrow["test_error"][smallest] > late.max() and run(smallest, 48)["status"] != "finished",
         ),
-        alt=(
-            "Four panels. A map over output scale and width, both logarithmic: crosses at the bottom and "
-            "left, dark lazy cells top right, bright rich cells between. A falling loss curve. Eigenvalues "
-            "in a disc with up to two outside it, near a vertical line at one. A curve over the angle, "
-            "beside the target."
+        alt="Four panels. A map over output scale and width, both logarithmic: "
+        + says(
+            "crosses at small widths, and of the other cells the darkest, in which the features move least, "
+            "where both scale and width are largest. ",
+            lost[lost].index.get_level_values("width").max() < 64
+            and cells()["features"][~lost].idxmin() == (scales()[-1], widths()[-1]),
+        )
+        + says("A training error, lower at the end than at the start. ", all(c[-1] < c[0] for c in curves))
+        + says(
+            "Outer eigenvalues, the rightmost within 0.12 of a vertical line at one where the run fails. "
+            "A curve over the angle, beside the target.",
+            (failed["rightmost"] - 1).abs().max() < 0.12,
         ),
         readout=_words,
     )
@@ -127,16 +166,27 @@ def _map(output_scale: float, width: int) -> go.Figure:
     lost = table["trained"] <= 0.5
     ticks = (0.1, 0.3, 1, 3, 10)
     bar = {"tickvals": np.log10(ticks).tolist(), "ticktext": [f"{t:g}" for t in ticks]}
-    bar |= {"outlinewidth": 0, "thickness": 10}
-    moved = {"color": np.log10(table["features"][~lost]), "cmin": -1, "cmax": 1}
-    fig.add_scatter(
-        x=table["output_scale"][~lost],
-        y=table["width"][~lost],
-        mode="markers",
+    bar |= {"outlinewidth": 0, "thickness": 10, "title": {"text": "features<br>moved by"}}
+    moved = table.assign(features=table["features"].where(~lost)).pivot(
+        index="width", columns="output_scale", values="features"
+    )
+    # Tiles, not points: points get brighter in the dark, and their colours would not be those of the bar.
+    fig.add_heatmap(
+        x=_edges(moved.columns),
+        y=_edges(moved.index),
+        z=np.log10(moved.to_numpy()),
+        zmin=-1,
+        zmax=1,
+        xgap=2,
+        ygap=2,
         name="trained",
-        showlegend=False,
-        marker={"symbol": "square", "size": 17, **moved, "colorscale": style.SEQUENTIAL, "colorbar": bar},
-        hovertemplate="κ = %{x}, m = %{y}<extra></extra>",
+        colorscale=style.SEQUENTIAL,
+        colorbar=bar,
+        text=[
+            [f"κ = {k:g}, m = {m}: moved by {v:.2g}" for k, v in row.items()] for m, row in moved.iterrows()
+        ],
+        hovertemplate="%{text}<extra></extra>",
+        hoverongaps=False,
     )
     crosses = style.points("leaves", style.FAILURE, symbol="x", size=9)
     fig.add_scatter(x=table["output_scale"][lost], y=table["width"][lost], **crosses, showlegend=False)
@@ -147,6 +197,13 @@ def _map(output_scale: float, width: int) -> go.Figure:
     fig.add_scatter(x=grid, y=level, **style.theory("lazy law: ‖A − A₀‖ = 1", width=3))
     ring = style.points(None, style.SERIES[1], symbol="circle-open", size=24, line={"width": 3})
     return fig.add_scatter(x=[output_scale], y=[width], **ring, showlegend=False, hoverinfo="skip")
+
+
+def _edges(centres: pd.Index) -> np.ndarray:
+    """Where the tiles of a logarithmic axis begin and end."""
+    logs = np.log(centres.to_numpy(dtype=float))
+    half = np.diff(logs) / 2
+    return np.exp(np.concatenate([[logs[0] - half[0]], logs[:-1] + half, [logs[-1] + half[-1]]]))
 
 
 def _loss(here: pd.Series) -> go.Figure:
@@ -192,8 +249,8 @@ def _words(output_scale: float, width: int) -> str:
     if here["status"] == "finished":
         kind = "lazy" if here["feature_movement"] < RICH else "rich"
         return (
-            f"This run is {kind}: features move by {here['feature_movement']:.2g} of their length; "
+            f"This run is {kind}: features move by {here['feature_movement']:.3g} of their length; "
             f"{eigenvalue}; test error {here['test_error']:.3f}, at infinite width "
             f"{here['infinite_error']:.3f}."
         )
-    return f"This run ends: {here['status']}; {eigenvalue}."
+    return f"{_ENDS[here['status']]}; {eigenvalue}."

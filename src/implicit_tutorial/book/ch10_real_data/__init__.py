@@ -2,6 +2,15 @@
 
 from implicit_tutorial.book.ch10_real_data.digit_accuracy import digit_accuracy
 from implicit_tutorial.book.ch10_real_data.digit_laws import digit_laws, lazy_movement, runs
-from implicit_tutorial.book.ch10_real_data.digit_mistakes import digit_mistakes
-from implicit_tutorial.book.ch10_real_data.label_modes import label_modes
-from implicit_tutorial.book.ch10_real_data.setting import accuracy, kernels, networks, prediction, table
+from implicit_tutorial.book.ch10_real_data.digit_mistakes import clear, digit_mistakes, ranked
+from implicit_tutorial.book.ch10_real_data.label_modes import label_modes, price, spectrum
+from implicit_tutorial.book.ch10_real_data.setting import (
+    accuracy,
+    kernels,
+    networks,
+    pair_table,
+    pairs,
+    prediction,
+    single_accuracy,
+    table,
+)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import plotly.graph_objects as go
 
-from implicit_tutorial.book.ch10_real_data.setting import COLORS, TASKS, accuracy, kernels, networks
+from implicit_tutorial.book.ch10_real_data.setting import COLORS, TASKS, accuracy, kernels, networks, pairs
 from implicit_tutorial.book.drawing import intervals
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 _RANGE = {"even or odd": (93, 100), "ten classes": (86, 100)}
@@ -36,21 +38,48 @@ def digit_accuracy() -> Explorer:
             row = rows[(rows["task"] == TASKS[task]) & (rows["layers"] == layers)].iloc[-1]
             a = accuracy(row) * 100
             said.append(f"{layers} {a.value:.1f} % [{a.low:.1f}, {a.high:.1f}]")
-        return f"Infinite width, 1000 images: {'; '.join(said)}."
+        pair = pairs()[pairs()["task"] == TASKS[task]].iloc[-1]
+        return (
+            f"Infinite width, 1000 images: {'; '.join(said)}; only one of the two is right on "
+            f"{pair['only_implicit'] + pair['only_all']} images."
+        )
+
+    keys = ["task", "n_train", "kind"]
+    overlap, apart, below, rising = [], [], [], []
+    for _, group in pd.concat([networks().assign(kind="network"), kernels().assign(kind="mean")]).groupby(
+        keys
+    ):
+        mine, other = ([accuracy(r) for _, r in group[group["layers"] == k].iterrows()] for k in COLORS)
+        overlap += [a.low < b.high and b.low < a.high for a in mine for b in other]
+    for _, row in networks().iterrows():
+        same = kernels()[(kernels()["task"] == row["task"]) & (kernels()["layers"] == row["layers"])]
+        limit = accuracy(same[same["n_train"] == row["n_train"]].iloc[0])
+        below.append(accuracy(row).value < limit.value)
+        if row["task"] == TASKS["ten classes"]:
+            apart.append(accuracy(row).high < limit.low)
+    for _, group in kernels().groupby(["task", "layers"]):
+        rising.append((group["correct"] / group["n_test"]).is_monotonic_increasing)
 
     return Explorer(
         draw,
         [Control("task", list(TASKS))],
-        caption=(
-            "Share of the unseen images that are classified right, each with its 95 % interval; points are "
-            "set apart sideways to be told apart. **Choose** the task. **Notice** that the intervals of the "
-            "two colours overlap everywhere, and at ten classes those of the networks and of the kernel do "
-            "not."
+        caption="Share of the unseen images that are classified right, each with its 95 % interval; dashed: "
+        "the mean predictor at infinite width. Points are set apart sideways to be told apart. "
+        + says(
+            "**Choose** the task. **Notice** that the intervals of the two colours overlap, networks with "
+            "networks and predictors with predictors, which is not yet a test: they saw the same images; ",
+            all(overlap),
+        )
+        + says(
+            "and that at ten classes those of the networks and of the mean predictors do not overlap.",
+            all(apart),
         ),
-        alt=(
-            "Accuracy over the number of training images. Two dashed lines, for the implicit layer alone "
-            "and for all layers, lie on each other within their error bars and rise; points of networks are "
-            "at or below."
-        ),
+        alt="Accuracy over the number of training images. "
+        + says(
+            "Two dashed lines, for the implicit layer alone and for all layers, are within each other's "
+            "error bars and rise; ",
+            all(overlap) and all(rising),
+        )
+        + says("each point of a network is below its line.", all(below)),
         readout=readout,
     )

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from implicit_tutorial import data
 from implicit_tutorial.book.ch10_real_data.setting import COLORS, N_TRAIN, images, prediction
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 
@@ -25,6 +26,12 @@ def ranked() -> list[int]:
     f, y = prediction().mean, images().y_test
     wrong = np.flatnonzero((f * y < 0).numpy())
     return wrong[np.argsort(-np.abs(f.numpy()[wrong]), kind="stable")].tolist()
+
+
+def clear() -> list[int]:
+    """The ranks of the mistakes whose bar of two deviations does not cross zero."""
+    f, deviation = prediction().mean.numpy(), prediction().variance.sqrt().numpy()
+    return [rank for rank, i in enumerate(ranked(), 1) if abs(f[i]) > 2 * deviation[i]]
 
 
 @explorer("digit-mistakes")
@@ -60,11 +67,12 @@ def digit_mistakes() -> Explorer:
     return Explorer(
         draw,
         [Control("rank", tuple(range(1, total + 1)), label="mistake")],
-        caption=(
-            "The unseen images that the infinitely wide network gets wrong, the surest mistake first. The "
-            "bar is two standard deviations over the draw of the initial function. **Move** to the later "
-            "ones. **Notice** that their bars cross zero: for these, another initialization may well be "
-            "right."
+        caption="The unseen images that the mean predictor at infinite width gets wrong, the surest mistake "
+        "first. The bar is two standard deviations over the draw of the initial function. "
+        + says(
+            "**Move** to the later ones. **Notice** that every bar but the first crosses zero: there an "
+            "initialization that is right lies within two deviations.",
+            clear() == [1],
         ),
         alt=(
             "First, an 8 by 8 image of a handwritten digit. Second, a point for the label at minus or plus "
