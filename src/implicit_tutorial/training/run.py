@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from implicit_tutorial.equilibrium.certificates import certify
 from implicit_tutorial.equilibrium.spectra import NormEstimate
-from implicit_tutorial.equilibrium.status import EquilibriumError
+from implicit_tutorial.equilibrium.status import EquilibriumError, Portable
 from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
 from implicit_tutorial.training.descent import GradientDescent
 from implicit_tutorial.training.history import Record, frame
@@ -30,7 +30,7 @@ from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, U
 _EXPLOSION = 1e8
 
 
-class TrainingInterrupted(KeyboardInterrupt):
+class TrainingInterrupted(Portable, KeyboardInterrupt):
     """Ctrl-C, held back to the end of the step; ``run.advance(until)`` goes on from there."""
 
     def __init__(self, run: Run) -> None:
@@ -278,8 +278,8 @@ class Run:
                 )
         self.net.load_state_dict(state["net"])
         self._refresh()
-        self.stepper = None
-        if state["stepper"] is not None:
+        self.stepper, failed = None, TrainingStatus(state["status"]).failed
+        if state["stepper"] is not None and not failed:
             with torch.no_grad():
                 self.stepper = self.method.start(self.problem)
             # Starting evaluates, and a method may touch the network then: load its parameters again.
@@ -293,6 +293,13 @@ class Run:
         self.status, self.message = TrainingStatus(state["status"]), state["message"]
         if self.rows:
             self._limit_loss()
+
+    def __reduce__(self) -> tuple:
+        # A stepper shares memory with the network, which a pickle of both would tear apart.
+        options = {"method": self.method, "layers": self.problem.layers, "record": self.record}
+        if self._test is not None:
+            options |= {"X_test": self._test.X, "y_test": self._test.y}
+        return _restored, (self.net, self.problem.X, self.problem.y, options, self.state_dict())
 
     def _refresh(self) -> None:
         self.problem.refresh()
@@ -312,6 +319,12 @@ class Run:
             "X_test": None if test is None else _digest(test.X),
             "y_test": None if test is None else _digest(test.y),
         }
+
+
+def _restored(net: EquilibriumNetwork, X: Tensor, y: Tensor, options: dict, state: dict) -> Run:
+    run = Run(net, X, y, **options)
+    run.load_state_dict(state)
+    return run
 
 
 #: What of a run is compared by its digest.
