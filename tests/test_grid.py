@@ -8,13 +8,16 @@ import subprocess
 import sys
 import textwrap
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import implicit_tutorial as it
 
@@ -119,15 +122,87 @@ def test_a_grid_of_scalars_is_refused(tmp_path: Path) -> None:
         it.run_grid({"x": 3}, clashing, cache_dir=tmp_path)
 
 
-def test_a_killed_worker_loses_no_finished_cell(run: Callable, tmp_path: Path, marks: Path) -> None:
-    with pytest.raises(Exception, match="worker process"):
-        run(deadly, list(range(8)), n_jobs=2)
-    stored = len(list((tmp_path / "cache").rglob("*.json")))
-    before = visits(marks)
+def test_a_killed_worker_costs_no_cell(run: Callable, marks: Path) -> None:
     frame = run(deadly, list(range(8)), n_jobs=2)
     assert frame["square"].tolist() == [x * x for x in range(8)]
-    again = sum(visits(marks).values()) - sum(before.values())
-    assert again == 8 - stored, "the second call computes exactly the cells that were not stored"
+    seen = visits(marks)
+    assert seen["3"] == 2
+    assert sum(seen.values()) <= 8 + 2, "only the cells under way are computed again"
+    run(deadly, list(range(8)), n_jobs=2)
+    assert visits(marks) == seen
+
+
+def lethal(x: int, folder: str) -> dict[str, int]:
+    """Kills every process that computes cell 3."""
+    _visit(folder, str(x))
+    if x == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"square": x * x}
+
+
+def test_a_cell_that_kills_its_process_is_a_row(run: Callable, tmp_path: Path) -> None:
+    frame = run(lethal, list(range(6)), n_jobs=2)
+    assert frame["status"].eq("finished").tolist() == [x != 3 for x in range(6)]
+    assert "the process that computed this cell was killed" in frame["status"][3]
+    assert "What to change" in frame["status"][3]
+    assert not list((tmp_path / "cache").rglob("*.begun"))
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"square": 9', "[]", "{}", "\\xff\\xfe"])
+def test_a_damaged_cell_is_computed_again(run: Callable, marks: Path, tmp_path: Path, damage: str) -> None:
+    run(square, [3])
+    (file,) = (tmp_path / "cache").rglob("*.json")
+    file.write_bytes(damage.encode("latin-1"))
+    assert run(square, [3])["square"].tolist() == run(square, [3])["square"].tolist() == [9]
+    assert visits(marks) == {"3": 2}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (None, "returned None; return a mapping"),
+        (3.0, "returned 3.0; return a mapping"),
+        ({"curve": torch.ones(3)}, "'curve' as a Tensor; return numbers, strings, or lists"),
+        ({"net": object()}, "'net' as a object"),
+    ],
+)
+def test_an_outcome_that_cannot_be_stored_is_said(tmp_path: Path, outcome: Any, said: str) -> None:
+    frame = it.run_grid({"x": [1]}, lambda x: outcome, cache_dir=tmp_path, n_jobs=1)
+    assert said in frame["status"][0]
+
+
+def test_a_row_is_the_same_computed_and_read(tmp_path: Path) -> None:
+    def mixed(x: int) -> dict[str, Any]:
+        return {
+            "a": np.float32(0.5),
+            "b": torch.tensor(2),
+            "c": (1, 2.5),
+            "d": None,
+            "e": "text",
+            "f": np.nan,
+        }
+
+    first, second = (it.run_grid({"x": [1]}, mixed, cache_dir=tmp_path, n_jobs=1) for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+    assert first["status"][0] == "finished"
+
+
+def test_the_package_need_not_be_installed(tmp_path: Path) -> None:
+    """On the path alone it has no metadata, which must not cost the results."""
+    script = (
+        "import importlib.metadata as m\n"
+        "def missing(name): raise m.PackageNotFoundError(name)\n"
+        "m.version = missing\n"
+        "import implicit_tutorial as it\n"
+        f"frame = it.run_grid({{'x': [1]}}, lambda x: {{'y': x}}, cache_dir={str(tmp_path)!r}, n_jobs=1)\n"
+        "print(*frame.status, *frame.package_version)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["finished", it.__version__]
+
+
+def test_the_version_is_that_of_the_distribution(root: Path) -> None:
+    assert tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"] == it.__version__
 
 
 def test_a_killed_run_resumes(run: Callable, tmp_path: Path, marks: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import math
 
 import pytest
@@ -147,6 +148,41 @@ def test_a_network_is_a_module(X):
     assert "width=12" in repr(net)
     assert "implicit_scale=0.4" in repr(net)
     assert "n_outputs=2" in repr(net)
+
+
+@pytest.mark.parametrize("scale", ["implicit_scale", "input_scale", "output_scale"])
+def test_parameters_do_not_go_to_a_network_of_other_scales(X, scale):
+    net, other = it.EquilibriumNetwork(3, 12), it.EquilibriumNetwork(3, 12, seed=1, **{scale: 0.25})
+    before = other(X)
+    with pytest.raises(RuntimeError, match=rf"{scale} is .* in the state and 0\.25 in this network"):
+        other.load_state_dict(net.state_dict())
+    assert torch.equal(other(X), before), "nothing is loaded"
+    with pytest.raises(RuntimeError, match=rf"0\.{scale} is"):
+        torch.nn.Sequential(other).load_state_dict(torch.nn.Sequential(net).state_dict())
+    other.load_state_dict({k: v for k, v in net.state_dict().items() if k != "_extra_state"})
+    assert torch.equal(other.Theta, net.Theta)
+
+
+def test_states_of_before_the_scales_were_in_them_still_load(X):
+    net, other = it.EquilibriumNetwork(3, 12), it.EquilibriumNetwork(3, 12, seed=1)
+    old = {name: value.clone() for name, value in net.state_dict().items() if name in ("Theta", "W", "v")}
+    other.load_state_dict(old)
+    assert torch.equal(other(X), net(X))
+    with pytest.raises(RuntimeError, match="Missing key"):
+        other.load_state_dict({"W": old["W"]})
+    torch.nn.Sequential(other).load_state_dict({f"0.{name}": value for name, value in old.items()})
+
+
+def test_a_state_survives_a_file_and_single_precision(X):
+    net, other = (
+        it.EquilibriumNetwork(3, 12, implicit_scale=0.3),
+        it.EquilibriumNetwork(3, 12, implicit_scale=0.3),
+    )
+    file = io.BytesIO()
+    torch.save({name: value.float() for name, value in net.state_dict().items()}, file)
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    torch.testing.assert_close(other(X), net(X), rtol=1e-5, atol=1e-5)
 
 
 REFUSED = {

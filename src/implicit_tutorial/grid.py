@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import itertools
 import json
 import os
 import platform
+import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import joblib
 import pandas as pd
 import torch
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
+
+from implicit_tutorial.identity import Digest
 
 Cell = Mapping[str, Any]
 Experiment = Callable[..., Mapping[str, Any]]
@@ -49,8 +50,12 @@ def run_grid(
 ) -> pd.DataFrame:
     """Call ``experiment(**cell)`` on every cell of the grid and return one row a cell (C17, C18).
 
-    Each finished cell is stored the moment it is done, under its settings and the experiment's
-    source: a run that is killed at any moment resumes with all of them, and nothing is computed twice.
+    Each finished cell is stored the moment it is done, under its settings and what the experiment is: a run
+    that is killed at any moment resumes with all of them, and nothing is computed twice. The experiment is
+    its code, what a closure, a partial, its defaults or its object holds, the globals that it names, and the
+    functions beside it in its module. Code of other modules is not looked at: after a change there give
+    another ``cache_dir``.
+
     Under ``joblib.parallel_config("dask")`` the same call runs on a ``dask.distributed`` cluster.
 
     Args:
@@ -66,17 +71,66 @@ def run_grid(
 
     Returns:
         A frame in the order of the grid: settings, what the experiment returned, ``status``,
-        ``seconds`` and the versions that made the row. A cell that raised is a row whose status
-        holds the error; the next call tries it again.
+        ``seconds`` and the versions that made the row. A cell that raised, or whose process was killed,
+        is a row whose status holds the error; the next call tries it again.
+
+    Raises:
+        TypeError, ValueError: arguments of the wrong kind, by name; an experiment or a setting whose state
+            cannot be told, such as an open file.
     """
     todo = cells(grid)
     store = _Store(Path(cache_dir), experiment, reusable)
-    jobs = (joblib.delayed(_row)(i, cell, experiment, store, threads) for i, cell in enumerate(todo))
-    rows: list[dict[str, Any]] = [{}] * len(todo)
-    finished = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)(jobs)
-    for i, row in tqdm(finished, total=len(todo), disable=not progress, unit="cell"):
-        rows[i] = row
-    return pd.DataFrame(rows)
+    paths = [store.path(cell) for cell in todo]
+
+    def compute(chosen: Iterable[int], n_jobs: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        jobs = (joblib.delayed(_row)(i, todo[i], experiment, store, paths[i], threads) for i in chosen)
+        return joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)(jobs)
+
+    rows: dict[int, dict[str, Any]] = {}
+    with tqdm(total=len(todo), disable=not progress, unit="cell") as bar:
+        for i, row in _surviving(compute, paths, n_jobs):
+            rows[i] = row
+            bar.update(1)
+    return pd.DataFrame([{**cell, **rows[i]} for i, cell in enumerate(todo)])
+
+
+def _surviving(
+    compute: Callable[[Iterable[int], int], Iterator[tuple[int, dict[str, Any]]]],
+    paths: Sequence[Path],
+    n_jobs: int,
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """All rows, in the order in which they are done, even where the process that computes one is killed.
+
+    That ends the whole pool. Which cell did it is not known, so those that were being computed are
+    computed again at the end, each in a process of its own.
+    """
+    waiting, suspects = set(range(len(paths))), set()
+    while waiting:
+        try:
+            for i, row in compute(sorted(waiting), n_jobs):
+                waiting.discard(i)
+                yield i, row
+        except TerminatedWorkerError:
+            begun = {i for i in waiting if _mark(paths[i]).exists()}
+            suspects |= begun or waiting
+            waiting -= suspects
+    for i in sorted(suspects):
+        try:
+            yield from compute([i], 2)  # one job, but not in this process
+        except TerminatedWorkerError as error:
+            _mark(paths[i]).unlink(missing_ok=True)
+            yield i, {"status": f"failed: {type(error).__name__}: {_KILLED}"}
+
+
+_KILLED = (
+    "the process that computed this cell was killed. Likely cause: it ran out of memory, or compiled code "
+    "crashed. What to change: make the cell smaller, or run fewer at once with n_jobs"
+)
+
+
+def _mark(path: Path) -> Path:
+    """The file that is there as long as a cell is being computed."""
+    return path.with_suffix(".begun")
 
 
 def sweep(*args: Any, **keywords: Any) -> pd.DataFrame:
@@ -93,47 +147,48 @@ class _Store:
     """
 
     def __init__(self, folder: Path, experiment: Experiment, reusable: Check | None) -> None:
-        # The name without its module: the same experiment run as a script or imported is the same cell.
-        name = getattr(experiment, "__qualname__", type(experiment).__qualname__)
-        try:
-            source = inspect.getsource(experiment)
-        except (OSError, TypeError):  # typed at a prompt, or a callable object: its name identifies it
-            source = ""
-        self.folder = folder / name.replace("<", "").replace(">", "")
-        self.identity = name + "\n" + source
+        self.digest = Digest(experiment)
+        self.identity = self.digest.of(experiment)
+        self.folder = folder / self.digest.name.replace("<", "").replace(">", "")
         self.reusable = reusable
 
-    def path(self, cell: Cell) -> Path:
-        text = json.dumps([self.identity, dict(cell)], sort_keys=True, default=lambda v: repr(_plain(v)))
-        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
+    def __getstate__(self) -> dict[str, Any]:
+        return {"reusable": self.reusable}
 
-    def read(self, cell: Cell) -> dict[str, Any] | None:
+    def path(self, cell: Cell) -> Path:
+        return self.folder / f"{self.digest.of([self.identity, cell])[:24]}.json"
+
+    def read(self, path: Path, cell: Cell) -> dict[str, Any] | None:
+        """A finished row; None where there is none, or a file that something has damaged."""
         try:
-            row = json.loads(self.path(cell).read_text())
-        except FileNotFoundError:
+            row = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        if not isinstance(row, dict) or "status" not in row:
             return None
         return row if self.reusable is None or self.reusable({**cell, **row}) else None
 
-    def write(self, cell: Cell, row: Mapping[str, Any]) -> None:
-        path = self.path(cell)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def write(self, path: Path, row: Mapping[str, Any]) -> None:
         part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(row))
+        part.write_text(json.dumps(row), encoding="utf-8")
         part.replace(path)
 
 
 def _row(
-    i: int, cell: dict[str, Any], experiment: Experiment, store: _Store, threads: int
+    i: int, cell: dict[str, Any], experiment: Experiment, store: _Store, path: Path, threads: int
 ) -> tuple[int, dict[str, Any]]:
     """One cell in a worker: read, or computed and stored; an error becomes a row and is not stored."""
     try:
-        row = store.read(cell)
+        row = store.read(path, cell)
         if row is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _mark(path).touch()
             row = _evaluate(cell, experiment, threads)
-            store.write(cell, row)
+            store.write(path, row)
     except Exception as error:
         row = {"status": f"failed: {type(error).__name__}: {error}"}
-    return i, {**cell, **row}
+    _mark(path).unlink(missing_ok=True)
+    return i, row
 
 
 def _evaluate(cell: dict[str, Any], experiment: Experiment, threads: int) -> dict[str, Any]:
@@ -141,22 +196,33 @@ def _evaluate(cell: dict[str, Any], experiment: Experiment, threads: int) -> dic
     torch.set_num_threads(threads)
     start = time.perf_counter()
     try:
-        outcome = {name: _plain(value) for name, value in experiment(**cell).items()}
+        outcome = experiment(**cell)
     finally:
         torch.set_num_threads(before)
+    seconds = time.perf_counter() - start
+    if not isinstance(outcome, Mapping):
+        raise TypeError(
+            f"the experiment returned {outcome!r:.80}; return a mapping of names to numbers and strings."
+        )
     clash = sorted(set(outcome) & set(cell))
     if clash:
         raise ValueError(f"the experiment returns {clash}, which are settings of the grid; rename them.")
     return {
         "status": "finished",
-        **outcome,
-        "seconds": time.perf_counter() - start,
+        **{name: _storable(name, value) for name, value in outcome.items()},
+        "seconds": seconds,
         "torch_version": torch.__version__,
         "python_version": platform.python_version(),
-        "package_version": version("implicit-tutorial"),
+        "package_version": sys.modules[__package__].__version__,
     }
 
 
-def _plain(value: Any) -> Any:
-    """A torch or numpy scalar as the Python number it holds."""
-    return value.item() if hasattr(value, "item") else value
+def _storable(name: str, value: Any) -> Any:
+    """What a file gives back of a value: a number for a torch or numpy scalar, a list for a tuple."""
+    try:
+        return json.loads(json.dumps(value.item() if hasattr(value, "item") else value))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"the experiment returned {name!r} as a {type(value).__name__}; return numbers, strings, or "
+            "lists of them, e.g. value.tolist()."
+        ) from error

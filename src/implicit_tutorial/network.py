@@ -15,7 +15,8 @@ from implicit_tutorial.equilibrium.solve import solve
 from implicit_tutorial.equilibrium.solver import Solver
 
 #: The attributes that are the same for networks of one kind.
-SIZES_AND_SCALES = ("n_inputs", "width", "n_outputs", "implicit_scale", "input_scale", "output_scale")
+SCALES = ("implicit_scale", "input_scale", "output_scale")
+SIZES_AND_SCALES = ("n_inputs", "width", "n_outputs", *SCALES)
 
 
 class EquilibriumNetwork(nn.Module):
@@ -126,6 +127,32 @@ class EquilibriumNetwork(nn.Module):
         A = self.initial_Theta * (self.implicit_scale / math.sqrt(self.width))
         z = solve(A, self.input_scale * (X @ self.initial_W.T), solver=self.solver).z
         return z @ self.initial_v * (self.output_scale / math.sqrt(self.width))
+
+    def get_extra_state(self) -> Tensor:
+        """The three scales, without which the parameters say nothing; part of ``state_dict()``."""
+        return torch.tensor([getattr(self, name) for name in SCALES], dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Nothing: scales are compared, not loaded."""
+
+    def _load_from_state_dict(
+        self, state_dict, prefix, metadata, strict, missing, unexpected, errors
+    ) -> None:
+        """Refuse parameters that were drawn for other scales; a state without scales is an older one."""
+        key = f"{prefix}_extra_state"
+        saved = state_dict[key].tolist() if key in state_dict else self.get_extra_state().tolist()
+        found = len(errors)
+        for name, theirs in zip(SCALES, saved, strict=True):
+            mine = getattr(self, name)
+            if not math.isclose(theirs, mine, rel_tol=1e-6):
+                errors.append(
+                    f"{prefix}{name} is {theirs:g} in the state and {mine:g} in this network, which would "
+                    "compute something else with these parameters. Make the network with the same scales, or "
+                    f"leave {key!r} out of the state to take the parameters alone."
+                )
+        if len(errors) == found:
+            super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, unexpected, errors)
+            missing[:] = [name for name in missing if name != key]
 
     def extra_repr(self) -> str:
         return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -42,7 +44,35 @@ def test_monotone_case(make, reference, rtol):
     error = distance(sol.z, reference(A, b))
     bound = sol.error_bound.numpy()
     assert (error <= bound).all()
-    assert (bound <= (2 + L) * (1 + L) / mu * error * (1 + 1e-6) + 1e-11).all()
+    assert (bound <= (1 + L / mu) * (1 + L) * error * (1 + 1e-6) + 1e-11).all()
+
+
+@pytest.mark.parametrize("L", [1.0, 10.0, 100.0])
+@pytest.mark.parametrize("mu", [0.5, 0.05])
+def test_the_monotone_bound_is_nearly_attained(L, mu):
+    """A silent unit with a wrong state t drives another one, whose own residual is zero: both by hand."""
+    A = torch.tensor([[1 - mu, L], [-L, 1 - mu]]).double()
+    b, exact = torch.tensor([[mu, -1e3 * L]]).double(), torch.tensor([[1.0, 0.0]]).double()
+    t = 1e-2
+    z = exact + torch.tensor([[L * t / mu, t]]).double()
+    certificate = it.certify(A)
+    assert not certificate["spectral_norm"].holds
+    bound = certificate.error_bound(A, b, z).item()
+    norm, error = math.hypot(L, 1 - mu), t * math.hypot(1, L / mu)
+    assert bound == pytest.approx((1 + norm / mu) * t, rel=1e-6)
+    # The triangle inequality is all that is lost.
+    assert math.hypot(1, L / mu) / (1 + norm / mu) * 0.999999 < error / bound <= 1
+    if L == 100.0:
+        assert error > 0.98 * bound
+
+
+def test_the_monotone_bound_holds_from_anywhere(make, reference):
+    for seed in range(6):
+        A, b = make.gaussian(16, 0.65, seed=seed), make.injections(5, 16, seed=seed)
+        certificate, exact = it.certify(A, conditions=["monotone"]), reference(A, b)
+        for size in (1e-8, 1e-3, 1.0, 1e3):
+            z = torch.from_numpy(exact.astype(float)) + size * make.injections(5, 16, seed=seed + 50)
+            assert (distance(z, exact) <= certificate.error_bound(A, b, z).numpy()).all()
 
 
 @pytest.mark.parametrize("scale", [0.4, 0.62])

@@ -139,6 +139,75 @@ def test_resume_loses_not_a_bit(method, n_outputs):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("centered", [False, True])
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_state_brings_its_network_along(method, centered, begun):
+    """A run on a network of another seed keeps nothing of that: no injections, no targets, no states."""
+    X, y = problem()
+
+    def fresh(seed):
+        return Run(network(seed=seed, centered=centered), X, y, method=method, X_test=X, y_test=y)
+
+    straight = fresh(0)
+    straight.advance(it.Until(steps=8))
+    first = fresh(0)
+    first.advance(it.Until(steps=4))
+    second = fresh(1)
+    if begun:
+        second.advance(it.Until(steps=2))
+    second.load_state_dict(first.state_dict())
+    second.advance(it.Until(steps=8))
+    pd.testing.assert_frame_equal(straight.history, second.history, check_exact=True)
+    with torch.no_grad():
+        loss = (second.net(X) - y).square().sum().item() / 2
+    assert second.history.train_loss.iloc[-1] == pytest.approx(
+        loss, rel=0.05 if "Sweep" in repr(method) else 1e-6
+    )
+
+
+def test_a_network_may_change_before_its_run_begins():
+    X, y = problem()
+    run = Run(network(seed=1, centered=True), X, y, method=it.GradientDescent(step=0.2))
+    run.net.load_state_dict(network(centered=True).state_dict())
+    straight = it.train(network(centered=True), X, y, method=run.method, until=it.Until(steps=3))
+    pd.testing.assert_series_equal(run.advance(it.Until(steps=3)).train_loss, straight.train_loss)
+
+
+OTHERS = {
+    "width": ({"width": 16}, {}, "another width: 32 there, 16 here"),
+    "implicit_scale": ({"implicit_scale": 0.4}, {}, r"another implicit_scale: 0\.5 there, 0\.4 here"),
+    "output_scale": ({"output_scale": 2.0}, {}, "another output_scale"),
+    "centered": ({"centered": True}, {}, "another centered: False there, True here"),
+    "dtype": ({"dtype": torch.float32}, {}, r"another dtype: torch\.float64 there"),
+    "layers": ({}, {"layers": ("input",)}, r"another layers: \['implicit'\] there, \['input'\] here"),
+    "method": ({}, {"method": it.SingleSweep()}, r"another method: GradientDescent\(.* there, SingleSweep"),
+    "step": ({}, {"method": it.GradientDescent(step=0.1)}, "another method"),
+    "X": ({}, {"X": -problem()[0]}, "another X: other values"),
+    "y": ({}, {"y": 2 * problem()[1]}, "another y: other values"),
+    "number of samples": ({}, {"X": problem(5)[0], "y": problem(5)[1]}, "another X"),
+    "no test sample": ({}, {"X_test": None, "y_test": None}, "another X_test"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_state_of_another_run_is_refused_by_name(name):
+    scales, arguments, message = OTHERS[name]
+    X, y = problem()
+    same = {"X": X, "y": y, "X_test": X, "y_test": y, "method": it.GradientDescent(step=0.2)}
+    first = Run(network(), **same)
+    first.advance(it.Until(steps=2))
+    arguments, dtype = same | arguments, scales.get("dtype", X.dtype)
+    arguments = {k: v.to(dtype) if isinstance(v, torch.Tensor) else v for k, v in arguments.items()}
+    options = {"m": scales.get("width", 32), **{k: v for k, v in scales.items() if k != "width"}}
+    other = Run(network(**options), **arguments)
+    before = other.net.Theta.clone()
+    with pytest.raises(ValueError, match=message):
+        other.load_state_dict(first.state_dict())
+    assert torch.equal(other.net.Theta, before)
+    assert other.rows == []
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
 def test_a_run_uses_nothing_of_a_method_but_the_protocol(method):
     class Through:
         """An object of which only the protocol can be reached."""

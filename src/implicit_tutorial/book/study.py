@@ -250,6 +250,8 @@ def _seeds(study: Study, row: int) -> pd.Series:
 class _Traced:
     """An experiment that also says what it ran through; the cache of cells takes it for the experiment."""
 
+    transparent = True
+
     def __init__(self, experiment: Callable[..., Mapping[str, Any]]) -> None:
         functools.update_wrapper(self, experiment)
 

@@ -79,9 +79,9 @@ class Certificate:
         known = {c.name: c for c in self.conditions}
         factors = [1 / c.margin for c in self.conditions if c.holds and c.name == "spectral_norm"]
         if "monotone" in known and known["monotone"].holds:
-            # ‖I − A‖₂ ≤ 1 + ‖A‖₂, and ‖A‖₂ is already known when both conditions were asked for.
+            # w = relu(Az + b) is the equilibrium for b + A(z − w), so ‖w − z*‖ ≤ ‖A‖₂ ‖z − w‖/μ.
             norm = known["spectral_norm"].value if "spectral_norm" in known else spectral_norm(A)
-            factors.append((2 + norm) / known["monotone"].margin)
+            factors.append(1 + norm / known["monotone"].margin)
         if not factors:
             return None
         residual = row_norm(torch.relu(torch.addmm(b, z, A.T)) - z)

@@ -52,7 +52,23 @@ _EXPLANATION = {
 }
 
 
-class EquilibriumError(RuntimeError):
+class Portable(BaseException):
+    """An exception with attributes of its own that a process can send to another one.
+
+    Python would call its constructor with the message alone, which fails where ``Pool.map`` waits for it.
+    """
+
+    def __reduce__(self) -> tuple:
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[Portable], args: tuple, attributes: dict) -> Portable:
+    error = kind.__new__(kind, *args)
+    vars(error).update(attributes)
+    return error
+
+
+class EquilibriumError(Portable, RuntimeError):
     """A solve that did not converge; ``result`` holds what there is, each sample marked with its status."""
 
     def __init__(self, message: str, result: SolverResult) -> None:

@@ -10,11 +10,12 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.spectra import lower_norm, monotone_constant, spectral_norm, top_vector
+from implicit_tutorial.equilibrium.status import Portable
 
 _CUTS = 8
 
 
-class UnsafeStepError(ValueError):
+class UnsafeStepError(Portable, ValueError):
     """A splitting step without a guarantee of convergence."""
 
     def __init__(self, message: str, *, step: float | None, limit: float | None) -> None:

@@ -33,13 +33,17 @@ class LeastSquares:
             raise ValueError("X holds no sample; training needs at least one.")
         check_labels(net, X, y, "y")
         check_finite(X=X)
-        self.net, self.X, self.layers = net, X, tuple(layers)
+        self.net, self.X, self.y, self.layers = net, X, y, tuple(layers)
         #: κ/√m.
         self.kappa = net.output_scale / math.sqrt(net.width)
         self.constrained = parametrize.is_parametrized(net)
-        self.target = target(net, X, y)
-        with torch.no_grad():
-            self._injection = None if "input" in layers else net.injection(X)
+        self.refresh()
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Compute anew what follows from parameters that are not trained."""
+        self.target = target(self.net, self.X, self.y)
+        self._injection = None if "input" in self.layers else self.net.injection(self.X)
 
     @property
     def parameters(self) -> dict[str, Tensor]:
@@ -97,8 +101,13 @@ class TestSample:
     def __init__(self, net: EquilibriumNetwork, X: Tensor, y: Tensor) -> None:
         check_rows(X, net.n_inputs, "X_test", net.W, row="input", column="input dimension")
         check_labels(net, X, y, "y_test")
-        self.net, self.X, self.target = net, X, target(net, X, y)
+        self.net, self.X, self.y = net, X, y
         self.start: Tensor | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Compute the target anew."""
+        self.target = target(self.net, self.X, self.y)
 
     def error(self) -> float:
         """Mean of ‖f(x) − y‖²; NaN where an input has no equilibrium, which does not end the training."""

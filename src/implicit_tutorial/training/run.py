@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from typing import Any
 
 import pandas as pd
@@ -16,8 +18,8 @@ from tqdm import tqdm
 
 from implicit_tutorial.equilibrium.certificates import certify
 from implicit_tutorial.equilibrium.spectra import NormEstimate
-from implicit_tutorial.equilibrium.status import EquilibriumError
-from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.equilibrium.status import EquilibriumError, Portable
+from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
 from implicit_tutorial.training.descent import GradientDescent
 from implicit_tutorial.training.history import Record, frame
 from implicit_tutorial.training.least_squares import LeastSquares, TestSample, half_square
@@ -28,7 +30,7 @@ from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, U
 _EXPLOSION = 1e8
 
 
-class TrainingInterrupted(KeyboardInterrupt):
+class TrainingInterrupted(Portable, KeyboardInterrupt):
     """Ctrl-C, held back to the end of the step; ``run.advance(until)`` goes on from there."""
 
     def __init__(self, run: Run) -> None:
@@ -141,6 +143,7 @@ class Run:
         self.status = TrainingStatus.RUNNING
         try:
             if self.stepper is None:
+                self._refresh()  # the network may have changed since this run was made
                 self.begin(self.method.start(self.problem))
             self._loop(until)
         except EquilibriumError as error:
@@ -247,6 +250,7 @@ class Run:
     def state_dict(self) -> dict[str, Any]:
         """Everything that the run has changed, as tensors, numbers and lists, for ``torch.save``."""
         return {
+            "made_with": self._made_with(),
             "net": {name: value.clone() for name, value in self.net.state_dict().items()},
             "stepper": None if self.stepper is None else self.stepper.state_dict(),
             "initial_Theta": self._initial_Theta,
@@ -259,12 +263,25 @@ class Run:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to a saved state; this run must have been made with the same arguments."""
+        """Go back to a saved state; this run must have been made with the same arguments, but for the seed.
+
+        Raises:
+            ValueError: the state is that of another network, method or sample, by name; nothing is loaded.
+        """
+        mine = self._made_with()
+        for name, saved in state.get("made_with", mine).items():
+            if saved != mine[name]:
+                values = f"{saved} there, {mine[name]} here" if name not in _SAMPLES else "other values"
+                raise ValueError(
+                    f"this state is of a run with another {name}: {values}. Load it into a run made with the "
+                    "same arguments."
+                )
         self.net.load_state_dict(state["net"])
-        if state["stepper"] is not None:
-            if self.stepper is None:
-                with torch.no_grad():
-                    self.stepper = self.method.start(self.problem)
+        self._refresh()
+        self.stepper, failed = None, TrainingStatus(state["status"]).failed
+        if state["stepper"] is not None and not failed:
+            with torch.no_grad():
+                self.stepper = self.method.start(self.problem)
             # Starting evaluates, and a method may touch the network then: load its parameters again.
             self.net.load_state_dict(state["net"])
             self.stepper.load_state_dict(state["stepper"])
@@ -276,6 +293,46 @@ class Run:
         self.status, self.message = TrainingStatus(state["status"]), state["message"]
         if self.rows:
             self._limit_loss()
+
+    def __reduce__(self) -> tuple:
+        # A stepper shares memory with the network, which a pickle of both would tear apart.
+        options = {"method": self.method, "layers": self.problem.layers, "record": self.record}
+        if self._test is not None:
+            options |= {"X_test": self._test.X, "y_test": self._test.y}
+        return _restored, (self.net, self.problem.X, self.problem.y, options, self.state_dict())
+
+    def _refresh(self) -> None:
+        self.problem.refresh()
+        if self._test is not None:
+            self._test.refresh()
+
+    def _made_with(self) -> dict[str, Any]:
+        """What two runs must share so that one can go on where the other stopped, by name."""
+        net, problem, test, method = self.net, self.problem, self._test, self.method
+        return {
+            **{name: getattr(net, name) for name in (*SIZES_AND_SCALES, "centered")},
+            "dtype": str(net.W.dtype),
+            "layers": list(problem.layers),
+            "method": repr(method) if is_dataclass(method) else type(method).__qualname__,
+            "X": _digest(problem.X),
+            "y": _digest(problem.y),
+            "X_test": None if test is None else _digest(test.X),
+            "y_test": None if test is None else _digest(test.y),
+        }
+
+
+def _restored(net: EquilibriumNetwork, X: Tensor, y: Tensor, options: dict, state: dict) -> Run:
+    run = Run(net, X, y, **options)
+    run.load_state_dict(state)
+    return run
+
+
+#: What of a run is compared by its digest.
+_SAMPLES = ("X", "y", "X_test", "y_test")
+
+
+def _digest(x: Tensor) -> str:
+    return hashlib.sha256(x.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
 @contextmanager

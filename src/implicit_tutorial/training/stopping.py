@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import pandas as pd
 
+from implicit_tutorial.equilibrium.status import Portable
+
 
 @dataclass(frozen=True, kw_only=True)
 class Until:
@@ -54,7 +56,7 @@ class TrainingStatus(StrEnum):
         return self in (TrainingStatus.LEFT_WELL_POSED, TrainingStatus.UNSTABLE)
 
 
-class TrainingError(RuntimeError):
+class TrainingError(Portable, RuntimeError):
     """Training that failed; ``history`` is what was recorded until then, ``status`` says how it failed."""
 
     def __init__(self, message: str, status: TrainingStatus, history: pd.DataFrame) -> None:
