@@ -9,6 +9,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from implicit_tutorial.equilibrium.checks import checked
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -123,6 +125,7 @@ def claims() -> Mapping[str, Claim]:
     return {label: _REGISTERED[label] for label in sorted(_REGISTERED, key=lambda label: int(label[1:]))}
 
 
+@checked
 def verify(label: str) -> Verdict:
     """Run the experiment of a claim and return its verdict; raise when the claim does not hold.
 

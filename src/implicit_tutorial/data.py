@@ -10,16 +10,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.checks import (
+    check_dtype,
+    check_finite,
+    check_float,
+    check_least,
+    check_rows,
+    checked,
+)
 
+
+@checked
 def sphere(n_samples: int, n_inputs: int, *, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """(n, d) points drawn uniformly from the unit sphere of R^d; ‖x_i‖ = 1, almost surely no two parallel."""
+    check_least(1, n_samples=n_samples, n_inputs=n_inputs)
+    check_dtype(dtype)
     generator = torch.Generator().manual_seed(seed)
     X = torch.randn(n_samples, n_inputs, generator=generator, dtype=torch.float64)
     return (X / torch.linalg.vector_norm(X, dim=1, keepdim=True)).to(dtype)
 
 
+@checked
 def circle(angles: Tensor) -> Tensor:
     """(n, 2) points (cos φ, sin φ) for angles φ in radians: inputs whose whole function can be drawn."""
+    check_float("angles", angles)
+    check_finite(angles=angles)
+    if angles.ndim != 1:
+        raise ValueError(f"angles has shape {tuple(angles.shape)}; give a 1-D tensor of angles in radians.")
     return torch.stack([torch.cos(angles), torch.sin(angles)], dim=1)
 
 
@@ -29,26 +46,42 @@ def _direction(n_inputs: int, seed: int) -> Tensor:
     return beta / torch.linalg.vector_norm(beta)
 
 
+def _check(X: Tensor) -> None:
+    check_float("X", X)
+    check_rows(X, X.shape[1] if X.ndim == 2 else -1, "X", X, row="input", column="input dimension")
+    check_finite(X=X)
+    if X.shape[1] == 0:
+        raise ValueError("X has no columns; an input has at least one coordinate.")
+
+
 def _along(X: Tensor, seed: int) -> Tensor:
     """s = √d β·x for a fixed unit β: mean 0 and variance 1 over the sphere."""
+    _check(X)
     d = X.shape[1]
     return math.sqrt(d) * (X @ _direction(d, seed).to(X))
 
 
+@checked
 def linear(X: Tensor, *, seed: int = 0) -> Tensor:
     """y = s with s = √d β·x and β a unit vector drawn from ``seed``."""
     return _along(X, seed)
 
 
+@checked
 def linear_quadratic(X: Tensor, *, seed: int = 0) -> Tensor:
     """y = s + ½(s² − 1): the target of C16."""
     s = _along(X, seed)
     return s + (s**2 - 1) / 2
 
 
+@checked
 def harmonic(X: Tensor, *, degree: int, seed: int = 0) -> Tensor:
     """The spherical harmonic of this degree symmetric about β, scaled to variance 1 over the sphere."""
+    _check(X)
+    check_least(0, degree=degree)
     d = X.shape[1]
+    if d == 1 and degree > 1:
+        raise ValueError(f"degree={degree}: on the two points of the line there are degrees 0 and 1 only.")
     t = X @ _direction(d, seed).to(X)
     previous, current = torch.ones_like(t), (t if degree else torch.ones_like(t))
     for k in range(1, degree):
@@ -59,8 +92,11 @@ def harmonic(X: Tensor, *, degree: int, seed: int = 0) -> Tensor:
     return math.sqrt(dimension) * current
 
 
+@checked
 def relu_teacher(X: Tensor, *, width: int = 8, seed: int = 0) -> Tensor:
     """y = Σ_k c_k relu(w_k·x) √(2d)/√K with K = ``width`` random units."""
+    _check(X)
+    check_least(1, width=width)
     d = X.shape[1]
     generator = torch.Generator().manual_seed(seed)
     w = torch.randn(width, d, generator=generator, dtype=torch.float64)
@@ -69,8 +105,10 @@ def relu_teacher(X: Tensor, *, width: int = 8, seed: int = 0) -> Tensor:
     return torch.relu(X @ w.to(X).T) @ c.to(X) * math.sqrt(2 * d / width)
 
 
+@checked
 def noise(X: Tensor, *, seed: int = 0) -> Tensor:
     """y ∼ N(0, 1), independent of x: nothing can be learned, and a bound must say so."""
+    _check(X)
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(X.shape[0], generator=generator, dtype=torch.float64).to(X)
 
@@ -101,13 +139,14 @@ class Digits:
     """(n, 8, 8) the training images as they are, 0 … 16."""
 
 
+@checked
 def digits(
     task: str = "parity",
     *,
     n_train: int = 1000,
     n_test: int | None = None,
     seed: int = 0,
-    dtype=torch.float64,
+    dtype: torch.dtype = torch.float64,
 ) -> Digits:
     """The UCI digits that ship with scikit-learn (1797 images) as a regression problem on the unit sphere.
 
@@ -121,6 +160,8 @@ def digits(
     """
     from sklearn.datasets import load_digits  # a second to import; nothing else here needs it
 
+    check_dtype(dtype)
+    check_least(0, seed=seed)
     if task not in ("parity", "one_vs_rest"):
         raise ValueError(f"task={task!r}; choose 'parity' or 'one_vs_rest'.")
     bunch = load_digits()

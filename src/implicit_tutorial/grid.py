@@ -19,6 +19,7 @@ import torch
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
 
+from implicit_tutorial.equilibrium.checks import check_least, checked
 from implicit_tutorial.identity import Digest
 
 Cell = Mapping[str, Any]
@@ -28,6 +29,12 @@ Check = Callable[[Mapping[str, Any]], bool]
 
 def cells(grid: Mapping[str, Sequence[Any]] | Iterable[Cell]) -> list[dict[str, Any]]:
     """The cells of a grid: all combinations of a mapping of lists, or a list of settings as it is."""
+    if not isinstance(grid, Mapping):
+        grid = list(grid)
+    each = [grid] if isinstance(grid, Mapping) else grid
+    for i, cell in enumerate(each):
+        if not (isinstance(cell, Mapping) and all(isinstance(name, str) for name in cell)):
+            raise TypeError(f"cell {i} of the grid is {cell!r:.80}; give a mapping of settings by name.")
     if isinstance(grid, Mapping):
         for name, values in grid.items():
             if isinstance(values, str) or not isinstance(values, Iterable):
@@ -38,6 +45,7 @@ def cells(grid: Mapping[str, Sequence[Any]] | Iterable[Cell]) -> list[dict[str, 
     return [dict(cell) for cell in grid]
 
 
+@checked
 def run_grid(
     grid: Mapping[str, Sequence[Any]] | Iterable[Cell],
     experiment: Experiment,
@@ -78,6 +86,9 @@ def run_grid(
         TypeError, ValueError: arguments of the wrong kind, by name; an experiment or a setting whose state
             cannot be told, such as an open file.
     """
+    check_least(1, threads=threads)
+    if n_jobs == 0:
+        raise ValueError("n_jobs=0: give a number of processes, or −1 for one a core.")
     todo = cells(grid)
     store = _Store(Path(cache_dir), experiment, reusable)
     paths = [store.path(cell) for cell in todo]

@@ -119,15 +119,16 @@ class Digest:
     def _function(self, function: types.FunctionType) -> Iterator[str]:
         here = self._at_home(function)
         yield from ("" if here else function.__module__, function.__qualname__)
+        if not here:
+            return
         with self._within(function.__qualname__):
             yield from map(self.of, (function.__defaults__, function.__kwdefaults__))
             yield from self._named(vars(function))
             for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
                 with self._within(variable):
                     yield _hash(variable, self.of(cell.cell_contents) if _filled(cell) else "empty")
-            if here:
-                yield self.of(function.__code__)
-                yield from self._named(_globals(function.__code__, function.__globals__))
+            yield self.of(function.__code__)
+            yield from self._named(_globals(function.__code__, function.__globals__))
 
     def _code(self, code: types.CodeType) -> Iterator[str]:
         arguments = code.co_argcount + code.co_kwonlyargcount

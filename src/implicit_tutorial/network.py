@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from implicit_tutorial.equilibrium.checks import check_finite, check_rows
+from implicit_tutorial.equilibrium.checks import check_dtype, check_finite, check_rows, checked
 from implicit_tutorial.equilibrium.gradient import Gradient
 from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.solution import Solution
@@ -42,6 +42,7 @@ class EquilibriumNetwork(nn.Module):
         ValueError: a size below one, or a scale that is negative or not finite.
     """
 
+    @checked
     def __init__(
         self,
         n_inputs: int,
@@ -72,6 +73,7 @@ class EquilibriumNetwork(nn.Module):
         self.solver: Solver = Picard() if solver is None else solver
         self.gradient = gradient
 
+        check_dtype(dtype)
         generator = torch.Generator().manual_seed(seed)
 
         def gaussian(*shape: int) -> nn.Parameter:
@@ -95,6 +97,7 @@ class EquilibriumNetwork(nn.Module):
         self._check_inputs(X)
         return self.input_scale * (X @ self.W.T)
 
+    @checked
     def equilibrium(
         self,
         X: Tensor,

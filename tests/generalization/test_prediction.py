@@ -113,5 +113,5 @@ def test_equal_inputs_are_refused() -> None:
 )
 def test_bad_input_is_refused_by_name(change: dict, match: str) -> None:
     X, y, X_test, y_test = problem(n=20)
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises((ValueError, TypeError), match=match):
         infinite_width_prediction(**{"X": X, "y": y, "X_test": X_test, "y_test": y_test, **SCALES, **change})

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from implicit_tutorial.equilibrium.checks import checked
 from implicit_tutorial.network import EquilibriumNetwork
 
 Net = TypeVar("Net", bound=EquilibriumNetwork)
@@ -57,6 +58,7 @@ class _Scaled(nn.Module):
         return free / self.scale if isinstance(free, Tensor) else tuple(x / self.scale for x in free)
 
 
+@checked
 def constrain(net: Net, constraint: Constraint) -> Net:
     """Make ``net.A`` obey a constraint from now on (C8): A = C(σ_A Θ/√m), with Θ the free parameter.
 
@@ -95,4 +97,4 @@ def check_limit(name: str, value: float) -> float:
     """Refuse a bound that would not guarantee anything."""
     if not 0 < value < 1:
         raise ValueError(f"{name}={value}: the equilibrium is guaranteed for a value between 0 and 1.")
-    return float(value)
+    return value

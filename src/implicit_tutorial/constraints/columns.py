@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.constraints.base import Constraint, check_limit
-from implicit_tutorial.equilibrium.checks import check_problem
+from implicit_tutorial.equilibrium.checks import check_finite, check_problem, checked
 from implicit_tutorial.equilibrium.gradient import Call, MaskedSolve
 from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.solver import Solver
@@ -29,12 +29,13 @@ class SoftmaxColumns(Constraint):
 
     guarantees = "simplex"
 
+    @checked
     def __init__(self, limit: float, *, temperature: float = 1.0) -> None:
         super().__init__()
         self.limit = check_limit("limit", limit)
         if not (math.isfinite(temperature) and temperature > 0):
             raise ValueError(f"temperature={temperature}: it must be positive.")
-        self.temperature = float(temperature)
+        self.temperature = temperature
 
     def forward(self, B: Tensor) -> Tensor:
         return self.limit * torch.softmax(B / self.temperature, dim=0)
@@ -48,6 +49,7 @@ class LinearEquilibrium(SolverResult):
     """The solution z = Az + b of every row of b; ``z`` is differentiable when A or b is."""
 
 
+@checked
 def linear_equilibrium(
     A: Tensor, b: Tensor, *, solver: Solver | None = None, z0: Tensor | None = None, throw: bool = True
 ) -> LinearEquilibrium:
@@ -67,6 +69,11 @@ def linear_equilibrium(
         EquilibriumError: a sample did not converge.
     """
     check_problem(A, b=b, z0=z0)
+    check_finite(A=A, b=b, z0=z0)
+    if z0 is not None and z0.shape != b.shape:
+        raise ValueError(
+            f"z0 has shape {tuple(z0.shape)}, but b has {tuple(b.shape)}; give one row a sample."
+        )
     solver = Picard() if solver is None else solver
     call = Call(solver, solver, None if z0 is None else z0.detach(), throw=throw, what="linear equilibrium")
     z, steps, residual, status = MaskedSolve.apply(A, torch.ones_like(b.detach()), b, call)

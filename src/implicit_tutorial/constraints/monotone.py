@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.constraints.base import Constraint, check_limit
-from implicit_tutorial.equilibrium.checks import check_problem
+from implicit_tutorial.equilibrium.checks import check_finite, check_problem, checked
 
 #: Directions of P shorter than this get this length at the start: at P v = 0 the gradient of vᵀPᵀPv vanishes.
 _SHORTEST = 0.03
 
 
 class _WithMargin(Constraint):
+    @checked
     def __init__(self, margin: float = 0.1) -> None:
         super().__init__()
         self.margin = check_limit("margin", margin)
@@ -57,6 +58,7 @@ class Symmetric(_WithMargin):
         return _root_below(A, self.margin)
 
 
+@checked
 def energy(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
     """½ zᵀ(I − A)z − bᵀz, which a symmetric A's equilibrium minimises over z ≥ 0 (Xie et al. 2022; C5).
 
@@ -74,6 +76,9 @@ def energy(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
             is wrong.
     """
     check_problem(A, b=b, z=z)
+    check_finite(A=A, b=b, z=z)
+    if b.shape != z.shape:
+        raise ValueError(f"b has shape {tuple(b.shape)}, but z has {tuple(z.shape)}; give one row a sample.")
     scale = float(A.detach().abs().max()) if A.numel() else 0.0
     gap = float((A - A.T).detach().abs().max()) if A.numel() else 0.0
     if gap > 100 * torch.finfo(A.dtype).eps * scale:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_problem
+from implicit_tutorial.equilibrium.checks import check_finite, check_problem, checked
 
 
+@checked
 def jacobian_penalty(
     A: Tensor, z: Tensor, *, probes: int | None = 1, generator: torch.Generator | None = None
 ) -> Tensor:
@@ -31,6 +32,7 @@ def jacobian_penalty(
         ValueError, TypeError: wrong shape, dtype or device, no sample, or fewer than one probe.
     """
     check_problem(A, z=z)
+    check_finite(A=A, z=z)
     n, m = z.shape
     if n == 0:
         raise ValueError("z holds no sample; the penalty is a mean over samples.")

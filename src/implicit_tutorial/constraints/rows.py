@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from implicit_tutorial.constraints.base import Constraint, check_limit
-from implicit_tutorial.equilibrium.checks import check_finite, check_matrix
+from implicit_tutorial.equilibrium.checks import check_finite, check_float, check_matrix, checked
 from implicit_tutorial.equilibrium.spectra import perron_root
 
 
@@ -23,11 +25,16 @@ class L1Rows(Constraint):
             matrix fits best.
     """
 
+    @checked
     def __init__(self, limit: float, *, weights: Tensor | None = None) -> None:
         super().__init__()
         self.limit = check_limit("limit", limit)
-        if weights is not None and not bool(((weights > 0) & torch.isfinite(weights)).all()):
-            raise ValueError("weights must be positive and finite; they are the units of the states.")
+        if weights is not None:
+            check_float("weights", weights)
+            if weights.ndim != 1 or not bool(((weights > 0) & torch.isfinite(weights)).all()):
+                raise ValueError(
+                    "weights must be positive and finite, one a unit; they are the units of the states."
+                )
         self.register_buffer("weights", weights)
 
     @property
@@ -38,6 +45,8 @@ class L1Rows(Constraint):
         if self.weights is None:
             return _project_rows(A, self.limit)
         s = self.weights.to(A)
+        if len(s) != len(A):
+            raise ValueError(f"weights holds {len(s)} numbers, but A has {len(A)} units.")
         return _project_rows(A * s / s[:, None], self.limit) / s * s[:, None]
 
     def extra_repr(self) -> str:
@@ -59,6 +68,7 @@ def _project_rows(A: Tensor, radius: float) -> Tensor:
     return torch.where(outside, torch.sign(A) * torch.relu(size - theta), A)
 
 
+@checked
 def diagonal_rescaling(A: Tensor, *, limit: float | None = None) -> Tensor:
     """s = (I − |A|/c)⁻¹ 1 > 0, for which ‖S⁻¹AS‖_∞ < c whenever ρ(|A|) < c (El Ghaoui et al. 2021).
 
@@ -79,10 +89,10 @@ def diagonal_rescaling(A: Tensor, *, limit: float | None = None) -> Tensor:
     check_finite(A=A)
     root = perron_root(A)
     c = (1 + root) / 2 if limit is None else limit
-    if not root < c:
+    if not root < c < math.inf:
         raise ValueError(
-            f"ρ(|A|) = {root:.4g} is not below {c:.4g}: no diagonal rescaling makes every row sum smaller. "
-            "Constrain A first, with PerronScaling() or L1Rows()."
+            f"ρ(|A|) = {root:.4g} is not below limit={c:.4g}: no diagonal rescaling makes every row sum "
+            "smaller. Constrain A first, with PerronScaling() or L1Rows()."
         )
     P = A.detach().to(torch.float64).abs()
     eye = torch.eye(P.shape[0], dtype=P.dtype, device=P.device)

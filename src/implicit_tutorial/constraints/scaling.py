@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from implicit_tutorial.constraints.base import Constraint, check_limit
+from implicit_tutorial.equilibrium.checks import checked
 from implicit_tutorial.equilibrium.spectra import perron_pair, top_vector
 
 
@@ -33,6 +34,7 @@ class _Known(torch.autograd.Function):
 class _Scaling(Constraint):
     """A ← limit·A/size(A), or A alone where its size is within the limit and ``always`` is False."""
 
+    @checked
     def __init__(self, limit: float, *, always: bool = True) -> None:
         super().__init__()
         self.limit, self.always = check_limit("limit", limit), always
@@ -83,11 +85,12 @@ class FixedScale(Constraint):
 
     guarantees = None
 
+    @checked
     def __init__(self, gamma: float) -> None:
         super().__init__()
         if not (math.isfinite(gamma) and gamma > 0):
             raise ValueError(f"gamma={gamma}: the scalar must be positive.")
-        self.gamma = float(gamma)
+        self.gamma = gamma
 
     def forward(self, A: Tensor) -> Tensor:
         return self.gamma * A

@@ -10,7 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_finite, check_matrix
+from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, checked
 from implicit_tutorial.equilibrium.counting import is_p_matrix
 from implicit_tutorial.equilibrium.solver import SOLVERS, Solver
 from implicit_tutorial.equilibrium.spectra import (
@@ -101,6 +101,7 @@ class Certificate:
         return "\n".join([*rows, f"→ {verdict}"])
 
 
+@checked
 def certify(A: Tensor, *, conditions: Iterable[str] | None = None) -> Certificate:
     """Evaluate the conditions of C5 under which z = relu(Az + b) has exactly one solution for every b.
 
@@ -124,7 +125,7 @@ def certify(A: Tensor, *, conditions: Iterable[str] | None = None) -> Certificat
         names = list(conditions)
     for name in names:
         if name not in CONDITIONS:
-            raise ValueError(f"unknown condition {name!r}; choose from {list(CONDITIONS)}.")
+            raise ValueError(f"conditions: unknown condition {name!r}; choose from {list(CONDITIONS)}.")
     A = A.detach().to(torch.float64)
     return Certificate(tuple(CONDITIONS[name](A) for name in names))
 

@@ -10,7 +10,7 @@ import torch
 from scipy.optimize import linprog
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, check_rows
+from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, check_rows, checked
 
 _LARGEST_WIDTH = 20
 _BATCH_ENTRIES = 1 << 22
@@ -31,6 +31,7 @@ class PMatrix:
         return self.smallest_pivot > 0
 
 
+@checked
 def is_p_matrix(M: Tensor) -> PMatrix:
     """Decide in O(2^m) whether every principal minor of M is positive (Tsatsomeros & Li 2000).
 
@@ -76,6 +77,7 @@ class EquilibriumCount:
         return {float(v): int(k) for v, k in zip(values, numbers, strict=True)}
 
 
+@checked
 def count_equilibria(A: Tensor, b: Tensor) -> EquilibriumCount:
     """Find every equilibrium of z = relu(Az + b) by trying all 2^m activation patterns (C4).
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_finite
+from implicit_tutorial.equilibrium.checks import check_fields, check_finite, check_tensor
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.equilibrium.solver import Solver
 from implicit_tutorial.equilibrium.status import EquilibriumError, SolverResult, Status
@@ -26,6 +26,9 @@ from implicit_tutorial.equilibrium.status import EquilibriumError, SolverResult,
 @dataclass(frozen=True, kw_only=True)
 class Gradient:
     """How the backward pass finds the adjoint u = D(Aᵀu + g): by :meth:`estimate`, but for ``Exact``."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def check(self, solver: Solver, adjoint_solver: Solver | None, u0: Tensor | None) -> None:
         """Refuse options of the call that this gradient would ignore."""
@@ -170,6 +173,7 @@ class ApproximateAdjoint(torch.autograd.Function):
 
 def _adjoint_problem(M: Tensor, D: Tensor, g: Tensor) -> Problem:
     """u = D(Mu + g), refused where the forward solve did not converge and a gradient is asked for."""
+    check_tensor("the gradient", g)
     unknown = torch.isnan(D).any(dim=1)
     if bool((unknown & (g != 0).any(dim=1)).any()):
         i = int(torch.nonzero(unknown & (g != 0).any(dim=1))[0])

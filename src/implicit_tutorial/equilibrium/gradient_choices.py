@@ -44,6 +44,7 @@ class Phantom(Gradient):
     damping: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.steps < 1:
             raise ValueError(f"steps={self.steps}: without a sweep there is no gradient; use at least one.")
         if not 0 < self.damping <= 1:
@@ -70,6 +71,7 @@ class Shine(Gradient):
     refine: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.refine < 0:
             raise ValueError(f"refine={self.refine}: the number of sweeps cannot be negative.")
 

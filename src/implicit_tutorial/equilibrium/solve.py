@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_finite, check_problem, check_rows
+from implicit_tutorial.equilibrium.checks import check_finite, check_problem, check_rows, checked
 from implicit_tutorial.equilibrium.gradient import Call, Equilibrium, Gradient, MaskedSolve
 from implicit_tutorial.equilibrium.gradient_choices import Exact
 from implicit_tutorial.equilibrium.picard import Picard
@@ -12,6 +12,7 @@ from implicit_tutorial.equilibrium.solution import AdjointSolution, Solution
 from implicit_tutorial.equilibrium.solver import Solver
 
 
+@checked
 def solve(
     A: Tensor,
     b: Tensor,
@@ -58,6 +59,7 @@ def solve(
     )
 
 
+@checked
 def adjoint(
     A: Tensor,
     z: Tensor,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.checks import check_fields
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.equilibrium.spectra import row_norm
 from implicit_tutorial.equilibrium.status import SolverResult, Status
@@ -41,9 +43,10 @@ class Solver:
             SOLVERS[cls.__name__] = cls
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.max_steps < 1:
             raise ValueError(f"max_steps={self.max_steps}: a solver needs at least one step.")
-        if self.atol < 0:
+        if not 0 <= self.atol < math.inf:
             raise ValueError(f"atol={self.atol}: a tolerance cannot be negative.")
 
     def run(self, problem: Problem, z0: Tensor | None) -> SolverResult:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_finite
+from implicit_tutorial.equilibrium.checks import check_rows, checked
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
 from implicit_tutorial.training.certificate import Ball
+from implicit_tutorial.training.least_squares import check_labels
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class GeneralizationBound:
         return f"{self.loss.name} ≤ {terms} = {self.total:.3g}, {verdict}{reason}"
 
 
+@checked
 def generalization_bound(
     net0: EquilibriumNetwork,
     net: EquilibriumNetwork,
@@ -177,12 +179,13 @@ def _check(
             raise ValueError(
                 f"net0 and net differ in {name}; the bound is for training the implicit layer alone."
             )
-    if y.shape != (len(X),):
-        raise ValueError(f"y has shape {tuple(y.shape)}; give one label for each of {len(X)} inputs.")
-    check_finite(y=y)
+    check_rows(X, net.n_inputs, "X", net.W, row="input", column="input dimension")
+    if len(X) == 0:
+        raise ValueError("X holds no sample; the bound is computed from at least one.")
+    check_labels(net, X, y, "y")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence}: it is the probability of failure, between 0 and 1.")
-    if not base > 0:
+    if not 0 < base < math.inf:
         raise ValueError(f"base={base}: the smallest radius is positive.")
     if isinstance(loss, BoundedLoss):
         return loss

@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_finite, check_rows
+from implicit_tutorial.equilibrium.checks import check_finite, check_rows, checked
 from implicit_tutorial.kernels.layers import LAYERS
 from implicit_tutorial.kernels.limit import limit_kernels
 
@@ -73,6 +73,7 @@ class Prediction:
         return self.mean - spread, self.mean + spread
 
 
+@checked
 def infinite_width_prediction(
     X: Tensor,
     y: Tensor,
@@ -159,8 +160,17 @@ def _check(
     time: float,
     layers: Sequence[str],
 ) -> None:
-    check_rows(X, X.shape[-1], "X", X, row="input", column="input dimension")
+    check_rows(X, X.shape[-1] if X.ndim else -1, "X", X, row="input", column="input dimension")
     check_rows(X_test, X.shape[1], "X_test", X, row="input", column="input dimension")
+    for name, x in (("X", X), ("X_test", X_test)):
+        if len(x) == 0:
+            raise ValueError(f"{name} holds no sample; give at least one.")
+    for name, labels in (("y", y), ("y_test", y_test)):
+        if labels is not None and (labels.dtype != X.dtype or labels.device != X.device):
+            raise TypeError(
+                f"{name} is {labels.dtype} on {labels.device}, but {X.dtype} on {X.device} is expected; "
+                f"convert it with {name}.to(…)."
+            )
     check_finite(X=X, y=y, X_test=X_test, y_test=y_test)
     if y.ndim not in (1, 2) or len(y) != len(X):
         raise ValueError(
@@ -170,7 +180,7 @@ def _check(
         raise ValueError(
             f"y_test has shape {tuple(y_test.shape)}; {(len(X_test), *y.shape[1:])} goes with X_test and y."
         )
-    if not output_scale > 0:
+    if not 0 < output_scale < math.inf:
         raise ValueError(f"output_scale={output_scale}: nothing is learned unless it is positive.")
     if not time >= 0:
         raise ValueError(f"time={time}: gradient flow runs for a time of zero or more.")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_finite, check_rows
+from implicit_tutorial.equilibrium.checks import check_finite, check_rows, checked
 from implicit_tutorial.kernels.layers import layer_kernels
 from implicit_tutorial.kernels.result import Kernels
 
@@ -22,6 +22,7 @@ class LargestScaleError(ValueError):
     """implicit_scale ≥ √2, where the hidden state of an infinitely wide network has no finite norm (C6)."""
 
 
+@checked
 def limit_kernels(
     X: Tensor,
     X2: Tensor | None = None,

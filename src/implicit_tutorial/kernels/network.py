@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
+from implicit_tutorial.equilibrium.checks import check_finite, check_rows, checked
 from implicit_tutorial.equilibrium.solve import adjoint
 from implicit_tutorial.kernels.layers import layer_kernels
 from implicit_tutorial.kernels.result import Kernels
 from implicit_tutorial.network import EquilibriumNetwork
 
 
+@checked
 def network_kernels(net: EquilibriumNetwork, X: Tensor, X2: Tensor | None = None) -> Kernels:
     """K(x, x') = ⟨∂f(x), ∂f(x')⟩ for each layer: κ²σ_A² (z·z'/m)(u·u'/m) for Θ, and its siblings (C9).
 
@@ -32,6 +34,9 @@ def network_kernels(net: EquilibriumNetwork, X: Tensor, X2: Tensor | None = None
             "this network is constrained, so its tangent kernel is that of other parameters than Θ; these "
             "formulas are for a free Θ."
         )
+    if X2 is not None:
+        check_rows(X2, net.n_inputs, "X2", net.W, row="input", column="input dimension")
+        check_finite(X2=X2)
     with torch.no_grad():
         first = (X, *states(net, X))
         factors = grams(first, first if X2 is None else (X2, *states(net, X2)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.checks import checked
 from implicit_tutorial.equilibrium.spectra import spectral_norm
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.network import EquilibriumNetwork
@@ -67,6 +68,7 @@ class ConvergenceCertificate:
         )
 
 
+@checked
 def convergence_certificate(net: EquilibriumNetwork, X: Tensor, y: Tensor) -> ConvergenceCertificate:
     """Check at initialization that gradient flow on Θ converges to a global minimum at a linear rate (C12).
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.checks import check_fields
 from implicit_tutorial.training.least_squares import ExactStates, LeastSquares, half_square
 
 
@@ -28,6 +29,7 @@ class GradientDescent:
     reaches_infinity: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_step(self.step, self.fraction)
 
     def start(self, problem: LeastSquares) -> DescentStepper:

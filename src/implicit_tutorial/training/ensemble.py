@@ -10,22 +10,25 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.checks import checked
 from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
 from implicit_tutorial.training.history import Record, frame
+from implicit_tutorial.training.method import Method
 from implicit_tutorial.training.run import Run
 from implicit_tutorial.training.single_sweep import SingleSweep
 from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, Until
 
 
 @torch.no_grad()
+@checked
 def train_ensemble(
     nets: Sequence[EquilibriumNetwork],
     X: Tensor,
     y: Tensor,
     *,
-    method: SingleSweep | None = None,
-    layers: Sequence[str] = ("implicit",),
+    method: Method | None = None,
+    layers: str | Sequence[str] = ("implicit",),
     until: Until,
     X_test: Tensor | None = None,
     y_test: Tensor | None = None,
@@ -55,8 +58,8 @@ def train_ensemble(
     method = SingleSweep() if method is None else method
     if not isinstance(method, SingleSweep):
         raise TypeError(
-            f"an ensemble is trained by SingleSweep, not by {type(method).__name__}; train one network "
-            "at a time."
+            f"method={method!r}: an ensemble is trained by SingleSweep, not by {type(method).__name__}; "
+            "train one network at a time."
         )
     if len(nets) == 0:
         raise ValueError("nets is empty; an ensemble needs at least one network.")

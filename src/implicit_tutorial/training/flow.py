@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.checks import check_fields, check_least
 from implicit_tutorial.equilibrium.solver import relative_tolerance
 from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.training.descent import ExactStepper, stability_limit
@@ -45,10 +46,10 @@ class ExponentialFlow:
     reaches_infinity: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 < self.rtol < 1:
             raise ValueError(f"rtol={self.rtol}: a relative tolerance lies between 0 and 1.")
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"steps={self.steps}: at least one is needed.")
+        check_least(1, steps=self.steps, max_rejections=self.max_rejections)
 
     def start(self, problem: LeastSquares) -> FlowStepper:
         problem.require_free()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from implicit_tutorial.equilibrium.checks import check_fields, check_least
+
 #: The columns of a history, in order; a figure that was not asked for or is not defined is NaN.
 COLUMNS = (
     "time",
@@ -34,6 +36,10 @@ class Record:
     """‖A‖₂, by Lanczos iteration to six digits: some dozens of products with a vector."""
     spectrum: bool | None = None
     """λ_min(K), an eigenvalue problem as large as the number of labels. None: up to 256 of them."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_least(1, every=self.every)
 
     def due(self, step: int) -> bool:
         """A function of the step alone, so that an interruption leaves no trace in the history."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
-from implicit_tutorial.equilibrium.checks import check_finite, check_rows
+from implicit_tutorial.equilibrium.checks import check_finite, check_rows, check_tensor
 from implicit_tutorial.equilibrium.solve import adjoint, solve
 from implicit_tutorial.equilibrium.status import Outcome
 from implicit_tutorial.kernels.layers import LAYERS, layer_kernels
@@ -25,7 +25,7 @@ class LeastSquares:
             layers = (layers,)
         for layer in layers:
             if layer not in LAYERS:
-                raise ValueError(f"unknown layer {layer!r}; choose from {list(LAYERS)}.")
+                raise ValueError(f"layers: unknown layer {layer!r}; choose from {list(LAYERS)}.")
         if not layers or len(set(layers)) != len(layers):
             raise ValueError(f"layers={tuple(layers)}: name at least one layer, each once.")
         check_rows(X, net.n_inputs, "X", net.W, row="input", column="input dimension")
@@ -100,7 +100,10 @@ class TestSample:
 
     def __init__(self, net: EquilibriumNetwork, X: Tensor, y: Tensor) -> None:
         check_rows(X, net.n_inputs, "X_test", net.W, row="input", column="input dimension")
+        if X.shape[0] == 0:
+            raise ValueError("X_test holds no sample; leave X_test and y_test out, or give at least one.")
         check_labels(net, X, y, "y_test")
+        check_finite(X_test=X)
         self.net, self.X, self.y = net, X, y
         self.start: Tensor | None = None
         self.refresh()
@@ -210,8 +213,7 @@ def target(net: EquilibriumNetwork, X: Tensor, y: Tensor) -> Tensor:
 def check_labels(net: EquilibriumNetwork, X: Tensor, y: Tensor, name: str) -> None:
     """Raise unless y holds one label, or one row of k labels, for each input."""
     shape = (X.shape[0],) if net.n_outputs is None else (X.shape[0], net.n_outputs)
-    if not isinstance(y, Tensor):
-        raise TypeError(f"{name} is a {type(y).__name__}; pass a torch tensor, e.g. torch.as_tensor({name}).")
+    check_tensor(name, y)
     if tuple(y.shape) != shape:
         raise ValueError(f"{name} has shape {tuple(y.shape)}, but this network and X need {shape}.")
     if y.dtype != net.W.dtype or y.device != net.W.device:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
+from implicit_tutorial.equilibrium.checks import check_fields
 from implicit_tutorial.equilibrium.solve import solve
 from implicit_tutorial.kernels.layers import LAYERS
 from implicit_tutorial.network import EquilibriumNetwork
@@ -39,9 +40,12 @@ class Optimizer:
     reaches_infinity: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         kind = getattr(torch.optim, self.name, None)
         if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)):
             raise ValueError(f"torch.optim has no optimizer {self.name!r}; for example 'SGD' or 'Adam'.")
+        if not 0 < self.lr < math.inf:
+            raise ValueError(f"lr={self.lr}: a learning rate is a positive number.")
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size={self.batch_size}: a batch holds at least one sample.")
 

@@ -9,8 +9,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.checks import check_fields, check_least
 from implicit_tutorial.training.descent import ExactStepper, stability_limit
 from implicit_tutorial.training.least_squares import LeastSquares
+
+#: The explicit adaptive methods of torchdiffeq.
+_METHODS = ("bosh3", "dopri5", "dopri8", "fehlberg2", "adaptive_heun")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,14 @@ class ReferenceFlow:
     every_step: ClassVar[bool] = True
     has_time: ClassVar[bool] = True
     reaches_infinity: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_least(1, per_decade=self.per_decade)
+        if self.method not in _METHODS:
+            raise ValueError(f"method={self.method!r}; choose from {list(_METHODS)}.")
+        if not 0 < self.rtol < 1:
+            raise ValueError(f"rtol={self.rtol}: a relative tolerance lies between 0 and 1.")
 
     def start(self, problem: LeastSquares) -> ReferenceStepper:
         problem.require_free()

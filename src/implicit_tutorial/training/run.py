@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from implicit_tutorial.equilibrium.certificates import certify
+from implicit_tutorial.equilibrium.checks import check_tensor, checked
 from implicit_tutorial.equilibrium.spectra import NormEstimate
 from implicit_tutorial.equilibrium.status import EquilibriumError, Portable
 from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
@@ -38,13 +39,14 @@ class TrainingInterrupted(Portable, KeyboardInterrupt):
         self.run = run
 
 
+@checked
 def train(
     net: EquilibriumNetwork,
     X: Tensor,
     y: Tensor,
     *,
     method: Method | None = None,
-    layers: Sequence[str] = ("implicit",),
+    layers: str | Sequence[str] = ("implicit",),
     until: Until,
     X_test: Tensor | None = None,
     y_test: Tensor | None = None,
@@ -93,6 +95,7 @@ class Run:
     that never stopped.
     """
 
+    @checked
     def __init__(
         self,
         net: EquilibriumNetwork,
@@ -100,7 +103,7 @@ class Run:
         y: Tensor,
         *,
         method: Method | None = None,
-        layers: Sequence[str] = ("implicit",),
+        layers: str | Sequence[str] = ("implicit",),
         X_test: Tensor | None = None,
         y_test: Tensor | None = None,
         record: Record | None = None,
@@ -135,10 +138,12 @@ class Run:
         return frame(self.rows, status=str(self.status), message=self.message)
 
     @torch.no_grad()
+    @checked
     def advance(self, until: Until, *, throw: bool = True) -> pd.DataFrame:
         """Go on until ``until`` says so, and return the whole history; raises as :func:`train` does."""
         if self.status.failed:
             raise ValueError(f"this run has failed ({self.message}) and cannot go on; start a new one.")
+        check_tensor("X", self.problem.X)
         until.check(has_time=self.method.has_time, reaches_infinity=self.method.reaches_infinity)
         self.status = TrainingStatus.RUNNING
         try:

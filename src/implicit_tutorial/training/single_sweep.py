@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.checks import check_fields
 from implicit_tutorial.equilibrium.solver import relative_tolerance
 from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.training.descent import check_step, stability_limit
@@ -43,6 +44,7 @@ class SingleSweep:
     reaches_infinity: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_step(self.step, self.fraction)
         if not self.tolerance > 0:
             raise ValueError(f"tolerance={self.tolerance}: a lag is positive.")

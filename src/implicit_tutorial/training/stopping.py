@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import pandas as pd
 
+from implicit_tutorial.equilibrium.checks import check_fields
 from implicit_tutorial.equilibrium.status import Portable
 
 
@@ -23,6 +24,7 @@ class Until:
     """Counted from the beginning of the run, also after a resume."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.loss is None and self.time is None and self.steps is None:
             raise ValueError("Until() never stops; give it a loss, a time, or a number of steps.")
         for name in ("loss", "time", "steps"):
