@@ -130,7 +130,7 @@ def acceleration(accelerated: Callable) -> Iterator[Measurement]:
 
 @claim(
     "C7",
-    "‖z − z*‖ ≤ ‖relu(Az + b) − z‖/(1 − ‖A‖₂), and ≤ (‖I − A‖₂ + 1)/μ · ‖relu(Az + b) − z‖ with "
+    "‖z − z*‖ ≤ ‖relu(Az + b) − z‖/(1 − ‖A‖₂), and ≤ (1 + ‖A‖₂/μ) ‖relu(Az + b) − z‖ with "
     "μ = 1 − λ_max((A + Aᵀ)/2): the residual certifies the error.",
     subject=solve,
 )
