@@ -46,6 +46,41 @@ def test_solves_the_fixed_point_it_is_defined_by_for_inputs_of_any_norm():
     torch.testing.assert_close(kernels.backward, slope / (1 - sigma_A**2 * slope), rtol=1e-12, atol=1e-14)
 
 
+NORMS = [(torch.float32, e) for e in (-20, -10, 0, 10, 20)] + [
+    (torch.float64, e) for e in (-150, -20, 20, 150)
+]
+
+
+@pytest.mark.parametrize(("dtype", "power"), NORMS)
+def test_angles_do_not_depend_on_the_size_of_the_inputs(dtype, power):
+    unit = torch.cat([three_points(), torch.eye(5).double(), -torch.eye(5).double()[:1]])
+    right = it.limit_kernels(unit, implicit_scale=0.8)
+    size = 10.0**power
+    kernels = it.limit_kernels((size * unit).to(dtype), implicit_scale=0.8)
+    tolerance = {"rtol": 2e-5 if dtype == torch.float32 else 1e-12, "atol": 1e-6}
+    torch.testing.assert_close(kernels.backward.double(), right.backward, **tolerance)
+    for name in ("forward", "output", "implicit"):
+        # Exact where the dtype holds it; beyond, infinite or zero, and never anything else.
+        limit = torch.finfo(dtype)
+        found, expected = getattr(kernels, name).double(), getattr(right, name) * size * size
+        Q = right.forward * size * size
+        inside = (Q < limit.max) & (expected > limit.tiny)
+        assert torch.isinf(found[expected > limit.max]).all()
+        assert (found[expected < limit.tiny] <= limit.tiny).all()
+        torch.testing.assert_close(found[inside] / size / size, getattr(right, name)[inside], **tolerance)
+        assert torch.equal(getattr(kernels, name), getattr(kernels, name).T)
+    # A small σ_U brings a large input back.
+    back = it.limit_kernels((size * unit).to(dtype), implicit_scale=0.8, input_scale=1 / size)
+    torch.testing.assert_close(back.forward.double(), right.forward, **tolerance)
+
+
+def test_the_kernel_of_large_inputs_is_not_constant():
+    X = (1e20 * torch.tensor([[1.0, 0.0, 0.0], [-0.2, 1.0, 0.0], [0.6, 0.0, 0.8]])).float()
+    backward = it.limit_kernels(X, implicit_scale=0.8).backward
+    assert backward[0, 0] == pytest.approx(0.5 / (1 - 0.32), rel=1e-6)
+    assert backward[0].unique().numel() == 3
+
+
 def test_gaussian_integrals_by_monte_carlo():
     """Q and Σ̇ are expectations of relu·relu and of 1·1 over Gaussian pre-activations with covariance k."""
     X = three_points()

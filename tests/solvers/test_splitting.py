@@ -56,6 +56,36 @@ def test_peaceman_rachford_follows_its_definition(make):
         s = 2 * w - y
 
 
+@pytest.mark.parametrize("Solver", SPLITTING)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("ulps", [-1000, -4, -1, -0.5, 0, 1, 4])
+@pytest.mark.parametrize("m", [1, 3])
+def test_a_matrix_within_rounding_of_the_identity_has_a_step_or_a_sentence(Solver, dtype, ulps, m):
+    A = torch.eye(m, dtype=dtype) * (1 + ulps * torch.finfo(dtype).eps)
+    b = -torch.ones(2, m, dtype=dtype)
+    if ulps >= 0:
+        with pytest.raises(it.UnsafeStepError, match="not strongly monotone"):
+            it.solve(A, b, solver=Solver())
+    try:
+        sol = it.solve(A, b, solver=Solver())
+        assert sol.z.abs().max() == 0
+    except it.UnsafeStepError:
+        assert ulps > -4, "a margin of four rounding units is seen"
+    free = it.solve(A, b, solver=Solver(check=False), throw=False)
+    assert torch.isfinite(free.z).all()
+
+
+@pytest.mark.parametrize("Solver", SPLITTING)
+@pytest.mark.parametrize("size", [1e-300, 1e-150, 1e150, 1e200])
+def test_steps_for_matrices_of_any_size(make, Solver, size):
+    """−c I and a rotation have steps of order 1/c, and nothing overflows on the way."""
+    J = torch.tensor([[-1.0, 1.0], [-1.0, -1.0]]).double()
+    alpha = Solver().step_for(size * J)
+    assert 0 < alpha < float("inf")
+    if size > 1:
+        assert 0.01 < alpha * size < 100
+
+
 def test_step_limit_is_where_the_theorem_puts_it():
     """A = [−2]: μ = ‖I − A‖ = 3, every step below 2/3 is safe, and at 2/3 the iteration cycles."""
     A, b = torch.tensor([[-2.0]], dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)

@@ -157,7 +157,7 @@ def _singular_cell(A: Tensor, b: Tensor, on: Tensor) -> Tensor | None:
     A_, b_, S = A.cpu().numpy(), b.cpu().numpy(), on.cpu().numpy()
     k = int(S.sum())
     block = np.eye(k) - A_[np.ix_(S, S)]
-    nearest = np.linalg.lstsq(block, b_[S])[0]
+    nearest = np.linalg.lstsq(block, b_[S], rcond=None)[0]
     if np.abs(block @ nearest - b_[S]).max() > _DISTINCT * (1 + np.abs(nearest).max()):
         return None
     direction = np.random.default_rng(0).standard_normal(k)

@@ -65,6 +65,7 @@ def perron_pair(P: Tensor) -> tuple[float, np.ndarray, np.ndarray]:
 
 def top_vector(M: Tensor, *, tol: float = 1e-3) -> Tensor:
     """Unit v with ‖Mv‖ ≈ ‖M‖₂: exact up to m = 256, by Lanczos to a relative residual ``tol`` above."""
+    _, M = _normalised(M)
     found = _arpack(eigsh, _matvec(M, gram=True), len(M), k=1, which="LA", tol=tol)
     if found is None:
         return torch.linalg.eigh(M.T @ M).eigenvectors[:, -1]
@@ -73,7 +74,8 @@ def top_vector(M: Tensor, *, tol: float = 1e-3) -> Tensor:
 
 def lower_norm(M: Tensor) -> float:
     """‖M‖₂ from below, to six digits: enough to choose a step by, not to certify it."""
-    return float(torch.linalg.vector_norm(M @ top_vector(M)))
+    size, M = _normalised(M)
+    return size * float(torch.linalg.vector_norm(M @ top_vector(M)))
 
 
 class NormEstimate:

@@ -42,10 +42,10 @@ def checked_forward_step(A: Tensor, step: float | None, *, check: bool = True) -
     mu, L = 1 - monotone_constant(A), spectral_norm(F)
     if mu <= 0:
         raise _not_monotone("ForwardBackward", 1 - mu, step)
-    limit = 2 * mu / L**2
+    limit = 2 * mu / L / L
     if step is None:
         # The optimum is so close to one that its factor cannot be verified; this step is safe by theorem.
-        return mu / L**2
+        return mu / L / L
     if step < limit:
         return step
     raise UnsafeStepError(
@@ -81,20 +81,36 @@ def best_reflection_step(A: Tensor, step: float | None, *, check: bool = True) -
     if step is not None:
         return step
     L = lower_norm(torch.eye(A.shape[0], dtype=A.dtype, device=A.device) - A)
+    if L == 0:  # A = I, which only check=False lets through
+        return 1.0
     # 1/L is best when F is far from symmetric, 1/√(μL) when it is symmetric.
-    low, high = 1 / L, 1 / math.sqrt(L * max(mu, 1e-6 * L))
+    low, high = 1 / L, 1 / math.sqrt(L) / math.sqrt(max(mu, 1e-6 * L))
     return min((low, math.sqrt(low * high), high), key=lambda alpha: reflection_factor(A, alpha))
 
 
 def reflection_resolvent(A: Tensor, step: float) -> Tensor:
     """(I + α(I − A))⁻¹; well conditioned for a monotone A, so that the inverse itself may be applied."""
     eye = torch.eye(A.shape[0], dtype=A.dtype, device=A.device)
-    return torch.linalg.inv(eye + step * (eye - A))
+    V, info = torch.linalg.inv_ex(eye + step * (eye - A))
+    if int(info) or not bool(torch.isfinite(V).all()):
+        raise UnsafeStepError(
+            f"PeacemanRachford(step={step:g}) needs the inverse of I + α(I − A), which is singular. Likely "
+            "cause: A is not monotone, and check=False. What to change: another step, or Newton().",
+            step=step,
+            limit=None,
+        )
+    return V
 
 
 def reflection_factor(A: Tensor, step: float) -> float:
-    """‖(I − αF)(I + αF)⁻¹‖₂ = ‖2(I + αF)⁻¹ − I‖₂, F = I − A: by which Peaceman–Rachford contracts."""
-    V = reflection_resolvent(A.detach().to(torch.float64), step)
+    """‖(I − αF)(I + αF)⁻¹‖₂ = ‖2(I + αF)⁻¹ − I‖₂, F = I − A: by which Peaceman–Rachford contracts.
+
+    Infinite where there is no inverse.
+    """
+    try:
+        V = reflection_resolvent(A.detach().to(torch.float64), step)
+    except UnsafeStepError:
+        return math.inf
     return lower_norm(2 * V - torch.eye(A.shape[0], dtype=V.dtype, device=V.device))
 
 
@@ -111,6 +127,10 @@ def _not_monotone(solver: str, value: float, step: float | None) -> UnsafeStepEr
 
 def _best_forward_step(F: Tensor) -> float:
     """Minimise ‖I − αF‖₂² = max_v 1 − 2α vᵀFv + α²‖Fv‖² over α; the parabolas of a few top v suffice."""
+    size = float(F.abs().max())
+    if size == 0:  # A = I, where every step leaves z where it is
+        return 1.0
+    F = F / size
     top = top_vector(F)
     cuts = [_parabola(F, top)]
     upper = 2 / math.sqrt(cuts[0][1])
@@ -126,7 +146,7 @@ def _best_forward_step(F: Tensor) -> float:
         if value - best.fun <= 0.02 * max(1 - best.fun, 0):
             break
         alpha = float(best.x)
-    return alpha
+    return alpha / size
 
 
 def _parabola(F: Tensor, v: Tensor) -> tuple[float, float]:

@@ -81,19 +81,27 @@ def limit_kernels(
 def _entries(X: Tensor, Y: Tensor, **scales: Tensor) -> dict[str, Tensor]:
     """The fields of :class:`Kernels` between the rows of X and of Y."""
     sigma_A, sigma_U = scales["implicit_scale"], scales["input_scale"]
-    norm_x, norm_y = torch.linalg.vector_norm(X, dim=1), torch.linalg.vector_norm(Y, dim=1)
+    (norm_x, unit_x), (norm_y, unit_y) = _polar(X), _polar(Y)
     # 1 ∓ cos φ from differences and sums: no cancellation, and exactly zero between equal or opposite inputs.
-    unit_x, unit_y = X / norm_x[:, None], Y / norm_y[:, None]
     minus, plus = _distance(unit_x, unit_y) ** 2 / 2, _distance(unit_x, -unit_y) ** 2 / 2
-    norms = norm_x[:, None] * norm_y
+    # ‖x‖‖x'‖ = root², which may be beyond the dtype where the angle is not.
+    root = norm_x.sqrt()[:, None] * norm_y.sqrt()
 
     theta = _Angle.apply(sigma_A**2 / 2, minus, plus)
-    forward = sigma_U**2 / (2 - sigma_A**2) * norms * _arc_cosine(theta)
+    forward = (sigma_U * root) * (_arc_cosine(theta) / (2 - sigma_A**2)) * (sigma_U * root)
     slope = (math.pi - theta) / (2 * math.pi)
     backward = slope / (1 - sigma_A**2 * slope)
-    inner = norms * torch.where(minus < plus, 1 - minus, plus - 1)
+    inner = root * torch.where(minus < plus, 1 - minus, plus - 1) * root
     factors = {"adjoint": backward, "state": forward, "input": inner, "output": 1.0}
     return {"forward": forward, "backward": backward, **layer_kernels(SimpleNamespace(**scales), factors)}
+
+
+def _polar(X: Tensor) -> tuple[Tensor, Tensor]:
+    """Norms and directions of the rows, safe from squares that overflow or underflow."""
+    largest = X.abs().amax(dim=1, keepdim=True)
+    X = X / largest
+    norm = torch.linalg.vector_norm(X, dim=1, keepdim=True)
+    return (norm * largest)[:, 0], X / norm
 
 
 def _arc_cosine(theta: Tensor) -> Tensor:
@@ -162,6 +170,6 @@ def _check(X: Tensor, like: Tensor, name: str) -> None:
     if not X.is_floating_point():
         raise TypeError(f"{name} has dtype {X.dtype}; pass floating-point values, e.g. {name}.double().")
     check_finite(**{name: X})
-    zero = torch.nonzero(torch.linalg.vector_norm(X, dim=1) == 0)
+    zero = torch.nonzero((X == 0).all(dim=1))
     if zero.numel():
         raise ValueError(f"{name} is zero in row {int(zero[0])}; an angle needs inputs that are not zero.")
