@@ -26,8 +26,11 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
 #: Whether every cell has run: one that waits has a star, one that an error kept from running has no number.
-HAVE_RUN = """() => [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")].every(
-  (prompt) => /\\[\\d+\\]/.test(prompt.textContent))"""
+#: Stepping over the last cell makes an empty one, which is none of the notebook's.
+HAVE_RUN = """() => [...document.querySelectorAll(".jp-CodeCell")]
+  .filter((cell) => cell.querySelector(".cm-content")?.textContent.trim() !== "")
+  .map((cell) => cell.querySelector(".jp-InputArea-prompt"))
+  .every((prompt) => !prompt || /\\[\\d+\\]/.test(prompt.textContent))"""
 #: An error is shown as what its traceback is printed on.
 ERRORS = ", ".join(
     f".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.{kind}']" for kind in ("error", "stderr")
