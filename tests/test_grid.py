@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 import torch
 
 import implicit_tutorial as it
+import implicit_tutorial.grid as grid_module
 
 
 def _visit(folder: str, name: str) -> int:
@@ -120,6 +122,20 @@ def test_an_outcome_may_not_overwrite_a_setting(tmp_path: Path) -> None:
 def test_a_grid_of_scalars_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="give a list of values"):
         it.run_grid({"x": 3}, clashing, cache_dir=tmp_path)
+
+
+def test_the_bar_counts_the_cells(run: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = []
+
+    class Bar(grid_module.tqdm):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options, file=io.StringIO())
+            bars.append(self)
+
+    monkeypatch.setattr(grid_module, "tqdm", Bar)
+    run(square, [1, 2], progress=True)
+    run(fragile, [1, 2, 3], progress=True)
+    assert [(bar.n, bar.total) for bar in bars] == [(2, 2), (3, 3)]
 
 
 def test_a_killed_worker_costs_no_cell(run: Callable, marks: Path) -> None:

@@ -73,3 +73,20 @@ def test_edge_slope_finds_the_line_that_was_drawn(slope: float) -> None:
     assert found.value == pytest.approx(slope, abs=0.1)
     assert found.high - found.low < 0.3
     assert found.sign == -1
+
+
+@pytest.mark.parametrize(
+    ("n", "quantile"), [(2, math.tan(0.475 * math.pi)), (3, 0.95 * math.sqrt(2 / 0.0975))]
+)
+def test_the_interval_of_a_mean_is_students(n: int, quantile: float) -> None:
+    """Closed forms for one and two degrees of freedom: 12.706 and 4.303, not those of one more."""
+    x = np.arange(n, dtype=float)
+    half = quantile * x.std(ddof=1) / math.sqrt(n)
+    found = mean_interval(x)
+    assert (found.low, found.high) == pytest.approx((x.mean() - half, x.mean() + half), rel=1e-9)
+
+
+def test_the_interval_of_a_mean_covers_it_as_often_as_it_says() -> None:
+    x = np.random.default_rng(0).standard_normal((4000, 4))
+    covered = np.mean([interval.low <= 0 <= interval.high for interval in map(mean_interval, x)])
+    assert abs(covered - 0.95) < 0.012

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.equilibrium import CONDITIONS, perron_root, spectral_radius
+from implicit_tutorial.equilibrium import CONDITIONS, perron_root, spectra, spectral_radius
 
 
 def matrices(m: int) -> dict[str, np.ndarray]:
@@ -189,3 +189,21 @@ def test_single_precision_and_gradients_are_accepted(make):
     single = it.certify(A.float().requires_grad_())
     for c in it.certify(A).conditions:
         assert single[c.name].value == pytest.approx(c.value, rel=1e-5)
+
+
+@pytest.mark.parametrize("short", [0.5, 0.95, 1 - 1e-4])
+def test_a_norm_stays_an_upper_bound_where_lanczos_stops_too_early(make, monkeypatch, short):
+    """The factorisation decides, not the estimate."""
+    A = make.gaussian(300, 0.4)
+    S = (A + A.T) / 2
+    norm, top = float(torch.linalg.matrix_norm(A, 2)), float(torch.linalg.eigvalsh(S)[-1])
+    known = spectra._arpack
+
+    def early(*args, **options):
+        found = known(*args, **options)
+        assert found is not None
+        return short * found
+
+    monkeypatch.setattr(spectra, "_arpack", early)
+    assert norm <= spectra.spectral_norm(A) <= 4 * norm
+    assert top <= spectra.monotone_constant(A) <= 4 * top

@@ -145,3 +145,20 @@ def test_the_sharper_of_two_conditions_gives_the_bound(make):
         for c in ("spectral_norm", "monotone")
     )
     assert monotone < norm
+
+
+def test_the_rounding_of_the_injection_is_part_of_the_bound():
+    """With A small, all that rounds in az + b is b: the residual is zero and the state is still not exact."""
+    a = 1e-3
+    b = torch.linspace(1, 2, 200, dtype=torch.float64)[:, None] * 1.0000001
+    A, z = torch.tensor([[a]], dtype=torch.float64), torch.zeros_like(b)
+    for _ in range(50):
+        z = torch.relu(torch.addmm(b, z, A.T))
+    assert torch.equal(torch.relu(torch.addmm(b, z, A.T)), z)
+    exact = b.numpy().astype(np.longdouble) / (1 - np.longdouble(a))
+    error = distance(z, exact)
+    bound = it.certify(A).error_bound(A, b, z).numpy()
+    assert error.max() > 1e-17
+    assert (error <= bound).all()
+    state_alone = 1.5 * torch.finfo(torch.float64).eps * a * z.numpy()[:, 0] / (1 - a)
+    assert (error > state_alone).any()

@@ -177,3 +177,16 @@ def test_what_it_refuses() -> None:
         generalization_bound(net0, net, X, y, base=0.0)
     own = BoundedLoss("constant", lambda f, y: 0 * f, 0.0, 1.0)
     assert generalization_bound(net0, net, X, y, loss=own).linear == 0
+
+
+def test_the_radii_share_the_confidence_out() -> None:
+    """δ_k, taken back out of the confidence term of each radius: they add up to δ, and not to more."""
+    net0, net, X, y = trained(n=6, width=40, radius=0.1)
+    delta, shares = 0.1, []
+    for k in range(60):
+        bound = generalization_bound(net0, net, X, y, base=0.1 * 2.0**-k * (1 + 1e-9), confidence=delta)
+        assert bound.radius == pytest.approx(0.1)
+        shares.append(2 * math.exp(-2 * len(X) * (bound.confidence_term / (3 * bound.loss.largest)) ** 2))
+    assert 0.97 * delta < sum(shares) <= delta
+    assert shares == sorted(shares, reverse=True)
+    assert shares[1] == pytest.approx(shares[0] / 4)

@@ -131,3 +131,23 @@ def test_proves_nothing_where_it_cannot():
     off = it.EquilibriumNetwork(5, 20, implicit_scale=0.0)
     with pytest.raises(ValueError, match="implicit_scale=0"):
         it.convergence_certificate(off, X, it.data.linear(X))
+
+
+def test_each_bound_is_its_formula():
+    """C12 by hand from ρ₀, r* and the states: no term of δ may be left out."""
+    net, X, y = lazy_case(30.0, m=200)
+    c = it.convergence_certificate(net, X, y)
+    with torch.no_grad():
+        z, u = states(net, X)
+    norm_z, norm_u = (torch.linalg.vector_norm(x, dim=1) for x in (z, u))
+    room = 1 - c.rho0 - c.r_star
+    assert room > 0
+    zeta = c.r_star * norm_z / room
+    omega = (c.r_star * norm_u + c.psi) / room
+    kappa = net.output_scale / math.sqrt(net.width)
+    delta = kappa * (omega * norm_z + omega * zeta + norm_u * zeta)
+    for found, expected in ((c.zeta, zeta), (c.omega, omega), (c.delta, delta)):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=0)
+    assert c.Delta == pytest.approx(float(delta.square().sum().sqrt()))
+    parts = kappa * torch.stack([omega * zeta, norm_u * zeta])
+    assert (parts > 1e-3 * delta).all(), "the case tells each term from nothing"

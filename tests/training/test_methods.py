@@ -1,12 +1,14 @@
 """One minimisation by independent routes: descent, single sweeps, exponential flow, Runge–Kutta, autograd."""
 
 import math
+from dataclasses import dataclass, field
 
 import pytest
 import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.training import Record
+from implicit_tutorial.training.sweeper import Sweeper
 
 PLAIN = Record(every=1, norm=False, spectrum=False)
 LAYERS = [("implicit",), ("output",), ("input",), ("implicit", "output", "input")]
@@ -219,3 +221,104 @@ def test_single_sweep_allocates_no_matrix():
     allocated = [event.self_cpu_memory_usage for event in profile.events()]
     assert max(allocated) <= 8 * n * m
     assert sum(a for a in allocated if a > 0) < 3 * 8 * n * m
+
+
+@pytest.mark.parametrize("rtol", [0.3, 0.1, 0.03])
+def test_the_flow_is_as_accurate_as_it_is_asked_to_be(rtol, fine_flow):
+    """Where a step is worth rejecting: its error is below the tolerance, and not far below for no reason."""
+    data, network, fine, start = fine_flow
+    net = network()
+    run = it.Run(net, *data, method=it.ExponentialFlow(rtol=rtol), record=PLAIN)
+    run.advance(it.Until(time=40.0))
+    assert gap(net, fine, start) <= 0.8 * rtol
+    assert rtol == 0.3 or run.stepper.rejected > 0
+
+
+@pytest.fixture(scope="module")
+def fine_flow():
+    """A rich run, with a network at its end that a tolerance of 1e-3 leads to."""
+    X = it.data.sphere(4, 3, seed=1)
+    data = X, it.data.linear(X)
+
+    def network():
+        options = {"implicit_scale": 0.5, "output_scale": 0.5, "solver": it.Picard(rtol=1e-11)}
+        return it.EquilibriumNetwork(3, 64, **options, seed=1)
+
+    fine = network()
+    method = it.ExponentialFlow(rtol=1e-3)
+    it.train(fine, *data, method=method, until=it.Until(time=40.0), record=PLAIN)
+    return data, network, fine, network()
+
+
+def test_the_flows_corrector_is_of_third_order_at_any_length():
+    """Where no unit switches, one step to the limit leaves an error of the third order in the way to go.
+
+    The kernel of the start alone, or a step without a corrector, would leave one of the second.
+    """
+    X = torch.tensor([[1.0, 0.2], [0.3, 1.0]]).double()
+    left = []
+    for way in (0.1, 0.05):
+        net = it.EquilibriumNetwork(2, 12, implicit_scale=0.2, solver=it.Picard(rtol=1e-14, max_steps=3000))
+        with torch.no_grad():
+            net.W.abs_().add_(1.0)
+            y = net(X) + way * torch.tensor([1.0, -0.5]).double()
+            it.train(net, X, y, method=it.ExponentialFlow(steps=1), until=it.Until(time=1e9), record=PLAIN)
+            assert (net.equilibrium(X).z > 0).all()
+            left.append(torch.linalg.vector_norm(net(X) - y).item())
+    assert left[0] / left[1] > 6.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counting(it.Picard):
+    """Notes the sweeps of each solve of the network, and of each adjoint one."""
+
+    forward: list = field(default_factory=list, compare=False)
+    adjoint: list = field(default_factory=list, compare=False)
+
+    def run(self, problem, z0):
+        result = super().run(problem, z0)
+        (self.forward if problem.mask is None else self.adjoint).append(int(result.steps.max()))
+        return result
+
+
+@pytest.mark.parametrize(
+    "method", [it.GradientDescent(step=0.1), it.ExponentialFlow(), it.ReferenceFlow(rtol=0.1), it.Optimizer()]
+)
+@pytest.mark.parametrize("layers", [("implicit",), ("implicit", "output", "input")])
+@pytest.mark.parametrize("n_outputs", [None, 2])
+def test_a_history_counts_the_sweeps_that_were_made(method, layers, n_outputs):
+    data = problem(n_outputs=n_outputs)
+    net = network(n_outputs=n_outputs, solver=Counting())
+    history = train(net, data, method, 3, layers)
+    forward, adjoint = net.solver.forward, net.solver.adjoint
+    if isinstance(method, it.Optimizer):
+        # Every other solve is of a loss that is written down, and the backward pass does not say.
+        forward, adjoint = forward[1::2], []
+    assert history.forward_sweeps.iloc[-1] == sum(forward)
+    assert history.adjoint_sweeps.iloc[-1] == sum(adjoint)
+    assert history.forward_sweeps.is_monotonic_increasing
+
+
+def test_single_sweeps_are_counted_too(monkeypatch):
+    made = {"_forward": 0, "_adjoint": 0}
+    for name in made:
+        known = getattr(Sweeper, name)
+
+        def once(self, part, name=name, known=known):
+            made[name] += 1
+            return known(self, part)
+
+        monkeypatch.setattr(Sweeper, name, once)
+    history = train(network(), problem(), it.SingleSweep(), 5)
+    assert history.forward_sweeps.iloc[-1] == made["_forward"] > 5
+    assert history.adjoint_sweeps.iloc[-1] == made["_adjoint"] > 5
+
+
+def test_a_recorded_residual_is_the_greatest_of_all_samples():
+    data, solver = problem(), it.Picard(rtol=1e-2)
+    net = network(solver=solver)
+    sol = net.equilibrium(data[0])
+    relative = sol.residual / torch.linalg.vector_norm(sol.z, dim=1)
+    assert relative.max() > 1.2 * relative.min()
+    history = train(net, data, it.GradientDescent(step=0.1), 1)
+    assert history.residual.iloc[0] == pytest.approx(relative.max().item(), rel=1e-9)

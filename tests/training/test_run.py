@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import implicit_tutorial as it
+import implicit_tutorial.training.run as run_module
 from implicit_tutorial.equilibrium.spectra import NormEstimate
 from implicit_tutorial.training import Record, Run, TrainingError, TrainingInterrupted, TrainingStatus
 from implicit_tutorial.training.history import COLUMNS
@@ -237,6 +238,23 @@ def test_looking_does_not_change_training():
         record = Record(every=every)
         it.train(net, X, y, method=it.GradientDescent(step=0.2), until=it.Until(steps=10), record=record)
     assert torch.equal(nets[0].Theta, nets[1].Theta)
+
+
+def test_the_bar_counts_the_steps_also_after_a_resume(monkeypatch):
+    bars = []
+
+    class Bar(run_module.tqdm):
+        def __init__(self, **options):
+            super().__init__(**options, file=io.StringIO())
+            bars.append(self)
+
+    monkeypatch.setattr(run_module, "tqdm", Bar)
+    run = Run(network(), *problem(), method=it.GradientDescent(step=0.1), progress=True)
+    run.advance(it.Until(steps=3))
+    run.advance(it.Until(steps=8))
+    assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(0, 3, 3), (3, 8, 8)]
+    run.advance(it.Until(loss=0.0, time=1.0, steps=100))
+    assert bars[-1].n == run.step < 100
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ class ReferenceStepper(ExactStepper):
         self.method = method
         self.e = self.exact.forward()
         self.first = 0.05 * stability_limit(self.kernel())
+        self.exact.count_outputs()
 
     def advance(self, remaining: float) -> None:
         from torchdiffeq import odeint

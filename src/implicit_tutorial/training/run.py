@@ -158,7 +158,8 @@ class Run:
         return self.history
 
     def _loop(self, until: Until) -> None:
-        bar = tqdm(total=until.steps, disable=not self.progress, desc="training", unit="step")
+        options = {"total": until.steps, "initial": self.step, "disable": not self.progress}
+        bar = tqdm(**options, desc="training", unit="step")
         with _deferred_interrupt() as interrupted, bar:
             while not self.finished(until):
                 self.stepper.advance(self.remaining(until))

@@ -1,0 +1,98 @@
+"""Inputs and targets: where they lie, how large they are, and what of them is known to whom."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import implicit_tutorial as it
+
+
+@pytest.fixture(scope="module")
+def spheres() -> dict[int, torch.Tensor]:
+    return {d: it.data.sphere(200_000, d, seed=d) for d in (2, 3, 6)}
+
+
+def test_a_sphere_has_points_of_length_one_in_all_directions(spheres) -> None:
+    for d, X in spheres.items():
+        torch.testing.assert_close(torch.linalg.vector_norm(X, dim=1), torch.ones(len(X)).double())
+        torch.testing.assert_close(X.T @ X / len(X), torch.eye(d).double() / d, rtol=0, atol=5e-3)
+    assert torch.equal(it.data.sphere(4, 3, seed=5), it.data.sphere(4, 3, seed=5))
+    assert not torch.equal(it.data.sphere(4, 3, seed=5), it.data.sphere(4, 3, seed=6))
+    assert it.data.sphere(4, 3, seed=5, dtype=torch.float32).dtype == torch.float32
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 4])
+@pytest.mark.parametrize("d", [2, 3, 6])
+def test_a_harmonic_has_mean_zero_and_mean_square_one(spheres, degree: int, d: int) -> None:
+    y = it.data.harmonic(spheres[d], degree=degree)
+    assert abs(float(y.mean())) < 0.01
+    assert float(y.square().mean()) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("d", [2, 3, 6])
+def test_harmonics_of_two_degrees_are_orthogonal(spheres, d: int) -> None:
+    for j, k in itertools.combinations(range(5), 2):
+        product = it.data.harmonic(spheres[d], degree=j) * it.data.harmonic(spheres[d], degree=k)
+        assert abs(float(product.mean())) < 0.02, (j, k)
+
+
+def test_a_harmonic_on_the_circle_is_a_cosine() -> None:
+    """Chebyshev's polynomials: √2 cos kφ from the direction β."""
+    angle = torch.linspace(0, 2 * math.pi, 50).double()
+    line = it.data.linear(it.data.circle(angle)) / math.sqrt(2)
+    for k in (1, 2, 3, 4):
+        y = it.data.harmonic(it.data.circle(angle), degree=k)
+        torch.testing.assert_close(y, math.sqrt(2) * torch.cos(k * torch.arccos(line.clamp(-1, 1))))
+
+
+@pytest.mark.parametrize("name", it.data.TARGETS)
+def test_targets_are_of_order_one_and_belong_to_their_seed(spheres, name: str) -> None:
+    target = it.data.TARGETS[name]
+    y = target(spheres[6])
+    assert y.shape == (len(spheres[6]),)
+    assert 0.3 < float(y.square().mean()) < 6
+    assert torch.equal(y, target(spheres[6], seed=0))
+    assert not torch.equal(y, target(spheres[6], seed=1))
+    if name in ("linear", "noise"):
+        assert float(y.square().mean()) == pytest.approx(1, abs=0.02)
+
+
+RAW = load_digits()
+
+
+def found(X: torch.Tensor, mean: np.ndarray) -> np.ndarray:
+    """Which of scikit-learn's images each row is, once this mean is taken off."""
+    images = RAW.data - mean
+    images /= np.linalg.norm(images, axis=1, keepdims=True)
+    cosines = X.numpy() @ images.T
+    assert cosines.max(axis=1).min() > 1 - 1e-9, "not an image from which this mean was taken"
+    return cosines.argmax(axis=1)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_no_image_is_in_both_samples_and_the_mean_is_of_training_images(seed: int) -> None:
+    digits = it.data.digits(n_train=400, n_test=300, seed=seed)
+    mean = digits.images.reshape(400, 64).mean(axis=0)
+    train, test = found(digits.X, mean), found(digits.X_test, mean)
+    assert len(set(train)) == 400
+    assert len(set(test)) == 300
+    assert not set(train) & set(test)
+    assert (RAW.images[train] == digits.images).all()
+    assert digits.labels.tolist() == RAW.target[train].tolist()
+    assert digits.labels_test.tolist() == RAW.target[test].tolist()
+    assert digits.y.tolist() == [1.0 if k % 2 == 0 else -1.0 for k in RAW.target[train]]
+    assert np.abs(mean - RAW.data.mean(axis=0)).max() > 1e-3, "the two means can be told apart"
+
+
+def test_one_column_a_digit() -> None:
+    digits = it.data.digits("one_vs_rest", n_train=50)
+    assert digits.X_test.shape == (1747, 64)
+    assert digits.y.shape == (50, 10)
+    assert digits.y.argmax(dim=1).tolist() == digits.labels.tolist()
+    assert digits.y.sum(dim=1).tolist() == [-8.0] * 50
