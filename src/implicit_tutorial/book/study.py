@@ -24,7 +24,7 @@ from implicit_tutorial.grid import run_grid
 
 FOLDER = Path(__file__).parent / "stored"
 
-#: Figures are kept to this many significant digits: far more than they mean, far fewer than a float prints.
+#: Numbers are kept to this many significant digits: far more than they mean, far fewer than a float prints.
 _DIGITS = 6
 #: What `run_grid` adds to each row; said once a file.
 _VERSIONS = ["torch_version", "python_version", "package_version"]
@@ -84,7 +84,7 @@ class Study:
 
     @property
     def machine_bound(self) -> bool:
-        """Whether another machine gives other figures."""
+        """Whether another machine gives other numbers."""
         return self.clock is not None
 
     @property

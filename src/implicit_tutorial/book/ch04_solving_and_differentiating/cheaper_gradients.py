@@ -177,9 +177,7 @@ def _readout(gradient: str, implicit_scale: float) -> str:
 
 def _of(name: str, scale: float) -> tuple[float, float]:
     """Relative error and angle of a named gradient at initialization."""
-    way = GRADIENTS[name].gradient
-    if isinstance(way, it.Phantom):
-        return tuple(errors(scale).phantom[way.steps - 1])
-    if isinstance(way, it.Shine):
-        return tuple(errors(scale).shine[way.refine])
-    return 0.0, 0.0
+    if GRADIENTS[name].measured is None:
+        return 0.0, 0.0
+    curve, products = GRADIENTS[name].measured
+    return tuple(getattr(errors(scale), curve)[products])

@@ -66,15 +66,17 @@ class Backward:
 
     gradient: it.Exact | it.Phantom | it.Shine
     solver: Callable = field(default=it.Picard)
+    measured: tuple[str, int] | None = None
+    """Which error curve it lies on, and after how many products with Aᵀ; none where it is exact."""
 
 
 #: The gradients by the name they have in the chapter.
 GRADIENTS: dict[str, Backward] = {
     "exact": Backward(it.Exact()),
-    "one step": Backward(it.Phantom()),
-    "phantom, 5 steps": Backward(it.Phantom(steps=5)),
-    "SHINE": Backward(it.Shine(), it.Broyden),
-    "SHINE + 4 sweeps": Backward(it.Shine(refine=4), it.Broyden),
+    "one step": Backward(it.Phantom(), measured=("phantom", 0)),
+    "phantom, 5 steps": Backward(it.Phantom(steps=5), measured=("phantom", 4)),
+    "SHINE": Backward(it.Shine(), it.Broyden, ("shine", 0)),
+    "SHINE + 4 sweeps": Backward(it.Shine(refine=4), it.Broyden, ("shine", 4)),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import implicit_tutorial as it
-from benchmarks import figures, peers
+from benchmarks import peers, ratios
 from benchmarks.setting import Setting
 from implicit_tutorial.book.benchmarks import BENCHMARKS
 
@@ -78,7 +78,7 @@ def test_a_step_beside_a_peer(peer):
     if peer == "torchdeq":
         pytest.importorskip("torchdeq")
     rows = check(
-        peer, figures.single_sweep(SMALL, [256], peer=peer, steps=8, peer_steps=4, repeats=1, fused=(1, 2))
+        peer, ratios.single_sweep(SMALL, [256], peer=peer, steps=8, peer_steps=4, repeats=1, fused=(1, 2))
     )
     assert [row["fused"] for row in rows] == [1, 2]
     for row in rows:
@@ -94,7 +94,7 @@ def test_a_step_beside_a_peer(peer):
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_flow_to_the_end():
     pytest.importorskip("torchdeq")
-    (row,) = check("flow", figures.flow(SMALL, [64], peer_steps=2, repeats=1))
+    (row,) = check("flow", ratios.flow(SMALL, [64], peer_steps=2, repeats=1))
     assert row["accuracy"] < 0.05
     values = SMALL.eigenvalues(64)
     assert row["peer_steps"] == math.ceil(float(8 * values[-1] / values[0]))
@@ -106,13 +106,13 @@ def test_the_reference_of_the_flow_is_the_flow():
     unit, end = 1 / float(values[-1]), 1 / float(values[0])
     net = SMALL.network(64)
     it.train(net, *SMALL.data(), method=it.ReferenceFlow(rtol=1e-2), until=it.Until(time=end))
-    reference = figures._reference(SMALL, 64, unit, end)
+    reference = ratios._reference(SMALL, 64, unit, end)
     moved = (net.Theta - SMALL.network(64).Theta).norm()
     assert (net.Theta - reference.Theta).norm() < 0.02 * moved
 
 
 def test_memory_of_a_process():
-    rows = check("memory", figures.memory(SMALL, width=256, n_samples=16, steps=2))
+    rows = check("memory", ratios.memory(SMALL, width=256, n_samples=16, steps=2))
     assert [row["method"] for row in rows] == ["SingleSweep", "SingleSweep, converged", "GradientDescent"]
     single, converged, _ = rows
     assert converged["sweeps"] > single["sweeps"]
@@ -124,12 +124,12 @@ def test_memory_of_a_process():
 
 def test_ensemble_beside_single_runs():
     setting = Setting(n_samples=8, n_inputs=4, implicit_scale=0.5, dtype=torch.float64)
-    (row,) = check("ensemble", figures.ensemble(setting, width=32, seeds=3, steps=5, repeats=1))
+    (row,) = check("ensemble", ratios.ensemble(setting, width=32, seeds=3, steps=5, repeats=1))
     assert row["accuracy"] < 1e-8
     assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
 
 
 def test_exponent_is_that_of_the_times():
-    rows = check("exponent", figures.scaling(SMALL, [16, 32, 64], repeats=2))
+    rows = check("exponent", ratios.scaling(SMALL, [16, 32, 64], repeats=2))
     slope = np.polyfit(np.log([16, 32, 64]), np.log([row["seconds"] for row in rows]), 1)[0]
     assert all(row["value"] == pytest.approx(slope) for row in rows)

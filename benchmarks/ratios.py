@@ -1,7 +1,7 @@
-"""The seven figures: each measured by a function that returns its rows.
+"""The seven ratios of the table: each measured by a function that returns its rows.
 
-A row holds the figure's ``value``, the times or bytes that it is the ratio of, and ``accuracy``, the error of
-what was timed. Every function takes its sizes as arguments, so that a test can run it small.
+A row holds the ratio as its ``value``, the times or bytes behind it, and ``accuracy``, the error of what was
+timed. Every function takes its sizes as arguments, so that a test can run it small.
 """
 
 from __future__ import annotations
@@ -254,8 +254,8 @@ def scaling(
         yield row | {"accuracy": abs(row["seconds"] / expected - 1), "value": exponent}
 
 
-#: What to measure for each figure of the table, in its order.
-FIGURES: dict[str, Callable[[Setting], Iterator[Row]]] = {
+#: What to measure for each ratio of the table, in its order.
+RATIOS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "explicit": partial(single_sweep, peer="explicit"),
     "torchdeq": partial(single_sweep, peer="torchdeq", peer_steps=10, repeats=3),
     "unrolled": partial(single_sweep, peer="unrolled", peer_steps=10, repeats=3),
