@@ -15,8 +15,8 @@ import implicit_tutorial
 
 PACKAGE = "implicit_tutorial"
 ROOT = Path(implicit_tutorial.__file__).parent
-#: What may draw: the explorer and the book, and what is on its way into the book.
-WITH_PLOTS = ("explorer", "book", "figures", "experiments", "results", "claims")
+#: What may draw.
+WITH_PLOTS = ("explorer", "book")
 DRAWING = [f"{PACKAGE}.{name}" for name in WITH_PLOTS]
 FRONT_ENDS = ["plotly", "ipywidgets", "anywidget", f"{PACKAGE}.explorer", f"{PACKAGE}.book"]
 
@@ -92,6 +92,24 @@ def test_a_circle_is_seen_however_it_is_hidden(tmp_path, line):
     assert not circle(import_graph(root))
     (root / "b.py").write_text("from top.a import g")
     assert {"top.a", "top.b"} <= set(circle(import_graph(root)))
+
+
+def test_no_room_of_the_book_imports_another():
+    """What two chapters share stands in a module of the book that belongs to neither."""
+
+    def room(module: str) -> str | None:
+        _, book, *parts = f"{module}..".split(".")[:4]
+        return parts[0] if book == "book" and (ROOT / "book" / parts[0] / "__init__.py").exists() else None
+
+    graph = import_graph(ROOT)
+    assert len({room(module) for module in graph} - {None, ""}) >= 11
+    crossing = {
+        f"{module} imports {other}"
+        for module, others in graph.items()
+        for other in others
+        if room(module) and room(other) and room(module) != room(other)
+    }
+    assert not crossing
 
 
 def test_the_library_imports_no_plotting():
