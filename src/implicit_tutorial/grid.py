@@ -10,6 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -202,15 +203,22 @@ def _row(
     return i, row
 
 
-def _evaluate(cell: dict[str, Any], experiment: Experiment, threads: int) -> dict[str, Any]:
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Compute with so many threads of torch, and then with as many as before."""
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    start = time.perf_counter()
+    torch.set_num_threads(count)
     try:
-        outcome = experiment(**cell)
+        yield
     finally:
         torch.set_num_threads(before)
-    seconds = time.perf_counter() - start
+
+
+def _evaluate(cell: dict[str, Any], experiment: Experiment, threads: int) -> dict[str, Any]:
+    with torch_threads(threads):
+        start = time.perf_counter()
+        outcome = experiment(**cell)
+        seconds = time.perf_counter() - start
     if not isinstance(outcome, Mapping):
         raise TypeError(
             f"the experiment returned {outcome!r:.80}; return a mapping of names to numbers and strings."

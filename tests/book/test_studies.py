@@ -143,13 +143,16 @@ def test_a_changed_function_is_named_and_its_cells_are_run_again(small, tmp_path
     small.run(cache_dir=tmp_path / "cells", n_jobs=1)
     monkeypatch.setattr(study, "changes", lambda code: [name for name in code if name == "book.study:grid"])
     assert small.changed == ["book.study:grid"]
-    runs = []
-    monkeypatch.setattr(
-        study, "run_grid", lambda cells, experiment, **options: runs.append(options["reusable"])
-    )
-    with pytest.raises(AttributeError):
-        small.run(cache_dir=tmp_path / "cells", n_jobs=1)
-    assert not runs[0]({"code": {"book.study:grid": "00000000"}})
+    asked, run_grid = [], study.run_grid
+
+    def recorded(*args, reusable, **options):
+        asked.append(reusable)
+        return run_grid(*args, reusable=reusable, **options)
+
+    monkeypatch.setattr(study, "run_grid", recorded)
+    small.run(cache_dir=tmp_path / "cells", n_jobs=1)
+    assert not asked[0]({"code": {"book.study:grid": "00000000"}})
+    assert asked[0]({"code": {"book.study:other": "00000000"}})
 
 
 def test_cells_that_agree_confirm_a_table_and_others_do_not(small, tmp_path) -> None:

@@ -20,7 +20,7 @@ from implicit_tutorial.book import modules
 from implicit_tutorial.book.fingerprint import GONE, Fingerprint, changes, digest, traced
 from implicit_tutorial.book.provenance import provenance
 from implicit_tutorial.grid import cells as grid_cells
-from implicit_tutorial.grid import run_grid
+from implicit_tutorial.grid import run_grid, torch_threads
 
 FOLDER = Path(__file__).parent / "stored"
 
@@ -147,7 +147,8 @@ class Study:
         rows, code = self.rows(range(len(self.cells)), **options)
         if self.clock is not None:
             runs = {i: run for i, run in enumerate(rows.pop("run")) if callable(run)}
-            seconds = dict(zip(runs, _on_one_thread(lambda: self.clock(list(runs.values()))), strict=True))
+            with torch_threads(1):
+                seconds = dict(zip(runs, self.clock(list(runs.values())), strict=True))
             rows["seconds"] = [seconds.get(i) for i in rows.index]
         self.write(rows, {**provenance(self.command), "code": code})
         return rows
@@ -183,7 +184,8 @@ class Study:
         """
         cells = [self.cells[i] for i in chosen]
         if self.clock is not None:
-            found = _on_one_thread(lambda: [traced(lambda c=cell: self._once(c)) for cell in cells])
+            with torch_threads(1):
+                found = [traced(lambda c=cell: self._once(c)) for cell in cells]
             return pd.DataFrame([row for row, _ in found]), _merged(code for _, code in found)
         rows = run_grid(
             cells,
@@ -258,15 +260,6 @@ class _Traced:
     def __call__(self, **cell: Any) -> dict[str, Any]:
         row, code = traced(lambda: self.__wrapped__(**cell))
         return {**row, "code": code}
-
-
-def _on_one_thread(work: Callable[[], Any]) -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return work()
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _merged(codes: Iterable[Fingerprint]) -> Fingerprint:

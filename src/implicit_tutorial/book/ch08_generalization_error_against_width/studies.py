@@ -8,7 +8,11 @@ from typing import Any
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.networks import REFERENCE, WIDTH_IMPLICIT_SCALE, equilibrium_network  # noqa: F401
+from implicit_tutorial.book.networks import (
+    REFERENCE,
+    WIDTH_IMPLICIT_SCALE,  # noqa: F401  (chapters 8 and 9 share it; it is listed with this chapter's)
+    equilibrium_network,
+)
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.book.tasks import TARGETS, task
 
