@@ -36,7 +36,9 @@ def inline(text: str, math: Callable[[str], str] = mathjax) -> str:
     return _INLINE.sub(mark, escape(text, quote=False))
 
 
-def figure_html(name: str, controls: Sequence[Control], frames: Frames, caption: str, alt: str) -> str:
+def figure_html(
+    name: str, controls: Sequence[Control], frames: Frames, caption: str, alt: str, *, heading: str = ""
+) -> str:
     """The `<figure>` element with its plots, controls, caption and stored frames."""
     start = [c.start_index for c in controls]
     readout = None if frames.readout is None else frames.readout.at(start, frames.shape)
@@ -45,7 +47,7 @@ def figure_html(name: str, controls: Sequence[Control], frames: Frames, caption:
         f"<noscript><p>This figure needs JavaScript, which is off. It shows: {escape(alt)}</p></noscript>",
         f'<script type="application/json" class="it-spec">{spec}</script>',
     ]
-    return element(name, controls, frames.panels, readout, caption, alt, source=stored)
+    return element(name, controls, frames.panels, readout, caption, alt, heading=heading, source=stored)
 
 
 def element(
@@ -56,6 +58,7 @@ def element(
     caption: str,
     alt: str,
     *,
+    heading: str = "",
     math: Callable[[str], str] = mathjax,
     source: Iterable[str] = (),
 ) -> str:
@@ -67,7 +70,8 @@ def element(
     if readout is not None:
         parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
     parts += source
-    parts.append(f"<figcaption>{inline(caption, math)}</figcaption></figure>")
+    tag = heading and f'<span class="it-tag">{inline(heading, math)}</span>'
+    parts.append(f"<figcaption>{tag}{inline(caption, math)}</figcaption></figure>")
     return "\n".join(parts)
 
 

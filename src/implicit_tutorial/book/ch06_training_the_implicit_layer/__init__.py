@@ -40,3 +40,17 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.which_layer import 
     which_layer,
 )
 from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    6,
+    "unit-descent",
+    "certificate-conditions",
+    "certified-width",
+    "mode-decay",
+    "loss-curves",
+    "learning-circle",
+    "which-layer",
+    "following-the-flow",
+)

@@ -32,3 +32,13 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.setting impo
     mean_error,
     rows,
 )
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    8,
+    "learned-curve",
+    "error-against-width",
+    "constants",
+    "same-parameters",
+)

@@ -18,3 +18,14 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram i
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import prediction, sample
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.unit_moves import unit_moves
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    9,
+    "unit-moves",
+    "kappa-law",
+    "phase-diagram",
+    "double-role",
+    "learning-curves",
+)

@@ -14,3 +14,13 @@ from implicit_tutorial.book.ch10_real_data.setting import (
     single_accuracy,
     table,
 )
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    10,
+    "digit-accuracy",
+    "digit-laws",
+    "label-modes",
+    "digit-mistakes",
+)
