@@ -66,9 +66,11 @@ def element(
     parts = [f'<figure class="it-explorer" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
     if controls:
         rows = "".join(_control(name, c, math) for c in controls)
-        parts.append(f'<div class="it-controls">{rows}</div>')
+        parts.append(f'<div class="it-desk"><div class="it-controls">{rows}</div>')
     if readout is not None:
         parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
+    if controls:
+        parts.append("</div>")
     parts += source
     tag = heading and f'<span class="it-tag">{inline(heading, math)}</span>'
     parts.append(f"<figcaption>{tag}{inline(caption, math)}</figcaption></figure>")
@@ -90,6 +92,8 @@ def _plots(panels: Sequence[Panel], alt: str) -> str:
 
 def _control(name: str, control: Control, math: Callable[[str], str]) -> str:
     target = f"fig-{name}-{control.name}"
+    if control.is_switch:
+        return _switch(target, control, math)
     label = f'<label for="{target}">{inline(control.label, math)}</label>'
     if control.is_choice:
         options = "".join(
@@ -106,4 +110,19 @@ def _control(name: str, control: Control, math: Callable[[str], str]) -> str:
         f'<input type="range" id="{target}" min="0" max="{len(control.values) - 1}" step="1" '
         f'value="{control.start_index}" aria-valuetext="{escape(text)}" autocomplete="off">'
         f'<output for="{target}" aria-live="off" style="min-width:{width}ch">{escape(text)}</output></div>'
+    )
+
+
+def _switch(target: str, control: Control, math: Callable[[str], str]) -> str:
+    """All values side by side, one of them chosen."""
+    stops = "".join(
+        f'<label><input type="radio" name="{target}" value="{i}" autocomplete="off"'
+        f"{' checked' if i == control.start_index else ''}><span>{escape(text)}</span></label>"
+        for i, text in enumerate(control.texts)
+    )
+    return (
+        f'<div class="it-control"><span class="it-label" id="{target}-label">'
+        f"{inline(control.label, math)}</span>"
+        f'<div class="it-switch" id="{target}" role="radiogroup" aria-labelledby="{target}-label">'
+        f"{stops}</div></div>"
     )
