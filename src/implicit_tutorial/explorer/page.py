@@ -63,7 +63,9 @@ def element(
     source: Iterable[str] = (),
 ) -> str:
     """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from."""
-    parts = [f'<figure class="it-explorer" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
+    # Beside one of this class the book's theme folds its table of contents away, as beside a note.
+    wide = " full-width" if len(panels) > 2 else ""
+    parts = [f'<figure class="it-explorer{wide}" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
     if controls:
         rows = "".join(_control(name, c, math) for c in controls)
         parts.append(f'<div class="it-desk"><div class="it-controls">{rows}</div>')

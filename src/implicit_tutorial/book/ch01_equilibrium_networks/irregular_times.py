@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
-HORIZON = 10.0
+HORIZON, WIDTH = 10.0, 64
 
 
 def arrivals() -> tuple[np.ndarray, Tensor]:
@@ -28,7 +29,7 @@ def arrivals() -> tuple[np.ndarray, Tensor]:
 def irregular_times() -> Explorer:
     """The output of a network that relaxes towards the equilibrium of the last input it has seen."""
     times, X = arrivals()
-    net = it.EquilibriumNetwork(2, 64, implicit_scale=0.7, seed=1)
+    net = it.EquilibriumNetwork(2, WIDTH, implicit_scale=0.7, seed=1)
     A, B = net.A.detach(), net.injection(X).detach()
     with torch.no_grad():
         levels = net(X).numpy()
@@ -36,7 +37,7 @@ def irregular_times() -> Explorer:
 
     @lru_cache
     def output(time_constant: float) -> tuple[np.ndarray, np.ndarray]:
-        z, s, f = torch.zeros(1, 64, dtype=torch.float64), [], []
+        z, s, f = torch.zeros(1, WIDTH, dtype=torch.float64), [], []
         for start, end, b in zip(times, ends, B, strict=True):
             grid = torch.linspace(start, end, 24, dtype=torch.float64)
             path = it.continuous_depth(A, b[None], z, grid, time_constant=time_constant)
@@ -66,6 +67,7 @@ def irregular_times() -> Explorer:
     return Explorer(
         draw,
         [Control("time_constant", constants, start=0.2, label="time constant $\\tau$", fmt="g")],
+        tag=measured(width=WIDTH, seeds=1, samples=len(times)),
         caption=(
             "Inputs arrive at irregular times; between them the state relaxes towards the equilibrium of "
             "the last one. Move the time constant $\\tau$: a fast network shows each equilibrium, a slow "

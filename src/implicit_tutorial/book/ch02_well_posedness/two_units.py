@@ -11,6 +11,7 @@ import torch
 import implicit_tutorial as it
 from implicit_tutorial.book.ch02_well_posedness.setting import count_words, equilibria
 from implicit_tutorial.book.drawing import array, move, signed
+from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.picard import attracts, picard_path, picard_words
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -51,6 +52,7 @@ def two_units() -> Explorer:
             Control("q", WEIGHTS, start=-0.8, label="weight $q$: unit 1 drives unit 2", fmt=signed(1)),
             Control("b", list(INJECTIONS), label="injection $b$"),
         ],
+        tag=THEOREM | measured(width=2, seeds=None, samples=None),
         caption=(
             "First: each activation pattern owns a cone of injections for which it solves the equation; the "
             "numbers on the rim count the equilibria exactly, in that direction. Second: the field "

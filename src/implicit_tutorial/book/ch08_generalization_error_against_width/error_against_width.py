@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from implicit_tutorial.book.analysis import Estimate
 from implicit_tutorial.book.ch08_generalization_error_against_width.setting import (
     SETTINGS,
+    evidence,
     finished,
     infinite,
     lost,
@@ -17,6 +18,7 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.setting impo
     rows,
 )
 from implicit_tutorial.book.drawing import intervals
+from implicit_tutorial.book.evidence import MEAN_FIELD
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -46,6 +48,7 @@ def error_against_width() -> Explorer:
     return Explorer(
         lambda setting: [_errors(setting), _movement(setting)],
         [Control("setting", list(SETTINGS), start="linear + quadratic, κ = 1")],
+        tag=MEAN_FIELD | evidence(),
         caption="First: mean square test error. Small points are single networks, large ones their mean with "
         "its 95 % interval; dashed is the expected error at infinite width (mean-field for these networks); "
         "the thin line is the mean error of the same networks with their kernels held fixed. Second: how far "

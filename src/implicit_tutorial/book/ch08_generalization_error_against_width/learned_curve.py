@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.generalization import Prediction
@@ -81,6 +82,7 @@ def learned_curve() -> Explorer:
             Control("output_scale", OUTPUTS, start=1.0, label="output_scale $\\kappa$", fmt="g"),
             Control("implicit_scale", SCALES, start=0.5, label="implicit_scale $\\sigma_A$", fmt="g"),
         ],
+        tag=MEAN_FIELD | measured(width=WIDTHS, seeds=1, samples=len(_AT)),
         caption="Eight points of a curve on the circle (dotted). Dashed with its band: mean and two standard "
         "deviations of infinitely wide networks, trained (mean-field for the network beside them); solid: "
         "one network. **Move** $\\kappa$ first, then the width. "

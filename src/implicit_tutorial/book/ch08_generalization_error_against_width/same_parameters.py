@@ -14,6 +14,7 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.studies impo
     OUTPUT_LAYER,
     WIDTH,
 )
+from implicit_tutorial.book.evidence import stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.book.tasks import TARGETS, task
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -58,6 +59,9 @@ def same_parameters() -> Explorer:
     return Explorer(
         _draw,
         [Control("target", TARGETS, start="linear + quadratic")],
+        tag=stored(
+            *(s for s, _ in WAYS.values()), where="output_scale == 1", samples=len(task(TARGETS[0]).y)
+        ),
         caption="Mean test error at $\\kappa = 1$, $n = 60$, $d = 6$ against the number of parameters that "
         "are trained, each way with as many as it is given. **Choose** the target. "
         + says(

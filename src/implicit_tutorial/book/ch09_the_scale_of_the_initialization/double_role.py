@@ -7,7 +7,12 @@ import math
 import numpy as np
 import plotly.graph_objects as go
 
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import lazy_movement, prediction
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import (
+    lazy_movement,
+    prediction,
+    sample,
+)
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.networks import WIDTH_IMPLICIT_SCALE
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -72,6 +77,7 @@ def double_role() -> Explorer:
             Control("output_scale", [0.3, 1.0, 3.0], start=1.0, label="output_scale $\\kappa$", fmt="g"),
             Control("width", [32, 128, 512], start=512, label="width $m$"),
         ],
+        tag=MEAN_FIELD | stored(WIDTH_IMPLICIT_SCALE, samples=len(sample().y)),
         caption="Dashed, mean-field. First: how far lazy training moves $A$, and how much room there is "
         "between the eigenvalues of $DA$ at the start and a fold. Second: the two parts of the "
         "infinite-width error, and their sum. Points: trained networks, at $\\kappa = 1$. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from implicit_tutorial.book.evidence import THEOREM
 from implicit_tutorial.explorer import Figure, explorer, style
 
 
@@ -24,6 +25,7 @@ def unit_moves() -> Figure:
     fig.add_scatter(x=[0.05, 1], y=[1, 1], **style.guide("no equilibrium from here on"))
     return Figure(
         fig,
+        tag=THEOREM,
         caption=(
             "One linear unit learns the label 1. The line that lazy training follows crosses the edge at "
             "$\\kappa = 1/2$. The unit itself never does: the nearer it comes, the more it amplifies, and "

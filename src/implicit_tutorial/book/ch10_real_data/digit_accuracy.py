@@ -6,7 +6,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from implicit_tutorial.book.ch10_real_data.setting import COLORS, TASKS, accuracy, kernels, networks, pairs
+from implicit_tutorial.book.ch10_real_data.studies import NETWORKS
 from implicit_tutorial.book.drawing import intervals
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -63,6 +65,7 @@ def digit_accuracy() -> Explorer:
     return Explorer(
         draw,
         [Control("task", list(TASKS))],
+        tag=MEAN_FIELD | stored(NETWORKS),
         caption="Share of the unseen images that are classified right, each with its 95 % interval; dashed: "
         "the mean predictor at infinite width. Points are set apart sideways to be told apart. "
         + says(
