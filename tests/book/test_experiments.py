@@ -141,3 +141,15 @@ def test_tasks_are_made_from_their_seeds() -> None:
     assert not bool(task("noise").y_test.any()), "the best prediction of noise is zero"
     with pytest.raises(ValueError, match="target='cubic'"):
         task("cubic")
+
+
+def test_the_problem_on_the_circle_is_one_function_seen_from_all_sides() -> None:
+    p = task("circle")
+    assert len(p.y) == 13
+    for X, y in ((p.X, p.y), (p.X_test, p.y_test)):
+        assert torch.allclose(X.norm(dim=1), torch.ones(len(y), dtype=X.dtype))
+        angle = torch.atan2(X[:, 1], X[:, 0])
+        torch.testing.assert_close(y, torch.sin(angle) + 0.6 * torch.cos(4 * angle))
+    assert (p.X_test @ p.X_test[0]).sum().abs() < 1e-12, "equidistant, none of them twice"
+    with pytest.raises(TypeError, match="n_samples"):
+        task("circle", n_samples=20)
