@@ -68,7 +68,6 @@ def rows(name: str) -> pd.DataFrame:
     found["total"] = found["test_error"] - found["infinite_error"]
     found["fluctuation"] = found["frozen_error"] - found["infinite_error"]
     found["features"] = found["test_error"] - found["frozen_error"]
-    found["paired"] = found["test_error"] - found["lazy_error"]
     return found
 
 

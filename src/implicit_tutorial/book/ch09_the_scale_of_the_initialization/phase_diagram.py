@@ -114,21 +114,21 @@ def phase_diagram() -> Explorer:
             Control("output_scale", scales(), start=0.358, label="output_scale $\\kappa$", fmt="g"),
             Control("width", widths(), start=128, label="width $m$"),
         ],
-        caption="First panel: all runs. Colour: how far the features moved, relative to their length; "
-        "crosses: half of the runs or more fail, because training leaves the well-posed region or no "
-        "equilibrium is found at its end. Solid: the features moved by one half, the border of lazy "
-        "training. Dashed, mean-field: equal movement by the lazy law, of slope $-2$ at small $\\kappa$. The "
-        "ring is the run of the other panels: its loss; the outer eigenvalues of $DA$ at the training input "
-        "nearest to a fold, which is where one of them reaches 1; and the learned function on a circle "
-        f"through the target's direction. Of the eigenvalues only the outermost are drawn, at most "
-        f"{kept} and their conjugates, so the disc looks hollow; it is not. "
+        caption="First panel: all runs. Colour: how far the features moved, relative to their length, the "
+        "median of a cell's runs; crosses: half of the runs of a cell or more fail. Solid: the features "
+        "moved by one half, the border between lazy and rich. Dashed, mean-field: where lazy movement is 1. "
+        "The ring is the single run, of seed 0, that the other panels show: its loss; the outermost "
+        f"eigenvalues of $DA$ at the training input nearest to a fold, at most {kept} and their conjugates "
+        "(the disc looks hollow; it is not); and its function on a great circle through the target's "
+        "direction. "
         + says(
             "**Move** $\\kappa$ down, at $m = 128$. **Notice** the eigenvalue that walks towards 1, ",
             shown["rightmost"].is_monotonic_decreasing and 0.9 < shown["rightmost"].iloc[0] < 1,
         )
         + says(
-            f"while the test error falls from {error[3.0]:.2f} at $\\kappa = 3$ to {late.iloc[-1]:.3f} at "
-            f"$\\kappa = {late.index[-1]:g}$ and stays between {late.min():.3f} and {late.max():.3f} below. ",
+            f"while the test error of the single runs falls from {error[3.0]:.2f} at $\\kappa = 3$ to "
+            f"{late.iloc[-1]:.3f} at $\\kappa = {late.index[-1]:g}$ and stays between {late.min():.3f} and "
+            f"{late.max():.3f} below. ",
             error.loc[0.5:].is_monotonic_increasing and late.max() < 1.3 * late.min(),
         )
         + says(
@@ -166,7 +166,11 @@ def _map(output_scale: float, width: int) -> go.Figure:
     lost = table["trained"] <= 0.5
     ticks = (0.1, 0.3, 1, 3, 10)
     bar = {"tickvals": np.log10(ticks).tolist(), "ticktext": [f"{t:g}" for t in ticks]}
-    bar |= {"outlinewidth": 0, "thickness": 10, "title": {"text": "features<br>moved by"}}
+    bar |= {
+        "outlinewidth": 0,
+        "thickness": 10,
+        "title": {"text": "features<br>moved by", "font": {"size": 11}},
+    }
     moved = table.assign(features=table["features"].where(~lost)).pivot(
         index="width", columns="output_scale", values="features"
     )
