@@ -119,7 +119,7 @@ def test_the_eigenvalues_shown_are_those_of_the_trained_network():
         radius = max(torch.linalg.eigvals((row > 0).double()[:, None] * net.A).real.max().item() for row in z)
     here = run(3.0, 64)
     assert here["rightmost"] == pytest.approx(radius, rel=0.03)
-    shown = trace(fig.phase_diagram().panels(output_scale=3.0, width=64)[2], "after training")
+    shown = trace(fig.phase_diagram().panels(output_scale=3.0, width=64)[1], "after training")
     assert max(shown["x"]) == pytest.approx(here["rightmost"], rel=1e-3)
 
 

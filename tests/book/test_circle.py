@@ -20,6 +20,7 @@ from implicit_tutorial.book.circle import (
     circle_prediction,
     circle_runs,
     gap_share,
+    in_the_gap,
 )
 from implicit_tutorial.book.tasks import CIRCLE_ANGLES, CIRCLE_SCALE, circle_target, on_circle, task
 
@@ -103,3 +104,13 @@ def test_the_gap_is_where_no_sample_is_for_eighty_degrees():
     shown = np.array(circle_runs(256, 1.0)["function"].tolist())[:, :-1]
     off = ((shown - circle_target(x)) ** 2).sum(axis=0)
     assert gap_share(256, 1.0) == pytest.approx(off[(x >= 230) & (x <= 308)].sum() / off.sum())
+
+
+def test_in_the_gap_is_what_the_picture_shows_at_270_degrees():
+    networks, limit, truth = in_the_gap(128, 0.5)
+    assert truth == pytest.approx(math.sin(1.5 * math.pi) + 0.6 * math.cos(6 * math.pi))
+    shown = {t.name: t for t in circle_functions(128, 0.5).data}
+    at = np.array(shown["networks"].x, dtype=float) == 270
+    assert sorted(networks) == sorted(np.array(shown["networks"].y, dtype=float)[at])
+    mean = shown["mean at infinite width"]
+    assert limit == pytest.approx(mean.y[list(mean.x).index(270)])

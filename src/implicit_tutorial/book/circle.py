@@ -83,6 +83,14 @@ def gap_share(width: int, output_scale: float) -> float:
     return float(off[:, inside].sum() / off.sum())
 
 
+def in_the_gap(width: int, output_scale: float) -> tuple[np.ndarray, float, float]:
+    """At 270°, in the middle of the gap: all networks, the mean at infinite width, and the target."""
+    (row,) = np.flatnonzero(CIRCLE_ANGLES == 270)
+    networks = np.array(circle_runs(width, output_scale)["function"].tolist())[:, row]
+    limit = circle_prediction(output_scale).mean
+    return networks, float(limit[row]), float(circle_target(CIRCLE_ANGLES)[row])
+
+
 def circle_functions(width: int, output_scale: float, **look: Any) -> go.Figure:
     """All functions that the finished networks of one setting show, before the band of infinite width."""
     figure = style.figure(x_title="input angle φ", y_range=(-3.5, 3.5), **look)

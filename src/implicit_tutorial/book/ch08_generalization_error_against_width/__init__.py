@@ -1,7 +1,6 @@
 """Chapter 8, Generalization error against width (C16, C17)."""
 
 from implicit_tutorial.book.ch08_generalization_error_against_width.circle_width import (
-    at_bottom,
     circle_means,
     circle_width,
 )
@@ -27,4 +26,4 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.setting impo
     mean_error,
     rows,
 )
-from implicit_tutorial.book.circle import CIRCLE_WIDTHS, circle_prediction
+from implicit_tutorial.book.circle import CIRCLE_WIDTHS, circle_prediction, in_the_gap

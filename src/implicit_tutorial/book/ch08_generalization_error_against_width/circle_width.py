@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import plotly.graph_objects as go
 
 from implicit_tutorial.book.analysis import Estimate
@@ -18,7 +17,6 @@ from implicit_tutorial.book.circle import (
 )
 from implicit_tutorial.book.drawing import intervals
 from implicit_tutorial.book.says import says
-from implicit_tutorial.book.tasks import CIRCLE_ANGLES, circle_target
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 OUTPUTS = (0.5, 1.0, 2.0, 5.0)
@@ -29,14 +27,6 @@ def circle_means(output_scale: float, column: str = "test_error") -> dict[int, E
     """Means over the finished networks by the width, with their 95 % intervals."""
     means = {m: circle_mean(m, output_scale, column) for m in CIRCLE_WIDTHS}
     return {m: mean for m, mean in means.items() if mean}
-
-
-def at_bottom(width: int, output_scale: float) -> tuple[float, float, float]:
-    """At 270°, in the middle of the gap: the mean network, the mean at infinite width, the target."""
-    (row,) = np.flatnonzero(CIRCLE_ANGLES == 270)
-    shown = np.mean(circle_runs(width, output_scale)["function"].tolist(), axis=0)
-    limit = circle_prediction(output_scale).mean
-    return float(shown[row]), float(limit[row]), float(circle_target(CIRCLE_ANGLES)[row])
 
 
 @explorer("circle-width")

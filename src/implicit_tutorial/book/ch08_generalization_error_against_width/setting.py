@@ -45,7 +45,7 @@ SETTINGS: dict[str, Setting] = {
     "linear + quadratic, n = 30": _noise("linear + quadratic", 0.0, 30),
     "linear + quadratic, n = 200": _noise("linear + quadratic", 0.0, 200),
     **{
-        f"linear + quadratic, σ_A = {s:g}": Setting((WIDTH_IMPLICIT_SCALE,), {"implicit_scale": s})
+        f"linear + quadratic, implicit scale {s:g}": Setting((WIDTH_IMPLICIT_SCALE,), {"implicit_scale": s})
         for s in (0.3, 0.8, 1.1)
     },
 }

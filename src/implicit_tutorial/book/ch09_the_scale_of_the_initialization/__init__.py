@@ -20,3 +20,4 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram i
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import prediction, sample
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
+from implicit_tutorial.book.circle import in_the_gap
