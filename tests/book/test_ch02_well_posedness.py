@@ -173,3 +173,15 @@ def test_a_bound_lies_above_the_error_or_is_absent(implicit_scale):
         assert (bound is not None) == it.certify(net.A, conditions=[name])[name].holds
         if bound is not None:
             assert (bound >= here.error).all()
+
+
+def test_the_predicted_circles_differ_from_the_dots_they_lie_on():
+    """In colour, and from each other and the unit circle in their dashes."""
+    for scale in (0.6, 1.4):
+        data = fig.initialization_scale().panels(implicit_scale=scale)[0]["data"]
+        dots = {t["name"]: t["marker"]["color"] for t in data if t["mode"] == "markers"}
+        circles = {t["name"]: t["line"] for t in data if t["mode"] == "lines"}
+        assert set(circles) == {"unit circle", "mean-field, A", "mean-field, DA"}
+        assert len({line["dash"] for line in circles.values()}) == 3
+        assert not {line["color"] for line in circles.values()} & set(dots.values())
+        assert min(circles[f"mean-field, {name}"]["width"] for name in dots) > circles["unit circle"]["width"]
