@@ -9,7 +9,7 @@ import torch
 
 import implicit_tutorial as it
 
-# The compiler of torch raises both, the first when imported, the second when it looks at what it continues with.
+# The compiler of torch raises both: one when imported, one when it looks at what it continues with.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"),

@@ -39,4 +39,4 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.which_layer import 
     mean_test_error,
     which_layer,
 )
-from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.prose import powers
