@@ -10,9 +10,10 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch02_well_posedness.setting import count_words, equilibria
-from implicit_tutorial.book.drawing import array, move, signed
+from implicit_tutorial.book.drawing import array, move
 from implicit_tutorial.book.picard import attracts, picard_path, picard_words
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import signed
 
 WEIGHTS = [round(-1.6 + 0.4 * k, 1) for k in range(9)]
 INJECTIONS = {
