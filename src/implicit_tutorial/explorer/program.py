@@ -7,6 +7,7 @@ float64 or float32, and products of matrices in WebAssembly.
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -36,8 +37,8 @@ OPERATIONS: dict[Any, str] = {
             "scalar_tensor": "default", "full": "default", "full_like": "default", "arange": "start_step",
             "permute": "default", "unsqueeze": "default", "squeeze": "dims", "view": "default",
             "expand": "default", "select": "int", "slice": "Tensor", "cat": "default", "clone": "default",
-            "diagonal": "default", "sum": "dim_IntList", "mean": "dim", "amax": "default", "amin": "default",
-            "any": "dims default", "linalg_vector_norm": "default", "mm": "default", "bmm": "default",
+            "diagonal": "default", "sum": "dim_IntList", "mean": "dim default", "amax": "default", "amin": "default",
+            "any": "dim dims default", "linalg_vector_norm": "default", "mm": "default", "bmm": "default",
             "_linalg_solve_ex": "default",
         }.items()
         for overload in overloads.split()
@@ -89,7 +90,9 @@ def export_program(
             outputs[:] = result
             return tuple(result.values())
 
-    exported = export(Traced(), (dict(example),), dynamic_shapes=(shapes,)).run_decompositions()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch warns of itself
+        exported = export(Traced(), (dict(example),), dynamic_shapes=(shapes,)).run_decompositions()
     title = getattr(function, "__qualname__", repr(function))
     document = _document(exported.graph_module, title, _constants(exported))
     return {"name": title, "inputs": names, "outputs": list(outputs)} | document
