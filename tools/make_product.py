@@ -16,10 +16,14 @@ from pathlib import Path
 
 EXPLORER = Path(__file__).resolve().parent.parent / "src" / "implicit_tutorial" / "explorer"
 SOURCE, STORED = EXPLORER / "product.c", EXPLORER / "static" / "product.js"
-FLAGS = (
-    "-target wasm32-freestanding -O3 -msimd128 -nostdlib -Wl,--no-entry -Wl,--import-memory "
-    "-Wl,--export-dynamic -Wl,--strip-all -Wl,-z,stack-size=16384"
-).split()
+FLAGS = [
+    "-O3",
+    "-msimd128",
+    "-nostdlib",
+    "-target",
+    "wasm32-freestanding",
+    "-Wl,--no-entry,--import-memory,--export-dynamic,--strip-all,-z,stack-size=16384",
+]
 
 SCRIPT = """\
 /* product.c, compiled by tools/make_product.py: products of matrices in WebAssembly, for program.js. */

@@ -1,4 +1,4 @@
-"""Torch functions as programs that a page can run: `torch.export`, written down as a short list of operations.
+"""Torch functions as programs that a page can run: what `torch.export` gives, as a list of operations.
 
 The page's side is program.js: it knows the operations of :data:`OPERATIONS`, with torch's broadcasting, in
 float64 or float32, and products of matrices in WebAssembly.
@@ -37,7 +37,8 @@ OPERATIONS: dict[Any, str] = {
             "scalar_tensor": "default", "full": "default", "full_like": "default", "arange": "start_step",
             "permute": "default", "unsqueeze": "default", "squeeze": "dims", "view": "default",
             "expand": "default", "select": "int", "slice": "Tensor", "cat": "default", "clone": "default",
-            "diagonal": "default", "sum": "dim_IntList", "mean": "dim default", "amax": "default", "amin": "default",
+            "diagonal": "default", "sum": "dim_IntList", "mean": "dim default",
+            "amax": "default", "amin": "default",
             "any": "dim dims default", "linalg_vector_norm": "default", "mm": "default", "bmm": "default",
             "_linalg_solve_ex": "default",
         }.items()
@@ -198,4 +199,3 @@ def _positional(node: Node) -> list[Any]:
         default = parameter.default_value if parameter.has_default_value() else None
         values.append(node.args[i] if i < len(node.args) else node.kwargs.get(parameter.name, default))
     return values
-

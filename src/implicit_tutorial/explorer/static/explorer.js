@@ -136,6 +136,22 @@ var implicitTutorial = (() => {
       return Plotly;
     }
 
+    /* The value and the text of control k at a place of its handle, and the place of a wanted value. */
+    value(k, at) {
+      return this.controls[k].values[at];
+    }
+
+    text(k, at) {
+      return this.controls[k].texts[at];
+    }
+
+    place(k, wanted) {
+      const { values } = this.controls[k];
+      if (typeof values[0] === "string") return Math.max(values.indexOf(wanted), 0);
+      const gaps = values.map((value) => Math.abs(value - Number(wanted)));
+      return Math.max(gaps.indexOf(Math.min(...gaps)), 0);
+    }
+
     /* Which of a varying attribute's values shows at a position; −1: the attribute is not set. */
     which({ on, index }, position) {
       const at = on.reduce((sum, k) => sum * this.controls[k].values.length + position[k], 0);
@@ -199,12 +215,9 @@ var implicitTutorial = (() => {
 
     /* Move the controls to `query`'s values: the nearest number, the same string; the start for what is not named. */
     restore(query) {
-      this.position = this.source.controls.map(({ name, values, start }) => {
+      this.position = this.source.controls.map(({ name, start }, k) => {
         const wanted = query.get(name);
-        if (wanted === null || wanted === "") return start;
-        if (typeof values[0] === "string") return Math.max(values.indexOf(wanted), 0);
-        const gaps = values.map((value) => Math.abs(value - Number(wanted)));
-        return Math.max(gaps.indexOf(Math.min(...gaps)), 0);
+        return wanted === null || wanted === "" ? start : this.source.place(k, wanted);
       });
       this.refresh();
     }
@@ -215,7 +228,7 @@ var implicitTutorial = (() => {
 
     get query() {
       return this.source.controls
-        .map(({ name, values }, k) => `${name}=${encodeURIComponent(values[this.position[k]])}`)
+        .map(({ name }, k) => `${name}=${encodeURIComponent(this.source.value(k, this.position[k]))}`)
         .join("&");
     }
 
@@ -226,14 +239,18 @@ var implicitTutorial = (() => {
         const i = this.position[k];
         input.value = i;
         if (input.type !== "range") return;
-        input.setAttribute("aria-valuetext", texts[i]);
+        input.setAttribute("aria-valuetext", this.source.text(k, i));
         input.style.setProperty("--it-fill", `${(100 * i) / Math.max(texts.length - 1, 1)}%`);
-        input.nextElementSibling.value = texts[i];
+        input.nextElementSibling.value = this.source.text(k, i);
       });
       this.frame = this.source.frame(this.position);
-      const { line } = this.frame;
-      if (this.line && this.line.textContent !== line) this.line.textContent = line;
+      this.say();
       this.schedule();
+    }
+
+    say() {
+      const { line } = this.frame;
+      if (this.line && line !== undefined && this.line.textContent !== line) this.line.textContent = line;
     }
 
     schedule() {
@@ -290,7 +307,10 @@ var implicitTutorial = (() => {
         Object.assign(layout, { template: this.template, autosize: true, uirevision: this.source.name });
         this.Plotly.react(this.plots[p], data, layout, CONFIG);
       });
+      this.say();
       this.figure.dataset.shown = this.frame.drawn.join(" ");
+      this.figure.ariaBusy = this.frame.unfinished ? "true" : null;
+      if (this.frame.unfinished) this.schedule();
     }
 
     fail(error) {
@@ -342,8 +362,11 @@ var implicitTutorial = (() => {
 
   function start() {
     document.querySelectorAll("figure.it-explorer").forEach((figure) => {
-      const source = new Stored(JSON.parse(figure.querySelector("script.it-spec").textContent));
-      explorers.set(source.name, new Explorer(figure, source, remember));
+      const spec = JSON.parse(figure.querySelector("script.it-spec").textContent);
+      const source = spec.computed ? implicitComputed.source(Stored, spec) : new Stored(spec);
+      const explorer = new Explorer(figure, source, remember);
+      explorers.set(source.name, explorer);
+      if (spec.computed) implicitComputed.play(explorer, remember);
     });
     if (!explorers.size) return;
     order = [...explorers.values()];
