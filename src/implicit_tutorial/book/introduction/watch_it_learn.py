@@ -16,7 +16,7 @@ from implicit_tutorial.training.arithmetic import caught_up, descended, output_b
 ANGLES = np.linspace(0, 360, 73)
 SAMPLES = np.array([8, 35, 61, 88, 117, 143, 170, 198, 222, 318, 331, 345, 357], dtype=float)
 TIMES = [0, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]
-_SWEEPS, _CLOSE, _FRACTION = 2000, 1e-11, 0.15
+_SWEEPS, _CLOSE, _FRACTION = 2000, 1e-13, 0.15
 
 
 def target(angles: np.ndarray) -> np.ndarray:
