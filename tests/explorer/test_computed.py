@@ -8,6 +8,7 @@ import plotly
 import pytest
 import torch
 
+from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
 from implicit_tutorial.book.introduction.watch_it_learn import watch_it_learn
 from implicit_tutorial.explorer import STATIC, Control, style
 from implicit_tutorial.explorer.computed import Computation, Computed, normals, steps
@@ -265,3 +266,41 @@ def test_a_name_that_means_no_trace_is_refused():
         explorer.panels()
     with pytest.raises(ValueError, match=r"'0/no such/y' names no trace"):
         figure_html("waves", explorer.controls, waves().frames, "c", "a", explorer.document())
+
+
+def test_a_point_is_dragged_by_pointer_and_keys_and_the_address_keeps_it(browser, path, tmp_path):
+    explorer = two_units()
+    shutil.copytree(path.parent, tmp_path, dirs_exist_ok=True)
+    scripts = "".join(f'<script defer src="{name}"></script>' for name in SCRIPTS)
+    link = '<link rel="stylesheet" href="explorer.css">'
+    (tmp_path / "page.html").write_text(f"<!doctype html>{link}{scripts}<body>{explorer.html()}", "utf-8")
+    url = (tmp_path / "page.html").as_uri()
+    with reader(browser, "file:", viewport={"width": 1280, "height": 900}) as tab:
+        tab.goto(f"{url}#fig-two-units:p=-1.6&q=-1.6")
+        tab.wait_for_selector("figure[data-shown]")
+        line, handle = tab.locator(".it-readout"), tab.locator(".it-handle").first
+        assert "three equilibria" in line.inner_text()
+        box = handle.bounding_box()
+        assert min(box["width"], box["height"]) >= 44
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        tab.mouse.move(x, y)
+        tab.mouse.down()
+        for k in range(1, 11):
+            tab.mouse.move(x - 8 * k, y)
+        # Across the edge of a cone, two of the three are gone.
+        tab.wait_for_function("document.querySelector('.it-readout').textContent.includes('exactly one')")
+        tab.mouse.up()
+        tab.keyboard.press("Shift+ArrowDown")
+        tab.wait_for_function("Number(/b2=([-0-9.]+)/.exec(location.hash)?.[1]) < 0.9")
+        kept = dict(part.split("=") for part in tab.evaluate("location.hash.split(':')[1]").split("&"))
+        b1, b2 = float(kept["b1"]), float(kept["b2"])
+        assert b1 < 0.7
+        assert b2 == pytest.approx(1 - 0.33, abs=0.02)  # a tenth of the axis down
+        found = tab.evaluate(MOVE, ["two-units", (0, 0)])
+        wanted = explorer.readout(p=-1.6, q=-1.6, b1=b1, b2=b2)
+        assert found["line"] == wanted
+        tab.goto("about:blank")
+        tab.goto(f"{url}#fig-two-units:p=-1.6&q=-1.6&b1={kept['b1']}&b2={kept['b2']}&s1=1&s2=3")
+        tab.wait_for_selector("figure[data-shown]")
+        assert handle.get_attribute("aria-valuetext") == f"{number(b1, '.3g')}, {number(b2, '.3g')}"
+        assert line.inner_text() == explorer.readout(p=-1.6, q=-1.6, b1=b1, b2=b2, s1=1.0, s2=3.0)

@@ -12,6 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
+from torch._higher_order_ops.while_loop import while_loop
 
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.core import Explorer
@@ -82,11 +83,15 @@ class Computation:
         }
         return numbers | dict(self.constants) | drawn
 
-    def document(self, controls: Sequence[Control], figures: Sequence[go.Figure]) -> dict[str, Any]:
-        """All that the page needs, as JSON."""
+    def document(
+        self, controls: Sequence[Control], figures: Sequence[go.Figure], points: Mapping[str, float]
+    ) -> dict[str, Any]:
+        """All that the page needs, as JSON; ``points``: the coordinates of those that are dragged."""
         # Sizes that a trace must be able to tell apart, from one another and from constants.
         free = sorted({n for shape in self.draws.values() for n in shape if isinstance(n, str)})
-        values = {c.name: c.start for c in controls} | {n: 11 + 2 * k for k, n in enumerate(free)}
+        values = (
+            dict(points) | {c.name: c.start for c in controls} | {n: 11 + 2 * k for k, n in enumerate(free)}
+        )
         state = self.inputs(values)
         sizes: dict[str, list[str | None]] = {
             name: [n if isinstance(n, str) else None for n in shape] for name, shape in self.draws.items()
@@ -111,9 +116,60 @@ class Computation:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A point of a panel that the reader drags in the page; elsewhere it stays where it starts."""
+
+    x: str
+    y: str
+    """Under these names the functions take its coordinates."""
+    start: tuple[float, float]
+    label: str
+    """What it is, for a reader who does not see it."""
+    panel: int = 0
+
+
 def takes(function: Pure) -> list[str]:
     """The names of what a function takes."""
     return list(inspect.signature(function).parameters)
+
+
+def repeated(times: int, once: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
+    """(times + 1, …) what comes of applying a function again and again; a loop also in what is exported."""
+    if not torch.compiler.is_exporting():
+        path = [start]
+        for _ in range(times):
+            path.append(once(path[-1]))
+        return torch.stack(path)
+    number = torch.arange(times + 1, dtype=start.dtype).reshape(-1, *[1] * start.ndim)
+
+    def go_on(k: Tensor, z: Tensor, path: Tensor) -> Tensor:
+        return k < times
+
+    def step(k: Tensor, z: Tensor, path: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        new = once(z)
+        return k + 1, new, torch.where(number == k + 1, new, path)
+
+    zero = torch.zeros((), dtype=torch.int64)
+    return while_loop(go_on, step, (zero, start.clone(), start[None] + torch.zeros_like(number)))[2]
+
+
+def settled(once: Callable[[Tensor], Tensor], start: Tensor, *, close: float, most: int) -> Tensor:
+    """Where applying a function leads, up to a relative move of ``close``, or after the most steps."""
+
+    def moving(z: Tensor, moved: Tensor, step: Tensor) -> Tensor:
+        return (moved > close) & (step < most)
+
+    def step(z: Tensor, moved: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        new = once(z)
+        return new, torch.linalg.vector_norm(new - z) / torch.linalg.vector_norm(new), step + 1
+
+    state = (start, torch.ones((), dtype=start.dtype), torch.zeros((), dtype=torch.int64))
+    if torch.compiler.is_exporting():
+        return while_loop(moving, step, state)[0]
+    while bool(moving(*state)):
+        state = step(*state)
+    return state[0]
 
 
 def call(function: Pure, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -161,6 +217,7 @@ class Computed(Explorer):
         figures: makes the panels, without what is computed.
         computation: the functions, and what they need.
         controls: numbers move continuously in the page; the stops are those of the stored frames.
+        points: what the reader drags in the page.
         name, caption, alt: as for `Explorer`.
     """
 
@@ -169,9 +226,11 @@ class Computed(Explorer):
         figures: Callable[[], Sequence[go.Figure]],
         computation: Computation,
         controls: Sequence[Control],
+        points: Sequence[Point] = (),
         **about: str,
     ) -> None:
         self.computation = computation
+        self.points = tuple(points)
         self._figures = list(figures())
         self._last: tuple[dict[str, Any], dict[str, Tensor]] = ({}, {})
 
@@ -188,6 +247,7 @@ class Computed(Explorer):
 
     def _results(self, values: dict[str, Any]) -> dict[str, Tensor]:
         """Figure and line of one frame are made from one computation."""
+        values = {name: v for p in self.points for name, v in zip((p.x, p.y), p.start, strict=True)} | values
         if self._last[0] != values:
             self._last = values, self.computation.run(values)
         return self._last[1]
@@ -202,7 +262,11 @@ class Computed(Explorer):
 
     def document(self) -> dict[str, Any]:
         """The programs and what they need."""
-        return self.computation.document(self.controls, self._figures)
+        points = [
+            {"at": [p.x, p.y], "start": p.start, "label": p.label, "panel": p.panel} for p in self.points
+        ]
+        starts = {name: v for p in self.points for name, v in zip((p.x, p.y), p.start, strict=True)}
+        return self.computation.document(self.controls, self._figures, starts) | {"points": points}
 
     def html(self) -> str:
         """The page fragment, which also needs product.js, program.js and computed.js."""

@@ -117,7 +117,7 @@ def _document(module: GraphModule, title: str, constants: Mapping[str, Tensor]) 
 
     def argument(value: Any) -> Any:
         if isinstance(value, Node):
-            return {"v": number[value]}
+            return str(number[value])  # numbers stand for themselves
         if isinstance(value, (list, tuple)):
             return [argument(v) for v in value]
         if isinstance(value, float) and value in (float("inf"), -float("inf")):
@@ -177,8 +177,8 @@ def _step(
         return ["permute", argument(node.args[0]), dims]
     if node.target in (aten.addmm.default, aten.baddbmm.default):
         added, left, right, beta, alpha = map(argument, _positional(node))
-        product = {"v": value(["mm" if node.target is aten.addmm.default else "bmm", left, right])}
-        scaled = added if beta == 1 else {"v": value(["mul", added, beta])}
+        product = str(value(["mm" if node.target is aten.addmm.default else "bmm", left, right]))
+        scaled = added if beta == 1 else str(value(["mul", added, beta]))
         return ["add", scaled, product, alpha]
     if node.target not in OPERATIONS:
         raise UnknownOperationError(

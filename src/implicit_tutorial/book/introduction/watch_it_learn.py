@@ -6,17 +6,17 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
-from torch._higher_order_ops.while_loop import while_loop
 
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, explorer, style
-from implicit_tutorial.explorer.computed import Computation, Computed
+from implicit_tutorial.explorer.computed import Computation, Computed, settled
 from implicit_tutorial.training.arithmetic import caught_up, descended, output_between, swept, swept_back
 
 ANGLES = np.linspace(0, 360, 73)
 SAMPLES = np.array([8, 35, 61, 88, 117, 143, 170, 198, 222, 318, 331, 345, 357], dtype=float)
 TIMES = [0, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]
-_SWEEPS, _CLOSE, _FRACTION = 2000, 1e-13, 0.15
+_EXACTLY = {"close": 1e-13, "most": 2000}
+_FRACTION = 0.15
 
 
 def target(angles: np.ndarray) -> np.ndarray:
@@ -30,20 +30,6 @@ def on_the_circle(angles: np.ndarray) -> Tensor:
     return torch.stack([torch.cos(at), torch.sin(at)], dim=1)
 
 
-def settled(problem: Problem, z: Tensor) -> Tensor:
-    """The fixed point by Picard, from z; a loop without checks, which ends when a sweep moves nothing."""
-
-    def moving(z: Tensor, moved: Tensor, sweeps: Tensor) -> Tensor:
-        return (moved > _CLOSE) & (sweeps < _SWEEPS)
-
-    def sweep(z: Tensor, moved: Tensor, sweeps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        new = problem(z)
-        return new, torch.linalg.vector_norm(new - z) / torch.linalg.vector_norm(new), sweeps + 1
-
-    one = torch.ones((), dtype=z.dtype)
-    return while_loop(moving, sweep, (z, one, torch.zeros((), dtype=torch.int64)))[0]
-
-
 def begin(
     G: Tensor, W: Tensor, v: Tensor, X: Tensor, grid: Tensor, y: Tensor,
     width: Tensor, implicit_scale: Tensor, output_scale: Tensor,
@@ -52,9 +38,9 @@ def begin(
     A = G * (implicit_scale / torch.sqrt(width))
     kappa = output_scale / torch.sqrt(width)
     b = torch.cat([X, grid]) @ W.T
-    z = settled(Problem(A, b), torch.zeros_like(b))
+    z = settled(Problem(A, b), torch.zeros_like(b), **_EXACTLY)
     active = (z > 0) * torch.ones((), dtype=z.dtype)
-    u = settled(Problem(A.T, v.expand(z.shape), active), torch.zeros_like(b))
+    u = settled(Problem(A.T, v.expand(z.shape), active), torch.zeros_like(b), **_EXACTLY)
     n = y.shape[0]
     # C9, for Θ: ∂f/∂Θ = (κ/√m)(σ_A/√m) u zᵀ.
     kernel = (kappa * implicit_scale / torch.sqrt(width)) ** 2 * (z @ z[:n].T) * (u @ u[:n].T)
@@ -96,7 +82,7 @@ def observe(
     e_lazy: Tensor, kappa: Tensor,
 ) -> dict[str, Tensor]:  # fmt: skip
     """The network's function and the lazy one on the grid, and both losses."""
-    z_grid = settled(Problem(A[0], b_grid), z_grid)
+    z_grid = settled(Problem(A[0], b_grid), z_grid, **_EXACTLY)
     n = e_lazy.shape[0]
     return {
         "z_grid": z_grid,

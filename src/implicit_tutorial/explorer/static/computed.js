@@ -156,6 +156,11 @@ var implicitComputed = (() => {
    * @param {any} Stored @param {any} spec */
   function source(Stored, spec) {
     class Computed extends Stored {
+      constructor(spec) {
+        super(spec);
+        this.points = this.computed.points.map((point) => ({ ...point, now: [...point.start] }));
+      }
+
       async open() {
         const Plotly = await super.open();
         this.computation = new Computation(this.computed);
@@ -184,7 +189,27 @@ var implicitComputed = (() => {
       }
 
       values(position) {
-        return Object.fromEntries(this.controls.map(({ name }, k) => [name, this.value(k, position[k])]));
+        const dragged = this.points.flatMap(({ at, now }) => at.map((name, i) => [name, now[i]]));
+        return Object.fromEntries([...this.controls.map(({ name }, k) => [name, this.value(k, position[k])]), ...dragged]);
+      }
+
+      /* The state of the points in the address; explorer.js has that of the controls. */
+      get moved() {
+        return this.points.some(({ now, start }) => now.some((v, i) => v !== start[i]));
+      }
+
+      get query() {
+        return this.points.flatMap(({ at, now }) => at.map((name, i) => `${name}=${Number(now[i].toPrecision(4))}`));
+      }
+
+      restore(query) {
+        for (const point of this.points) {
+          point.now = point.at.map((name, i) => {
+            const wanted = Number.parseFloat(query.get(name));
+            return Number.isFinite(wanted) ? wanted : point.start[i];
+          });
+        }
+        this.placed?.();
       }
 
       frame(position) {
@@ -220,6 +245,60 @@ var implicitComputed = (() => {
       }
     }
     return new Computed(spec);
+  }
+
+  // ---------------------------------------------------------------- points that are dragged
+
+  /** A handle over the plot for each point. @param {any} explorer @param {(e: any) => void} moved */
+  function drag(explorer, moved) {
+    const { source, plots } = explorer;
+    const handles = source.points.map((point) => {
+      const handle = document.createElement("div");
+      handle.className = "it-handle";
+      handle.tabIndex = 0;
+      handle.setAttribute("role", "slider");
+      handle.setAttribute("aria-label", `${point.label}; arrow keys move it`);
+      const plot = plots[point.panel];
+      const axes = () => [plot._fullLayout.xaxis, plot._fullLayout.yaxis];
+
+      const go = (values) => {
+        point.now = values.map((v, i) => {
+          const [low, high] = axes()[i].range;
+          return Math.min(Math.max(v, low), high);
+        });
+        place();
+        explorer.refresh();
+        moved(explorer);
+      };
+      const place = () => {
+        if (!plot._fullLayout) return;
+        const [x, y] = axes();
+        handle.style.left = `${plot.offsetLeft + x._offset + x.l2p(point.now[0])}px`;
+        handle.style.top = `${plot.offsetTop + y._offset + y.l2p(point.now[1])}px`;
+        handle.setAttribute("aria-valuetext", point.now.map((v) => number(v, ".3g")).join(", "));
+        handle.setAttribute("aria-valuenow", String(point.now[0]));
+      };
+      handle.addEventListener("pointerdown", (event) => {
+        handle.setPointerCapture(event.pointerId);
+        event.preventDefault();
+        handle.focus();
+      });
+      handle.addEventListener("pointermove", (event) => {
+        if (!handle.hasPointerCapture(event.pointerId)) return;
+        const [x, y] = axes(), box = plot.getBoundingClientRect();
+        go([x.p2l(event.clientX - box.left - x._offset), y.p2l(event.clientY - box.top - y._offset)]);
+      });
+      handle.addEventListener("keydown", (event) => {
+        const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+        if (!step) return;
+        event.preventDefault();
+        const share = event.shiftKey ? 0.1 : 0.01;
+        go(point.now.map((v, i) => v + step[i] * share * (axes()[i].range[1] - axes()[i].range[0])));
+      });
+      plot.parentElement.append(handle);
+      return place;
+    });
+    source.placed = () => handles.forEach((place) => place());
   }
 
   // ---------------------------------------------------------------- play
@@ -271,5 +350,5 @@ var implicitComputed = (() => {
     show();
   }
 
-  return { Computation, normals, number, written, source, play };
+  return { Computation, normals, number, written, source, play, drag };
 })();

@@ -219,17 +219,19 @@ var implicitTutorial = (() => {
         const wanted = query.get(name);
         return wanted === null || wanted === "" ? start : this.source.place(k, wanted);
       });
+      this.source.restore?.(query);
       this.refresh();
     }
 
     get moved() {
-      return this.position.some((i, k) => i !== this.source.controls[k].start);
+      return this.position.some((i, k) => i !== this.source.controls[k].start) || Boolean(this.source.moved);
     }
 
     get query() {
-      return this.source.controls
-        .map(({ name }, k) => `${name}=${encodeURIComponent(this.source.value(k, this.position[k]))}`)
-        .join("&");
+      const values = this.source.controls.map(
+        ({ name }, k) => `${name}=${encodeURIComponent(this.source.value(k, this.position[k]))}`,
+      );
+      return [...values, ...(this.source.query ?? [])].join("&");
     }
 
     /* Bring everything in line with the position: labels at once, plots in the next animation frame. */
@@ -283,6 +285,7 @@ var implicitTutorial = (() => {
               this.Plotly.Plots.resize(target);
             }
           }
+          this.source.placed?.();
         });
       });
       this.plots.forEach((plot) => {
@@ -308,6 +311,7 @@ var implicitTutorial = (() => {
         this.Plotly.react(this.plots[p], data, layout, CONFIG);
       });
       this.say();
+      this.source.placed?.();
       this.figure.dataset.shown = this.frame.drawn.join(" ");
       this.figure.ariaBusy = this.frame.unfinished ? "true" : null;
       if (this.frame.unfinished) this.schedule();
@@ -366,7 +370,9 @@ var implicitTutorial = (() => {
       const source = spec.computed ? implicitComputed.source(Stored, spec) : new Stored(spec);
       const explorer = new Explorer(figure, source, remember);
       explorers.set(source.name, explorer);
-      if (spec.computed) implicitComputed.play(explorer, remember);
+      if (!spec.computed) return;
+      implicitComputed.play(explorer, remember);
+      implicitComputed.drag(explorer, remember);
     });
     if (!explorers.size) return;
     order = [...explorers.values()];

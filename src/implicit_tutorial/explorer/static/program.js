@@ -1,5 +1,6 @@
 // @ts-check
 /* Programs that torch exported (program.py), run in the page: the same operations, in float64 or float32.
+ * A step is [number of its result, operation, …arguments]; an argument that is a string is the number of a result.
  *
  * A program is specialised to the shapes of its inputs: memory is laid out once, operations that work entry by entry
  * are fused into loops, and products go to WebAssembly (product.js) where there is any. `run` then allocates nothing.
@@ -248,9 +249,9 @@ var implicitProgram = (() => {
 
       const refer = (node, by) => {
         if (Array.isArray(node)) node.forEach((child) => refer(child, by));
-        else if (node !== null && typeof node === "object" && "v" in node) {
-          if (!uses.has(node.v)) uses.set(node.v, new Set());
-          uses.get(node.v)?.add(by);
+        else if (typeof node === "string") {
+          if (!uses.has(Number(node))) uses.set(Number(node), new Set());
+          uses.get(Number(node))?.add(by);
         }
       };
       listed.forEach(([number, , ...args]) => refer(args, number));
@@ -258,8 +259,8 @@ var implicitProgram = (() => {
 
       const value = (node) => {
         if (Array.isArray(node)) return node.map(value);
-        if (node === null || typeof node !== "object") return node;
-        return "inf" in node ? node.inf * Infinity : "v" in node ? values[node.v] : node;
+        if (typeof node === "string") return values[Number(node)];
+        return node?.inf ? node.inf * Infinity : node;
       };
       const flush = (group) => {
         if (!open.delete(group)) return;
