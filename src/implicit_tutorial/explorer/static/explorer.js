@@ -269,6 +269,7 @@ var implicitTutorial = (() => {
       this.Plotly = Plotly;
       this.shown = this.plots.map(() => null);
       this.retheme();
+      this.frame = this.source.frame(this.position); // an open source may know more
       this.draw();
       this.follow();
     }
