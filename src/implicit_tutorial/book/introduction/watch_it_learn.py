@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
+from implicit_tutorial.book.drawing import angle_axis
+from implicit_tutorial.book.evidence import measured
+from implicit_tutorial.book.tasks import CIRCLE_ANGLES, CIRCLE_SAMPLES, circle_target, on_circle
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, explorer, style
 from implicit_tutorial.explorer.computed import Computation, Computed, settled
 from implicit_tutorial.training.arithmetic import caught_up, descended, output_between, swept, swept_back
 
-ANGLES = np.linspace(0, 360, 73)
-SAMPLES = np.array([8, 35, 61, 88, 117, 143, 170, 198, 222, 318, 331, 345, 357], dtype=float)
-TIMES = [0, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]
+TIMES = [0, 1, 3, 10, 30, 100, 300]
+WIDTHS, SCALES, OUTPUTS = [32, 128, 256], [0.5, 0.9], [0.3, 1.0, 3.0]
 _EXACTLY = {"close": 1e-13, "most": 2000}
 _FRACTION = 0.15
-
-
-def target(angles: np.ndarray) -> np.ndarray:
-    """sin φ + 0.6 cos 4φ, angles in degrees."""
-    at = np.radians(angles)
-    return np.sin(at) + 0.6 * np.cos(4 * at)
-
-
-def on_the_circle(angles: np.ndarray) -> Tensor:
-    at = torch.from_numpy(np.radians(angles))
-    return torch.stack([torch.cos(at), torch.sin(at)], dim=1)
 
 
 def begin(
@@ -94,12 +84,16 @@ def observe(
 
 
 def _figures() -> list[go.Figure]:
-    figure = style.figure(x_title="input angle φ", y_range=(-2.2, 2.2), x_range=(0, 360), height=380)
-    figure.update_xaxes(tickvals=[0, 90, 180, 270, 360], ticksuffix="°")
-    figure.add_scatter(x=ANGLES, y=target(ANGLES), **style.guide("target", style.TARGET, width=2))
-    figure.add_scatter(x=ANGLES, y=0 * ANGLES, **style.theory("lazy prediction"))
-    figure.add_scatter(x=ANGLES, y=0 * ANGLES, **style.measured("network"))
-    figure.add_scatter(x=SAMPLES, y=target(SAMPLES), **style.points("samples", style.TARGET))
+    figure = style.figure(x_title="input angle φ", y_range=(-2.6, 2.6), height=380)
+    angle_axis(figure)
+    figure.add_scatter(
+        x=CIRCLE_ANGLES, y=circle_target(CIRCLE_ANGLES), **style.guide("target", style.TARGET, width=2)
+    )
+    figure.add_scatter(x=CIRCLE_ANGLES, y=0 * CIRCLE_ANGLES, **style.theory("lazy prediction"))
+    figure.add_scatter(x=CIRCLE_ANGLES, y=0 * CIRCLE_ANGLES, **style.measured("network"))
+    figure.add_scatter(
+        x=CIRCLE_SAMPLES, y=circle_target(CIRCLE_SAMPLES), **style.points("samples", style.TARGET)
+    )
     return [figure]
 
 
@@ -112,9 +106,9 @@ def watch_it_learn() -> Computed:
         observe=observe,
         clock="time",
         constants={
-            "X": on_the_circle(SAMPLES),
-            "grid": on_the_circle(ANGLES),
-            "y": torch.from_numpy(target(SAMPLES)),
+            "X": on_circle(CIRCLE_SAMPLES),
+            "grid": on_circle(CIRCLE_ANGLES),
+            "y": torch.from_numpy(circle_target(CIRCLE_SAMPLES)),
         },
         draws={"G": ("width", "width"), "W": ("width", 2), "v": ("width",)},
         line="Loss {loss:.2e}, of the lazy prediction {lazy_loss:.2e}.",
@@ -124,10 +118,19 @@ def watch_it_learn() -> Computed:
         computation,
         [
             Control("time", TIMES, label="time $\\kappa^2 t$", fmt="g"),
-            Control("width", [32, 64, 128, 256], start=128, label="width $m$"),
-            Control("implicit_scale", [0.2, 0.5, 0.8], start=0.5, label="implicit_scale $\\sigma_A$"),
-            Control("output_scale", [0.3, 1, 3], start=1, label="output_scale $\\kappa$", fmt="g"),
+            Control("width", WIDTHS, start=128, label="width $m$"),
+            Control("implicit_scale", SCALES, start=0.5, label="implicit_scale $\\sigma_A$", fmt="g"),
+            Control("output_scale", OUTPUTS, start=1.0, label="output_scale $\\kappa$", fmt="g"),
         ],
-        caption="A network of infinite depth learns the function on the circle from 13 samples.",
-        alt="A target, samples on it, and two curves that move towards it as time passes.",
+        caption=(
+            "A network of infinite depth learns a function on the circle from the 13 dots, and only its "
+            "matrix $A$ is trained. **Press** *Play*: this page trains it while you watch. Then change the "
+            "width and the scales, and play again. **Notice** where the network leaves the dashed line, "
+            "which is what its tangent kernel at the start predicts."
+        ),
+        alt=(
+            "A function of the angle: a dotted target with 13 samples on it, the function of the network as "
+            "a solid line, and a dashed prediction. At time zero both are zero."
+        ),
+        tag=measured(width=WIDTHS, seeds=1, samples=len(CIRCLE_SAMPLES)),
     )
