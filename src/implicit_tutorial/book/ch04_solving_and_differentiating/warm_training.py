@@ -61,8 +61,8 @@ def warm_training() -> Explorer:
         [tolerance_control()],
         caption=(
             f"Gradient descent on $\\Theta$, width {WIDTH}, $\\sigma_A = {SCALE}$. Mean sweeps of the "
-            "forward solve (left) and of the adjoint solve (right) at each step, from zero and from the last "
-            "step's solution. **Move** the tolerance. **Notice** that the distance between the two lines "
+            "forward solve (first) and of the adjoint solve (second) at each step, from zero and from the "
+            "last step's solution. **Move** the tolerance. **Notice** that the distance between the two lines "
             "stays, and that the adjoint gains less: where a unit switches, it jumps."
         ),
         alt=(
