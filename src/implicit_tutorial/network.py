@@ -116,6 +116,7 @@ class EquilibriumNetwork(nn.Module):
         """κ v·z/√m, of shape (n,) or (n, k), for states z (n, m); without centering."""
         return z @ self.v * (self.output_scale / math.sqrt(self.width))
 
+    @checked
     def forward(self, X: Tensor) -> Tensor:
         """f(x) of shape (n,) or (n, k) for inputs X (n, d), differentiable in the layers and in X (C1)."""
         f = self.output(self.equilibrium(X).z)

@@ -65,8 +65,6 @@ def test_a_network_that_breaks_is_a_row_with_its_status() -> None:
     assert row["status"] == "left the well-posed region"
     assert "test_error" not in row
     assert row["train_error"] > 0.01
-    assert row["curve_error"][0] > row["curve_error"][-1] > 0.01
-    assert len(row["curve_time"]) == len(row["curve_error"])
 
 
 def test_a_phase_cell_keeps_the_learned_function() -> None:

@@ -14,3 +14,18 @@ from implicit_tutorial.book.ch01_equilibrium_networks.lost_input import lost_inp
 from implicit_tutorial.book.ch01_equilibrium_networks.studies import BACKWARD_COST
 from implicit_tutorial.book.ch01_equilibrium_networks.truncated_depth import truncated_depth, truncation
 from implicit_tutorial.book.ch01_equilibrium_networks.unrolled_and_loop import unrolled_and_loop
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    1,
+    "lost-input",
+    "linear-case",
+    "unrolled-and-loop",
+    "infinitely-deep",
+    "truncated-depth",
+    "feed-forward",
+    "euler-step",
+    "backward-cost",
+    "circle-start",
+)

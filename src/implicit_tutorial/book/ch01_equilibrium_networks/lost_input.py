@@ -11,8 +11,8 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch01_equilibrium_networks.setting import network, tied_states
-from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 
 
 @lru_cache

@@ -6,3 +6,12 @@ from implicit_tutorial.book.ch03_keeping_it_well_posed.guarantees import guarant
 from implicit_tutorial.book.ch03_keeping_it_well_posed.splitting_paths import splitting_paths
 from implicit_tutorial.book.ch03_keeping_it_well_posed.training_remedies import training_remedies
 from implicit_tutorial.book.descent import task
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    3,
+    "training-remedies",
+    "energy-landscape",
+    "splitting-paths",
+)
