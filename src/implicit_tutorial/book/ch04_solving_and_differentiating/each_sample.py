@@ -59,9 +59,7 @@ def each_sample() -> Explorer:
         _draw,
         [
             Control("sweeps", BUDGETS, start=200, label="sweeps at most"),
-            Control(
-                "implicit_scale", SCALES, start=1.2, label="implicit_scale $\\sigma_A$", fmt=".1f"
-            ),
+            Control("implicit_scale", SCALES, start=1.2, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
         caption=(
             f"One batch of {len(CIRCLE_ANGLES) - 1} inputs around the circle, width {WIDTH}. Each mark is a "
