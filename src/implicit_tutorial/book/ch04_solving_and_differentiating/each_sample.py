@@ -15,7 +15,7 @@ from implicit_tutorial.book.says import says
 from implicit_tutorial.book.tasks import CIRCLE_ANGLES, CIRCLE_SCALE, task
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
-WIDTH, RTOL, FLOOR = 192, 1e-10, 1e-12
+WIDTH, RTOL, FLOOR, TOP = 192, 1e-10, 1e-12, 1e2
 SCALES = (0.4, 0.6, CIRCLE_SCALE, 1.0, 1.2, 1.3)
 BUDGETS = (5, 10, 20, 30, 40, 60, 100, 200, 400, 800)
 #: How a sample stands, by the name in the legend: its colour and its mark.
@@ -58,10 +58,8 @@ def each_sample() -> Explorer:
     return Explorer(
         _draw,
         [
-            Control("sweeps", BUDGETS, start=40, label="sweeps at most"),
-            Control(
-                "implicit_scale", SCALES, start=CIRCLE_SCALE, label="implicit_scale $\\sigma_A$", fmt=".1f"
-            ),
+            Control("sweeps", BUDGETS, start=200, label="sweeps at most"),
+            Control("implicit_scale", SCALES, start=1.2, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
         caption=(
             f"One batch of {len(CIRCLE_ANGLES) - 1} inputs around the circle, width {WIDTH}. Each mark is a "
@@ -113,7 +111,7 @@ def _draw(sweeps: int, implicit_scale: float) -> go.Figure:
         x_title="input angle φ",
         y_title="relative to ‖z‖",
         y_log=True,
-        y_range=(FLOOR, 1e3),
+        y_range=(FLOOR, TOP),
         height=400,
         legend_rows=2,
     )
@@ -124,7 +122,7 @@ def _draw(sweeps: int, implicit_scale: float) -> go.Figure:
     bound = relative(solution, solution.error_bound)
     figure.add_scatter(x=angles, y=bound, **style.theory("certified error", style.BOUND))
     for name, (color, symbol) in STANDS.items():
-        shown = np.where(stands == name, np.clip(residual, FLOOR, 1e3), np.nan)
+        shown = np.where(stands == name, np.clip(residual, FLOOR, TOP), np.nan)
         figure.add_scatter(x=angles, y=shown, **style.points(name, color, symbol=symbol, size=8))
     return figure
 
