@@ -84,9 +84,11 @@ def element(
     if controls:
         rows = "".join(_control(name, c, math, continuous) for c in controls)
         button = _PLAY if clock else ""
-        parts.append(f'<div class="it-controls">{button}{rows}</div>')
+        parts.append(f'<div class="it-desk"><div class="it-controls">{button}{rows}</div>')
     if readout is not None:
         parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
+    if controls:
+        parts.append("</div>")
     parts += source
     tag = heading and f'<span class="it-tag">{inline(heading, math)}</span>'
     parts.append(f"<figcaption>{tag}{inline(caption, math)}</figcaption></figure>")
@@ -111,6 +113,8 @@ _PLAY = '<button type="button" class="it-play" aria-pressed="false"><span>Play</
 
 def _control(name: str, control: Control, math: Callable[[str], str], continuous: bool) -> str:
     target = f"fig-{name}-{control.name}"
+    if control.is_switch and (control.is_choice or not continuous):
+        return _switch(target, control, math)
     label = f'<label for="{target}">{inline(control.label, math)}</label>'
     if control.is_choice:
         options = "".join(
@@ -128,4 +132,19 @@ def _control(name: str, control: Control, math: Callable[[str], str], continuous
         f'<input type="range" id="{target}" min="0" max="{len(control.values) - 1}" step="{step}" '
         f'value="{control.start_index}" aria-valuetext="{escape(text)}" autocomplete="off">'
         f'<output for="{target}" aria-live="off" style="min-width:{width}ch">{escape(text)}</output></div>'
+    )
+
+
+def _switch(target: str, control: Control, math: Callable[[str], str]) -> str:
+    """All values side by side, one of them chosen."""
+    stops = "".join(
+        f'<label><input type="radio" name="{target}" value="{i}" autocomplete="off"'
+        f"{' checked' if i == control.start_index else ''}><span>{escape(text)}</span></label>"
+        for i, text in enumerate(control.texts)
+    )
+    return (
+        f'<div class="it-control"><span class="it-label" id="{target}-label">'
+        f"{inline(control.label, math)}</span>"
+        f'<div class="it-switch" id="{target}" role="radiogroup" aria-labelledby="{target}-label">'
+        f"{stops}</div></div>"
     )

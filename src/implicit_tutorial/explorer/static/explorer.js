@@ -199,11 +199,11 @@ var implicitTutorial = (() => {
       this.source = source;
       this.position = [...source.start];
       this.plots = [...figure.querySelectorAll(".it-plot")];
-      this.inputs = [...figure.querySelectorAll(".it-control input, .it-control select")];
+      this.inputs = [...figure.querySelectorAll(".it-control > :is([type=range], select, .it-switch)")];
       this.line = figure.querySelector(".it-readout");
       this.inputs.forEach((input, k) => {
-        input.addEventListener("input", () => {
-          this.position[k] = Number(input.value);
+        input.addEventListener("input", ({ target }) => {
+          this.position[k] = Number(target.value);
           this.refresh();
           moved?.(this);
         });
@@ -243,6 +243,7 @@ var implicitTutorial = (() => {
       this.inputs.forEach((input, k) => {
         const { texts } = this.source.controls[k];
         const i = this.position[k];
+        if (input.matches(".it-switch")) return void (input.querySelectorAll("input")[i].checked = true);
         input.value = i;
         if (input.type !== "range") return;
         input.setAttribute("aria-valuetext", this.source.text(k, i));
@@ -256,7 +257,9 @@ var implicitTutorial = (() => {
 
     say() {
       const { line } = this.frame;
-      if (this.line && line !== undefined && this.line.textContent !== line) this.line.textContent = line;
+      if (!this.line || line === undefined || this.line.textContent === line) return;
+      this.line.style.minHeight = `${this.line.offsetHeight}px`; // or a shorter line would move the controls above it
+      this.line.textContent = line;
     }
 
     schedule() {
@@ -287,6 +290,7 @@ var implicitTutorial = (() => {
             const width = Math.round(target.clientWidth);
             if (width && width !== target.itWidth) {
               target.itWidth = width;
+              if (this.line) this.line.style.minHeight = "";
               this.Plotly.Plots.resize(target);
             }
           }
