@@ -71,7 +71,7 @@ def circle_width() -> Explorer:
 
 def _errors(width: int, output_scale: float) -> go.Figure:
     x = {"x_title": "width m", "x_log": True, "x_range": (24, 680), "x_ticks": CIRCLE_WIDTHS}
-    figure = style.figure(title="test error", **x, y_log=True, y_range=(0.01, 3), **_LOOK)
+    figure = style.figure(title="test error", **x, y_log=True, y_range=(0.007, 3), **_LOOK)
     runs = [circle_runs(m, output_scale) for m in CIRCLE_WIDTHS]
     x, y = ([v for r in runs for v in r[column]] for column in ("width", "test_error"))
     figure.add_scatter(x=x, y=y, **style.points("one network", style.SERIES[5], size=5))

@@ -93,7 +93,7 @@ def _readout(setting: str) -> str:
     narrow, wide = moved.index[0], max(m for m in means if m <= 512)
     failed = f" {lost(setting)} of {len(rows(setting))} runs did not finish." if lost(setting) else ""
     return (
-        f"At infinite width {infinite(setting):.3g}, at m = {wide} {means[wide]}. Features move by "
-        f"{100 * moved[narrow]:.0f} % of their length at m = {narrow}, by {100 * moved[wide]:.0f} % at "
+        f"Mean error {means[wide]} at m = {wide}, {infinite(setting):.3g} at infinite width. Features move "
+        f"by {100 * moved[narrow]:.0f} % of their length at m = {narrow}, by {100 * moved[wide]:.0f} % at "
         f"m = {wide}.{failed}"
     )

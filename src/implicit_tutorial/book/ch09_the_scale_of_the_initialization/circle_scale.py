@@ -82,7 +82,7 @@ def circle_scale() -> Explorer:
 
 def _errors(output_scale: float, width: int) -> go.Figure:
     x = {"x_title": "output_scale κ", "x_log": True, "x_range": (0.08, 13), "x_ticks": CIRCLE_OUTPUTS}
-    figure = style.figure(title="test error", **x, y_log=True, y_range=(0.01, 10), **_LOOK)
+    figure = style.figure(title="test error", **x, y_log=True, y_range=(0.007, 10), **_LOOK)
     rows = [circle_runs(width, k) for k in CIRCLE_OUTPUTS]
     for name, symbol, rich in (("rich", "circle", True), ("lazy", "circle-open", False)):
         x, y = ([], [])

@@ -157,7 +157,7 @@ def _draw(output_scale: float, width: int) -> list[go.Figure]:
 
 
 def _map(output_scale: float, width: int) -> go.Figure:
-    x = {"x_title": "output_scale κ", "x_log": True, "x_range": _X}
+    x = {"x_title": "output_scale κ", "x_log": True, "x_range": _X, "x_ticks": (0.1, 0.3, 1, 3)}
     y = {"y_title": "width m", "y_log": True, "y_range": _Y, "y_ticks": widths()}
     fig = style.figure(title="the map", **x, **y, height=470, legend_rows=2)
     table = cells().reset_index()
