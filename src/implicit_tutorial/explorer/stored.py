@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from implicit_tutorial.equilibrium.checks import checked
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames, Varying
 from implicit_tutorial.explorer.tree import MISSING, Panel, Tree, put
@@ -164,10 +165,14 @@ def document_of(html: str, name: str | None = None) -> dict[str, Any]:
     if name is None and len(documents) == 1:
         return next(iter(documents.values()))
     if name not in documents:
-        raise ValueError(f"No explorer {name!r} in this page; it holds {sorted(documents) or 'none'}.")
+        raise ValueError(
+            f"No explorer {name!r} in this html, which holds {sorted(documents) or 'none'}; "
+            "pass the name of one of them."
+        )
     return documents[name]
 
 
+@checked
 def decode(html: str, name: str | None = None) -> dict[tuple, Frame]:
     """Every stored frame of an explorer, keyed by its controls' values in their order (without any: `()`).
 
