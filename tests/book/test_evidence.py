@@ -14,7 +14,7 @@ from implicit_tutorial.explorer.registry import NUMBERS
 ROOT = Path(__file__).resolve().parents[2]
 #: The pages whose rooms number figures, with what stands before the point.
 PAGES = {path: str(int(path.name[:2])) for path in sorted((ROOT / "notebooks").glob("*.md"))}
-PAGES[ROOT / "book" / "benchmarks.md"] = "B"
+PAGES |= {ROOT / "book" / "benchmarks.md": "B", ROOT / "book" / "intro.md": "I"}
 
 
 def shown(page: Path) -> list[str]:

@@ -43,6 +43,7 @@ def test_the_mode_decides_what_a_cell_shows(monkeypatch, waves):
         ({"caption": " "}, "needs a caption"),
         ({"alt": ""}, "needs a alt"),
         ({"controls": [Control("k", [1]), Control("k", [2])]}, "one name"),
+        ({"controls": [Control("k", [1]), Control("n", [2], label="k")]}, "two controls of one label"),
     ],
 )
 def test_refused(change, message):

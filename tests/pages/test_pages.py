@@ -76,7 +76,8 @@ def test_every_control_has_a_label(page: Path) -> None:
 
 def test_few_stops_are_a_switch(page: Path) -> None:
     sliders = soup_of(page).select("figure.it-explorer [type=range]")
-    assert [slider["id"] for slider in sliders if int(slider["max"]) < 3] == []
+    # A page that computes goes between the stops, however few there are.
+    assert [s["id"] for s in sliders if int(s["max"]) < 3 and s["step"] != "any"] == []
 
 
 def test_ids_are_unique(page: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 
 import pandas as pd
 
-from implicit_tutorial.claims import Measurement, Verdict, claims
+from implicit_tutorial.claims import Verdict, claims
+from implicit_tutorial.explorer.page import inline
+from implicit_tutorial.prose import plain
 
-_COLUMNS = ("Claim", "Statement and measurements", "Tightest measurement", "Expected", "Margin")
+_COLUMNS = ("Claim", "Statement and measurements", "Tightest measurement", "Margin")
 
 
 @dataclass(frozen=True)
@@ -21,18 +22,17 @@ class Ledger:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a measurement: label, chapter, statement, quantity, measured, expected, margin, holds."""
+        """One row a measurement: label, chapter, statement, sentence, measured, margin, holds."""
         return pd.DataFrame(
             [
                 {
                     "label": verdict.label,
                     "chapter": claims()[verdict.label].chapter,
-                    "statement": verdict.statement,
-                    "quantity": m.quantity,
+                    "statement": plain(verdict.statement),
+                    "sentence": plain(m.sentence),
                     "measured": m.measured,
-                    "expected": m.expected,
                     "margin": m.margin,
-                    "holds": m.margin > 0,
+                    "holds": m.holds,
                 }
                 for verdict in self.verdicts
                 for m in verdict.measurements
@@ -53,7 +53,7 @@ class Ledger:
         return (
             '<table class="it-ledger it-cards" role="table">\n'
             "<caption>Each claim with the measurement that comes nearest to refuting it. "
-            "The margin is the unused share of what the statement allows: 0 % is the edge.</caption>\n"
+            "The margin is the unused share of what is allowed: 0 % is the edge.</caption>\n"
             f'<thead role="rowgroup"><tr role="row">{"".join(map(_head, _COLUMNS))}</tr></thead>\n'
             f'<tbody role="rowgroup">\n{rows}\n</tbody>\n</table>'
         )
@@ -72,22 +72,21 @@ def _row(verdict: Verdict) -> str:
     chapter = claims()[verdict.label].chapter
     mark = "✓" if verdict.holds else "✗"
     spoken = "holds" if verdict.holds else "refuted"
-    details = "".join(f"<li>{_measurement(m)}</li>" for m in verdict.measurements)
+    measurements = "".join(f"<li>{_sentence(m.sentence)}</li>" for m in verdict.measurements)
     return (
         f'<tr role="row" id="ledger-{verdict.label}"><th role="rowheader" scope="row">'
         f'<a href="../notebooks/{chapter}.html#{verdict.label}">{verdict.label}</a> '
         f'<span role="img" aria-label="{spoken}">{mark}</span></th>'
-        f'<td role="cell">{escape(verdict.statement)}'
-        f"<details><summary>{len(verdict.measurements)} measurements</summary>"
-        f"<ul>{details}</ul></details></td>"
-        f"{_cell(2, f'{verdict.tightest.quantity} = {verdict.measured:.4g}')}"
-        f"{_cell(3, verdict.expected)}{_cell(4, f'{100 * verdict.margin:.0f} %')}</tr>"
+        f'<td role="cell">{inline(verdict.statement)}<details>'
+        f"<summary>{len(verdict.measurements)} measurements</summary><ul>{measurements}</ul></details></td>"
+        f"{_cell(2, _sentence(verdict.tightest.sentence))}{_cell(3, f'{100 * verdict.margin:.0f} %')}</tr>"
     )
 
 
-def _cell(column: int, text: str) -> str:
-    return f'<td role="cell" data-label="{_COLUMNS[column]}">{escape(text)}</td>'
+def _cell(column: int, html: str) -> str:
+    return f'<td role="cell" data-label="{_COLUMNS[column]}">{html}</td>'
 
 
-def _measurement(m: Measurement) -> str:
-    return escape(f"{m.quantity} = {m.measured:.4g}, expected {m.expected}")
+def _sentence(text: str) -> str:
+    """A measurement as a sentence of its own."""
+    return f"{inline(text[0].upper() + text[1:])}."

@@ -10,6 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from implicit_tutorial.equilibrium.checks import checked
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames
 from implicit_tutorial.explorer.native import native_figure
@@ -35,6 +36,12 @@ def _slug(draw: Callable) -> str:
     return re.sub("[^a-z0-9]+", "-", getattr(draw, "__name__", "explorer").lower()).strip("-")
 
 
+def check_name(name: str) -> None:
+    """Refuse the name of an explorer that does not fit into an address."""
+    if not _SLUG.fullmatch(name):
+        raise ValueError(f"Explorer name {name!r} is no slug; use lower-case letters, digits and hyphens.")
+
+
 class Explorer:
     """A figure with controls: live widgets under a Jupyter server, a page with all frames stored elsewhere.
 
@@ -50,9 +57,11 @@ class Explorer:
         tag: what kind of truth the figure shows, and on what it rests; it stands before the caption.
 
     Raises:
-        ValueError: for a bad name, an empty caption or alt text, or two controls of one name.
+        ValueError: for a bad name, an empty caption or alt text, or two controls of one name or label.
+        TypeError: for arguments of another kind, by name.
     """
 
+    @checked
     def __init__(
         self,
         draw: Callable[..., Drawn],
@@ -70,9 +79,10 @@ class Explorer:
                 raise ValueError(
                     f"Explorer {name!r} needs a {what}: say what to notice, and what the figure shows."
                 )
-        names = [c.name for c in controls]
-        if len(set(names)) < len(names):
-            raise ValueError(f"Explorer {name!r} has two controls of one name: {names}.")
+        for what in ("name", "label"):
+            found = [getattr(c, what) for c in controls]
+            if len(set(found)) < len(found):
+                raise ValueError(f"Explorer {name!r} has two controls of one {what}: {found}.")
         self.draw = draw
         self.controls = tuple(controls)
         self.caption = caption
@@ -88,10 +98,7 @@ class Explorer:
 
     @name.setter
     def name(self, name: str) -> None:
-        if not _SLUG.fullmatch(name):
-            raise ValueError(
-                f"Explorer name {name!r} is no slug; use lower-case letters, digits and hyphens."
-            )
+        check_name(name)
         self._name = name
 
     @property
@@ -153,7 +160,10 @@ class Figure(Explorer):
         name, caption, alt, tag: as for `Explorer`.
     """
 
+    @checked
     def __init__(
         self, figures: Drawn, *, caption: str, alt: str, name: str = "figure", tag: object = ""
     ) -> None:
+        if isinstance(figures, Sequence) and not figures:
+            raise ValueError("figures is empty; give one figure, or those that stand side by side.")
         super().__init__(lambda: figures, [], caption=caption, alt=alt, name=name, tag=tag)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
-from implicit_tutorial.explorer.core import Explorer
+from implicit_tutorial.equilibrium.checks import checked
+from implicit_tutorial.explorer.core import Explorer, check_name
 
 #: The functions that make them, by name.
 EXPLORERS: dict[str, Callable[[], Explorer]] = {}
@@ -26,12 +27,14 @@ def number(chapter: int | str, *names: str) -> None:
         NUMBERS[name] = f"{chapter}.{place}"
 
 
+@checked
 def explorer(name: str) -> Callable[[Callable[[], Explorer]], Callable[[], Explorer]]:
     """Name and register the explorer or figure that a function returns, as in ``@explorer("loss-curves")``.
 
     Raises:
-        ValueError: another function makes an explorer of that name.
+        ValueError: another function makes an explorer of that name, or the name does not fit into an address.
     """
+    check_name(name)
 
     def register(make: Callable[[], Explorer]) -> Callable[[], Explorer]:
         if name in EXPLORERS:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
-from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 
 LAYERS, UNITS, STEPS = 6, 6, 24
 

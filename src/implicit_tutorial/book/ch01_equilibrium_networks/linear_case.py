@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 
 
 @explorer("linear-case")

@@ -11,9 +11,9 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch01_equilibrium_networks.setting import WIDTH, network, tied_states
-from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 
 #: Of the two inputs.
 _ANGLES = (0.3, 0.3 + math.pi / 2)

@@ -12,10 +12,10 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch01_equilibrium_networks.setting import WIDTH, network, tied_states
-from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.book.evidence import MEAN_FIELD, THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 
 DEPTHS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60]
 N_ANGLES = 73

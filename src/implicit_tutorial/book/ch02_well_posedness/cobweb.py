@@ -11,10 +11,11 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS, count_words, equilibria
-from implicit_tutorial.book.drawing import array, move, signed
+from implicit_tutorial.book.drawing import array, move
 from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.picard import attracts, picard_path, picard_words
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import signed
 
 TOP = 4.5
 _GRID = np.linspace(0, TOP, 73)

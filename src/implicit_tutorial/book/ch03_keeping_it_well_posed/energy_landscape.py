@@ -9,10 +9,11 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch03_keeping_it_well_posed.paths import START, TOP, add_paths, plane, row, words
-from implicit_tutorial.book.drawing import array, signed
+from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import signed
 
 SELF = -0.5
 COUPLINGS = tuple(round(-1.2 + 0.2 * k, 1) for k in range(13))

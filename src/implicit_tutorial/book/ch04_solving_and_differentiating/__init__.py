@@ -7,6 +7,7 @@ from implicit_tutorial.book.ch04_solving_and_differentiating.cheaper_gradients i
     training,
 )
 from implicit_tutorial.book.ch04_solving_and_differentiating.comparison import comparison, measured
+from implicit_tutorial.book.ch04_solving_and_differentiating.each_sample import each_sample
 from implicit_tutorial.book.ch04_solving_and_differentiating.first_distances import first_distances
 from implicit_tutorial.book.ch04_solving_and_differentiating.rotating_digit import (
     film,
@@ -27,4 +28,5 @@ number(
     "cheaper-gradients",
     "rotating-digit",
     "warm-training",
+    "each-sample",
 )

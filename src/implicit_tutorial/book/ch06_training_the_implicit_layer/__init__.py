@@ -39,8 +39,8 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.which_layer import 
     mean_test_error,
     which_layer,
 )
-from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.explorer import number
+from implicit_tutorial.prose import powers
 
 # In the order of the text.
 number(

@@ -10,11 +10,11 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import unit_labels
-from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels.network import states
+from implicit_tutorial.prose import powers
 from implicit_tutorial.training.certificate import Ball
 
 _SAMPLES = 4

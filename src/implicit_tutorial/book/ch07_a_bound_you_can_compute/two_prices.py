@@ -11,10 +11,10 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial.book import evidence
-from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.generalization import Prediction
+from implicit_tutorial.prose import powers
 
 N_SAMPLES, N_INPUTS, WIDTH, SEEDS = 40, 6, 256, 3
 SCALES = (0.1, 0.3, 0.5, 0.9)

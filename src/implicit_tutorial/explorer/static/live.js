@@ -42,8 +42,9 @@ function askForPlotly(model) {
 }
 
 /* The frames of a kernel. One is asked for at a time; by its answer, the controls may have moved on. */
-class Kernel {
+class Kernel extends implicitTutorial.Source {
   constructor(model, figure) {
+    super();
     this.model = model;
     this.figure = figure;
     Object.assign(this, model.get("spec"));
