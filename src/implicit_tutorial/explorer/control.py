@@ -16,7 +16,7 @@ Value = float | int | str
 class Control:
     """One argument of `draw` and the values it may take.
 
-    Numbers become a range slider, strings a drop-down list.
+    Numbers become a range slider, strings a drop-down list, and two or three of either a switch.
 
     Arguments:
         name: the argument of `draw`; also its key in the page's address.
@@ -96,6 +96,11 @@ class Control:
     def is_choice(self) -> bool:
         """Whether the values are strings."""
         return isinstance(self.values[0], str)
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether there are so few values that all are in sight."""
+        return len(self.values) <= 3
 
     @property
     def start_index(self) -> int:

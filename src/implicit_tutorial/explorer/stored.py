@@ -98,8 +98,14 @@ def _unpack(kind: str, entry: dict[str, Any]) -> list[np.ndarray]:
     return [part.reshape(s) for part, s in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
 
 
-def encode(name: str, controls: Sequence[Control], frames: Frames, template: dict[str, Any]) -> str:
-    """The JSON document of an explorer, safe inside an HTML script element."""
+def encode(
+    name: str,
+    controls: Sequence[Control],
+    frames: Frames,
+    template: dict[str, Any],
+    computed: dict[str, Any] | None = None,
+) -> str:
+    """The JSON document of an explorer, safe inside an HTML script element; `computed`: see computed.py."""
     pool = Pool()
     document = {
         "version": 1,
@@ -111,6 +117,8 @@ def encode(name: str, controls: Sequence[Control], frames: Frames, template: dic
         "template": template,
     }
     document["arrays"] = pool.document()
+    if computed is not None:
+        document["computed"] = computed
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
@@ -118,7 +126,14 @@ def encode(name: str, controls: Sequence[Control], frames: Frames, template: dic
 def handles(controls: Sequence[Control]) -> list[dict[str, Any]]:
     """What the script must know of the controls."""
     return [
-        {"name": c.name, "values": list(c.values), "texts": c.texts, "start": c.start_index} for c in controls
+        {
+            "name": c.name,
+            "values": list(c.values),
+            "texts": c.texts,
+            "start": c.start_index,
+            "whole": all(isinstance(v, int) for v in c.values),
+        }
+        for c in controls
     ]
 
 

@@ -143,15 +143,15 @@ def _spectra(implicit_scale: float) -> go.Figure:
         equal=True,
     )
     spectra = (
-        ("A", implicit_scale * _draw().eigenvalues, implicit_scale, style.SERIES[5]),
-        ("DA", state(implicit_scale).eigenvalues, implicit_scale / math.sqrt(2), style.SERIES[1]),
+        ("A", implicit_scale * _draw().eigenvalues, implicit_scale, style.SERIES[5], "dash"),
+        ("DA", state(implicit_scale).eigenvalues, implicit_scale / math.sqrt(2), style.SERIES[1], "longdash"),
     )
-    for name, values, _, color in spectra:
-        figure.add_scatter(x=values.real, y=values.imag, **style.points(name, color, size=4))
-    # Over the points, which would hide them.
+    for name, values, _, color, _ in spectra:
+        figure.add_scatter(x=values.real, y=values.imag, **style.points(name, color, size=4, opacity=0.7))
+    # Over the points, which would hide them, and in another colour than theirs.
     _circle(figure, 1, style.guide("unit circle"))
-    for name, _, radius, color in spectra:
-        _circle(figure, radius, style.theory(f"mean-field, {name}", color))
+    for name, _, radius, _, dash in spectra:
+        _circle(figure, radius, style.theory(f"mean-field, {name}", width=3, dash=dash))
     return figure
 
 

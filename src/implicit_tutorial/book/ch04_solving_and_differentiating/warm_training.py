@@ -61,9 +61,9 @@ def warm_training() -> Explorer:
         [tolerance_control()],
         caption=(
             f"Gradient descent on $\\Theta$, width {WIDTH}, $\\sigma_A = {SCALE}$. Mean sweeps of the "
-            "forward solve (left) and of the adjoint solve (right) at each step, from zero and from the last "
-            "step's solution. **Move** the tolerance. **Notice** that the distance between the two lines "
-            "stays, and that the adjoint gains less: where a unit switches, it jumps."
+            "forward solve (first) and of the adjoint solve (second) at each step, from zero and from the "
+            "last step's solution. **Move** the tolerance. **Notice** that the distance between the two "
+            "lines stays, and that the adjoint gains less: where a unit switches, it jumps."
         ),
         alt=(
             "Two plots of sweeps against the step of training. In each a flat line for cold starts, and a "

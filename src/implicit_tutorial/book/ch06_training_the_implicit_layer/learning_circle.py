@@ -11,27 +11,26 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import (
-    ANGLES,
     CIRCLE_FLOW,
     CIRCLE_OUTPUT,
-    CIRCLE_SCALE,
     CIRCLE_TIMES,
     CIRCLE_WIDTHS,
-    SAMPLES,
-    circle,
-    target,
 )
 from implicit_tutorial.book.drawing import angle_axis
 from implicit_tutorial.book.says import says
+from implicit_tutorial.book.tasks import CIRCLE_ANGLES as ANGLES
+from implicit_tutorial.book.tasks import CIRCLE_SAMPLES as SAMPLES
+from implicit_tutorial.book.tasks import CIRCLE_SCALE, on_circle, task
+from implicit_tutorial.book.tasks import circle_target as target
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 
 @lru_cache
 def predicted() -> np.ndarray:
     """(times, angles) K(x, X) K⁻¹ (1 − e^{−Kt}) y with the kernel of infinite width; the same for every κ."""
-    X, y = circle(SAMPLES), torch.as_tensor(target(SAMPLES))
+    X, y, *_ = task("circle")
     K = it.limit_kernels(X, implicit_scale=CIRCLE_SCALE).implicit
-    cross = it.limit_kernels(circle(ANGLES), X, implicit_scale=CIRCLE_SCALE).implicit
+    cross = it.limit_kernels(on_circle(ANGLES), X, implicit_scale=CIRCLE_SCALE).implicit
     values, vectors = torch.linalg.eigh(K)
     grown = -torch.expm1(-values * torch.tensor(CIRCLE_TIMES, dtype=K.dtype)[:, None]) / values
     return (((vectors.T @ y) * grown) @ vectors.T @ cross.T).numpy()

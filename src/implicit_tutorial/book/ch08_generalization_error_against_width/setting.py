@@ -45,7 +45,7 @@ SETTINGS: dict[str, Setting] = {
     "linear + quadratic, n = 30": _noise("linear + quadratic", 0.0, 30),
     "linear + quadratic, n = 200": _noise("linear + quadratic", 0.0, 200),
     **{
-        f"linear + quadratic, σ_A = {s:g}": Setting((WIDTH_IMPLICIT_SCALE,), {"implicit_scale": s})
+        f"linear + quadratic, implicit scale {s:g}": Setting((WIDTH_IMPLICIT_SCALE,), {"implicit_scale": s})
         for s in (0.3, 0.8, 1.1)
     },
 }
@@ -68,7 +68,6 @@ def rows(name: str) -> pd.DataFrame:
     found["total"] = found["test_error"] - found["infinite_error"]
     found["fluctuation"] = found["frozen_error"] - found["infinite_error"]
     found["features"] = found["test_error"] - found["frozen_error"]
-    found["paired"] = found["test_error"] - found["lazy_error"]
     return found
 
 

@@ -52,7 +52,7 @@ def digit_laws() -> Explorer:
         rows, networks = runs(layers), style.points("networks", COLORS[layers])
         law = style.theory("mean-field")
         shared = {"x_title": "width m", "x_log": True, "x_range": _WIDTHS, "x_ticks": (128, 256, 512)}
-        shared |= {"height": 360, "legend_rows": 2}
+        shared |= {"height": 430, "legend_rows": 2}
         error = style.figure(title="test error", y_range=(0.11, 0.18), **shared)
         moved = style.figure(title="movement ‖A − A₀‖", y_log=True, y_range=(0.05, 6), **shared)
         error.add_scatter(x=rows["width"], y=rows["test_error"], **networks)
