@@ -68,8 +68,8 @@ def limit_kernels(
     shape = (X.shape[0], Y.shape[0])
     whole = {field.name: torch.empty(shape, dtype=X.dtype, device=X.device) for field in fields(Kernels)}
     for i in range(0, X.shape[0], _ROWS):
-        # A symmetric matrix is computed from its diagonal to the right, and mirrored: vectorised functions may
-        # round the same number in two places differently.
+        # A symmetric matrix is computed from its diagonal to the right, and mirrored: a vectorised function
+        # may round the same number in two places differently.
         first = i if X2 is None else 0
         rows = slice(i, i + _ROWS)
         for name, block in _entries(X[rows], Y[first:], **scales).items():
