@@ -67,6 +67,7 @@ def circle_start() -> Explorer:
         "dashed levels above and below zero. "
         + says("None of the curves follows the target at any scale.", _least_distance() > 0.5),
         readout=_readout,
+        tag=MEAN_FIELD | measured(width=WIDTH, seeds=NETWORKS, samples=len(CIRCLE_ANGLES) - 1),
     )
 
 
