@@ -27,3 +27,12 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.setting impo
     rows,
 )
 from implicit_tutorial.book.circle import CIRCLE_WIDTHS, circle_prediction, in_the_gap
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    8,
+    "error-against-width",
+    "constants",
+    "circle-width",
+)

@@ -21,3 +21,13 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram i
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import prediction, sample
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
 from implicit_tutorial.book.circle import in_the_gap
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    9,
+    "phase-diagram",
+    "kappa-law",
+    "circle-scale",
+    "learning-curves",
+)

@@ -12,3 +12,12 @@ from implicit_tutorial.book.ch10_real_data.setting import (
     pairs,
     prediction,
 )
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    10,
+    "digit-laws",
+    "label-modes",
+    "digit-mistakes",
+)
