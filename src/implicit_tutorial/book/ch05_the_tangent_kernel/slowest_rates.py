@@ -43,10 +43,10 @@ def slowest_rates() -> Figure:
     axis = {"y_title": "slowest rate λ<sub>min</sub>", "y_log": True, "y_range": (3e-4, 100)}
     fig = style.figure(x_title="implicit_scale σ<sub>A</sub>", x_range=(0.05, 1.38), **axis, height=380)
     for name, (_, color) in TRAINED.items():
-        exact, measured = (rates(name, limiting=limiting) for limiting in (True, False))
+        exact, found = (rates(name, limiting=limiting) for limiting in (True, False))
         fig.add_scatter(x=SCALES, y=exact, **style.theory(None, color), showlegend=False)
-        there = np.isfinite(measured)
-        fig.add_scatter(x=np.array(SCALES)[there], y=measured[there], **style.points(name, color))
+        there = np.isfinite(found)
+        fig.add_scatter(x=np.array(SCALES)[there], y=found[there], **style.points(name, color))
     fig.add_scatter(x=[None], y=[None], **style.theory("infinite width"))
     return Figure(
         fig,
