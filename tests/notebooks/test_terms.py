@@ -178,7 +178,8 @@ def test_the_notation_lists_every_meaning_of_a_letter(letter: str) -> None:
     for name, chapters in rows:
         current = name or current
         listed |= set(map(int, re.findall(r"\d+", chapters))) if current == letter else set()
-    assert listed == used(letter), f"book/notation.md, “Letters that serve twice”, {letter}"
+    expected = used(letter) if len(used(letter)) > 1 else set()
+    assert listed == expected, f"book/notation.md, “Letters that serve twice”, {letter}"
 
 
 def test_the_notation_says_what_the_test_labels_of_pure_noise_are() -> None:
