@@ -72,7 +72,6 @@ def each_sample() -> Explorer:
         "more sweeps the marks sink below the dotted tolerance, "
         + says("where each of them stays.", all(frozen(s) for s in SCALES)),
         readout=_readout,
-        tag=THEOREM | measured(width=WIDTH, seeds=1, samples=len(CIRCLE_ANGLES) - 1),
     )
 
 
