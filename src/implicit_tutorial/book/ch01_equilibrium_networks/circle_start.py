@@ -56,7 +56,6 @@ def circle_start() -> Explorer:
                 "implicit_scale", SCALES, start=CIRCLE_SCALE, label="implicit_scale $\\sigma_A$", fmt=".1f"
             )
         ],
-        tag=MEAN_FIELD | measured(width=WIDTH, seeds=NETWORKS, samples=len(CIRCLE_ANGLES) - 1),
         caption=(
             f"The functions of {NETWORKS} untrained networks of width {WIDTH} on the circle, the book's own "
             f"as the thick line; dotted, the target with its {len(CIRCLE_SAMPLES)} samples; dashed, the "
@@ -67,6 +66,7 @@ def circle_start() -> Explorer:
         "dashed levels above and below zero. "
         + says("None of the curves follows the target at any scale.", _least_distance() > 0.5),
         readout=_readout,
+        tag=MEAN_FIELD | measured(width=WIDTH, seeds=NETWORKS, samples=len(CIRCLE_ANGLES) - 1),
     )
 
 
