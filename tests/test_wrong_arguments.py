@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,8 @@ A = torch.eye(4, dtype=torch.float64) / 2
 B = torch.ones(3, 4, dtype=torch.float64)
 NET = it.EquilibriumNetwork(3, 16, implicit_scale=0.3)
 ONE = it.Until(steps=1)
+MORE_X = it.data.sphere(12, 3, seed=1)
+MORE_Y = it.data.linear(MORE_X)
 
 
 class Wrong(NamedTuple):
@@ -239,6 +242,15 @@ SOLVERS = {
     "max_steps": COUNT,
 }
 TARGET = {"X": Kind(bad_tensors(X)), "seed": SEED}
+#: A sample as it comes, of any width.
+OWN_X = Kind(bad_rows(X)).but("too narrow", "too wide")
+
+
+def table_file() -> Path:
+    """Any file with two columns."""
+    path = Path(tempfile.mkdtemp()) / "table.csv"
+    path.write_text("a,b\n1,2\n3,4\n", encoding="utf-8")
+    return path
 
 
 class Call(NamedTuple):
@@ -498,7 +510,47 @@ CALLS: dict[str, Call] = {
             "reusable": Kind([w for w in NO_OBJECTS if not callable(w.value)]).or_none.also("yes", 0.5),
         },
     ),
+    "fit_scaling": Call(
+        {"X": X},
+        {
+            "X": OWN_X.also(X[:1], X[:1].expand(6, 3)),
+            "y": Kind(bad_labels(Y)).or_none.also(0 * Y),
+            "offset": SCALE,
+        },
+    ),
+    "advise": Call(
+        {"X": MORE_X, "y": MORE_Y},
+        {
+            "X": OWN_X.also(MORE_X[:9], MORE_X[:1].expand(12, 3), MORE_X.repeat(251, 1)),
+            "y": Kind(bad_labels(MORE_Y)).also(0 * MORE_Y, MORE_Y[:, None]),
+            "columns": Kind(
+                [
+                    Wrong("a word", "abc"),
+                    Wrong("too few", ["a"]),
+                    Wrong("empty", []),
+                    Wrong("numbers", [1, 2, 3]),
+                    Wrong("None in it", [None, "a", "b"]),
+                    Wrong("a number", 3),
+                    Wrong("a class", list),
+                    Wrong("a truth value", True),
+                    Wrong("a function", experiment),
+                    Wrong("a dict", {"a": 1}),
+                    Wrong("bytes", b"abc"),
+                ]
+            ).or_none,
+            "movement": POSITIVE,
+            "largest_width": COUNT,
+        },
+    ),
     "verify": Call({}, {"label": WORD.but("unknown").also(1.5)}),
+    "data.read_csv": Call(
+        {"path": table_file(), "target": "b"},
+        {
+            "path": Kind(NO_OBJECTS).but("a string").also(None, b"table.csv", 0.5),
+            "target": WORD,
+            "dtype": Kind(NO_DTYPES),
+        },
+    ),
     "data.sphere": Call(
         {"n_samples": 3, "n_inputs": 2, "seed": 0},
         {"n_samples": COUNT, "n_inputs": COUNT, "seed": SEED, "dtype": Kind(NO_DTYPES)},
@@ -522,7 +574,7 @@ CALLS: dict[str, Call] = {
 }
 #: What the package returns or raises, or another name for what is above.
 NOT_CALLED = {"ConvergenceCertificate", "EquilibriumError", "Kernels", "Solution", "Status", "TrainingError"}
-NOT_CALLED |= {"UnsafeStepError", "sweep", "data"}
+NOT_CALLED |= {"UnsafeStepError", "sweep", "data", "Advice", "Scaling"}
 
 
 def function(name: str) -> Callable:
