@@ -203,6 +203,7 @@ class Table:
     def __len__(self) -> int:
         return len(self.y)
 
+    @checked
     def split(self, n_train: int, seed: int = 0) -> tuple[Table, Table]:
         """A random part of so many rows to train on, and the rest to test with."""
         if not 0 < n_train < len(self):

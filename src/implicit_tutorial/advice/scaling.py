@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.advice.problems import check_sample, constant_columns
-from implicit_tutorial.equilibrium.checks import check_finite, check_rows, checked
+from implicit_tutorial.equilibrium.checks import check_finite, check_float, check_rows, checked
 
 
 class NoDirectionError(ValueError):
@@ -67,12 +67,20 @@ class Scaling:
     @checked
     def labels(self, y: Tensor) -> Tensor:
         """(n,) labels in units of the training labels' standard deviation, about their mean."""
+        self._check("y", y)
         return (y - self.label_mean) / self.label_scale
 
     @checked
     def outputs(self, f: Tensor) -> Tensor:
         """(n,) outputs of a network that learned such labels, in the units of y: undoes ``labels``."""
+        self._check("f", f)
         return f * self.label_scale + self.label_mean
+
+    def _check(self, name: str, x: Tensor) -> None:
+        check_float(name, x)
+        if x.ndim != 1 or x.dtype != self.mean.dtype:
+            raise ValueError(f"{name} is {x.dtype} of shape {tuple(x.shape)}; give (n,) {self.mean.dtype}.")
+        check_finite(**{name: x})
 
 
 @checked
