@@ -5,6 +5,7 @@
 """
 
 from implicit_tutorial import data
+from implicit_tutorial.advice import Advice, Scaling, advise, fit_scaling
 from implicit_tutorial.claims import verify
 from implicit_tutorial.constraints import (
     FixedScale,
@@ -66,6 +67,7 @@ from implicit_tutorial.training import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Advice",
     "Anderson",
     "Broyden",
     "ConvergenceCertificate",
@@ -88,6 +90,7 @@ __all__ = [
     "Record",
     "ReferenceFlow",
     "Run",
+    "Scaling",
     "Shine",
     "SingleSweep",
     "SoftmaxColumns",
@@ -99,6 +102,7 @@ __all__ = [
     "UnsafeStepError",
     "Until",
     "adjoint",
+    "advise",
     "as_equilibrium",
     "certify",
     "constrain",
@@ -108,6 +112,7 @@ __all__ = [
     "data",
     "diagonal_rescaling",
     "energy",
+    "fit_scaling",
     "generalization_bound",
     "infinite_width_prediction",
     "is_p_matrix",
