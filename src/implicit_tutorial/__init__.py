@@ -50,6 +50,8 @@ from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training import (
     ConvergenceCertificate,
     ExponentialFlow,
+    GaussNewton,
+    GlobalMinimum,
     GradientDescent,
     Optimizer,
     Record,
@@ -59,6 +61,7 @@ from implicit_tutorial.training import (
     TrainingError,
     Until,
     convergence_certificate,
+    global_minimum,
     train,
     train_ensemble,
 )
@@ -75,6 +78,8 @@ __all__ = [
     "ExponentialFlow",
     "FixedScale",
     "ForwardBackward",
+    "GaussNewton",
+    "GlobalMinimum",
     "GradientDescent",
     "Kernels",
     "L1Rows",
@@ -109,6 +114,7 @@ __all__ = [
     "diagonal_rescaling",
     "energy",
     "generalization_bound",
+    "global_minimum",
     "infinite_width_prediction",
     "is_p_matrix",
     "jacobian_penalty",

@@ -14,7 +14,7 @@ from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels.network import states
-from implicit_tutorial.training.certificate import Ball
+from implicit_tutorial.training.region import Ball
 
 KAPPAS = np.geomspace(1, 1e6, 25)
 WIDTHS, SCALES = (64, 256, 1024), (0.1, 0.2, 0.4)
