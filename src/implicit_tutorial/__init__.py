@@ -51,6 +51,8 @@ from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training import (
     ConvergenceCertificate,
     ExponentialFlow,
+    GaussNewton,
+    GlobalMinimum,
     GradientDescent,
     Optimizer,
     Record,
@@ -60,6 +62,7 @@ from implicit_tutorial.training import (
     TrainingError,
     Until,
     convergence_certificate,
+    global_minimum,
     train,
     train_ensemble,
 )
@@ -77,6 +80,8 @@ __all__ = [
     "ExponentialFlow",
     "FixedScale",
     "ForwardBackward",
+    "GaussNewton",
+    "GlobalMinimum",
     "GradientDescent",
     "Kernels",
     "L1Rows",
@@ -114,6 +119,7 @@ __all__ = [
     "energy",
     "fit_scaling",
     "generalization_bound",
+    "global_minimum",
     "infinite_width_prediction",
     "is_p_matrix",
     "jacobian_penalty",
