@@ -96,3 +96,19 @@ def test_one_column_a_digit() -> None:
     assert digits.y.shape == (50, 10)
     assert digits.y.argmax(dim=1).tolist() == digits.labels.tolist()
     assert digits.y.sum(dim=1).tolist() == [-8.0] * 50
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_images_set_aside_centre_the_others_and_are_among_neither(seed: int) -> None:
+    """A bound needs inputs that do not know the sample: changing a training image may not move another one."""
+    digits = it.data.digits(n_train=400, n_reference=97, seed=seed)
+    order = np.random.default_rng(seed).permutation(1797)
+    reference = order[-97:]
+    mean = RAW.data[reference].mean(axis=0)
+    train, test = found(digits.X, mean), found(digits.X_test, mean)
+    assert len(train) == 400
+    assert len(test) == 1300
+    assert not set(reference) & (set(train) | set(test))
+    assert (RAW.images[train] == digits.images).all()
+    with pytest.raises(ValueError, match="n_reference=97 do not fit"):
+        it.data.digits(n_train=1700, n_test=1, n_reference=97)

@@ -220,6 +220,22 @@ ROWS = Kind(bad_rows(B))
 START = Kind([*bad_rows(B), Wrong("too few rows", B[:2])]).or_none
 INPUTS = Kind(bad_rows(X))
 LABELS = Kind(bad_labels(Y))
+SPREADS = Kind(
+    [
+        Wrong("a word", "large"),
+        Wrong("a number", 0.5),
+        Wrong("words", ["0.5"]),
+        Wrong("empty", ()),
+        Wrong("zero", [0.0]),
+        Wrong("negative", [0.5, -0.1]),
+        Wrong("infinite", [math.inf]),
+        Wrong("nan", [math.nan]),
+        Wrong("a class", list),
+        Wrong("a list of lists", [[0.5]]),
+        Wrong("None in it", [None]),
+        Wrong("a truth value", True),
+    ]
+)
 #: Inputs of a network may be of another sample size, those of training hold at least one sample.
 SAMPLE = INPUTS.also(X[:0])
 TRAINING = {
@@ -415,6 +431,34 @@ CALLS: dict[str, Call] = {
             "base": POSITIVE,
         },
     ),
+    "pac_bayes_bound": Call(
+        {"net0": NET, "X": X, "y": Y, "X_test": X, "y_test": Y, "draws": 2},
+        {
+            "net0": NETWORK,
+            "X": SAMPLE,
+            "y": LABELS,
+            "net": NETWORK.or_none,
+            "X_test": SAMPLE,
+            "y_test": LABELS,
+            "confidence": SHARE,
+            "scales": SPREADS.or_none,
+            "draws": COUNT,
+            "seed": SEED,
+        },
+    ),
+    "pac_bayes_limit": Call(
+        {"X": X, "y": Y, "X_test": X, "y_test": Y, "implicit_scale": 0.5},
+        {
+            "X": SAMPLE,
+            "y": LABELS,
+            "implicit_scale": POSITIVE.also(1.5),
+            "input_scale": POSITIVE,
+            "X_test": SAMPLE,
+            "y_test": LABELS,
+            "confidence": SHARE,
+            "spreads": SPREADS,
+        },
+    ),
     "infinite_width_prediction": Call(
         {**TRAINED, "implicit_scale": 0.5},
         {
@@ -515,6 +559,7 @@ CALLS: dict[str, Call] = {
             "task": WORD,
             "n_train": COUNT.also(10**6),
             "n_test": NATURAL.or_none.also(10**6),
+            "n_reference": NATURAL.also(10**6),
             "seed": SEED.also(-1),
             "dtype": Kind(NO_DTYPES),
         },
