@@ -92,5 +92,6 @@ def setup(app: Sphinx) -> dict:
     app.connect("build-finished", copy_vendor)
     app.connect("build-finished", complete_redirect, priority=900)  # when the redirect has been written
     app.add_css_file("explorer.css")
-    app.add_js_file("explorer.js", loading_method="defer")
+    for script in ("product.js", "program.js", "computed.js", "explorer.js"):  # each uses those before it
+        app.add_js_file(script, loading_method="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

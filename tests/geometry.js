@@ -46,16 +46,16 @@ window.geometry = {
         e.contains(figure) && e.clientHeight < column.height) faults.push(`scrolls in ${e.className}`);
     }
 
-    // From top to bottom: panels, controls, readout, caption. On a phone the controls stick to the window's foot.
-    const controls = figure.querySelector(".it-controls");
-    if (controls) controls.style.position = "static";
+    // From top to bottom: panels, controls, readout, caption. On a phone the last two but one stick to the window's foot.
+    const desk = figure.querySelector(".it-desk");
+    if (desk) desk.style.position = "static";
     const parts = [".it-panels", ".it-controls", ".it-readout", "figcaption"]
       .map((kind) => figure.querySelector(kind)).filter((part) => part && part.getClientRects().length);
     parts.forEach((part, i) => {
       if (!within(box(part), column, 1)) faults.push(`${said(part)} lies outside of the figure`);
       if (i && box(part).top < box(parts[i - 1]).bottom - 1) faults.push(`${said(part)} covers what stands above it`);
     });
-    if (controls) controls.style.position = "";
+    if (desk) desk.style.position = "";
 
     const texts = [...figure.querySelectorAll(".it-control label, .it-control output, .it-control select, .it-readout, figcaption")];
     for (const text of texts) {

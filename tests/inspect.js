@@ -26,7 +26,8 @@ window.inspect = {
       location.hash = hash;
     }),
 
-  inputs: (figure) => [...figure.querySelectorAll(".it-control input, .it-control select")],
+  // What holds the place of each control: a slider, a list, or the chosen button of a switch.
+  inputs: (figure) => [...figure.querySelectorAll(".it-control :is([type=range], select, input:checked)")],
 
   // Wait until a figure shows what its controls say; `bring` it into the window until it is drawn.
   async settled(figure, bring = () => {}) {

@@ -100,7 +100,7 @@ def test_one_column_a_digit() -> None:
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_images_set_aside_centre_the_others_and_are_among_neither(seed: int) -> None:
-    """A bound needs inputs that do not know the sample: changing a training image may not move another one."""
+    """A bound needs inputs that do not know the sample: no training image has a say in another one."""
     digits = it.data.digits(n_train=400, n_reference=97, seed=seed)
     order = np.random.default_rng(seed).permutation(1797)
     reference = order[-97:]

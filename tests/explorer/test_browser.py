@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from tests import browser
+
 pytestmark = pytest.mark.browser
 
 READ = """name => [...document.querySelectorAll(`#fig-${name} .it-plot`)].map(
@@ -59,9 +61,9 @@ def assert_shows(page, explorer, values):
 
 
 def press(page, explorer, control, key, times=1):
-    page.focus(f"#fig-{explorer.name}-{control}")
+    handle = page.locator(f".it-control:has(#fig-{explorer.name}-{control})")
     for _ in range(times):
-        page.keyboard.press(key)
+        browser.press(handle, key)
 
 
 def test_keyboard_moves_both_panels_to_what_draw_computes(open_page, waves):

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from implicit_tutorial.book import explorers
-from tests.browser import GEOMETRY, INSPECT, reader
+from tests.browser import GEOMETRY, INSPECT, press, reader
 from tests.pages.shown import axes, compare, second, stored_figures
 
 pytestmark = pytest.mark.slow
@@ -98,7 +98,7 @@ class Handle:
 
     def __init__(self, tab: Any, name: str) -> None:
         self.figure = tab.locator(f"figure#fig-{name}")
-        self.inputs = self.figure.locator(".it-control input, .it-control select").all()
+        self.controls = self.figure.locator(".it-control").all()
         self.figure.scroll_into_view_if_needed()
         self.settle()
 
@@ -109,7 +109,7 @@ class Handle:
         return self.figure.evaluate("inspect.shown")
 
     def press(self, control: int, key: str) -> None:
-        self.inputs[control].press(key)
+        press(self.controls[control], key)
         self.settle()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,20 +10,6 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from implicit_tutorial.book.analysis import Estimate
-
-
-def signed(digits: int) -> Callable[[float], str]:
-    """A format with a true minus sign."""
-    return lambda value: f"{value:.{digits}f}".replace("-", "−")
-
-
-def powers(value: float, digits: int = 2) -> str:
-    """A number as in print, to so many digits: 7·10⁸, 5.8·10⁻⁴, and 42 or 0.03 where no power is needed."""
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    if -3 < int(exponent) < 4:
-        return signed(max(0, digits - 1 - int(exponent)))(float(f"{mantissa}e{exponent}"))
-    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa}·10{raised}".replace("-", "−")
 
 
 def move(figure: go.Figure, name: str, **attributes: Any) -> None:

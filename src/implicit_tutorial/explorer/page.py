@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape, unescape
+from typing import Any
 
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames
@@ -36,16 +37,29 @@ def inline(text: str, math: Callable[[str], str] = mathjax) -> str:
     return _INLINE.sub(mark, escape(text, quote=False))
 
 
-def figure_html(name: str, controls: Sequence[Control], frames: Frames, caption: str, alt: str) -> str:
+def figure_html(
+    name: str,
+    controls: Sequence[Control],
+    frames: Frames,
+    caption: str,
+    alt: str,
+    *,
+    heading: str = "",
+    computed: dict[str, Any] | None = None,
+) -> str:
     """The `<figure>` element with its plots, controls, caption and stored frames."""
     start = [c.start_index for c in controls]
     readout = None if frames.readout is None else frames.readout.at(start, frames.shape)
-    spec = encode(name, controls, frames, TEMPLATE)
+    spec = encode(name, controls, frames, TEMPLATE, computed)
     stored = [
         f"<noscript><p>This figure needs JavaScript, which is off. It shows: {escape(alt)}</p></noscript>",
         f'<script type="application/json" class="it-spec">{spec}</script>',
     ]
-    return element(name, controls, frames.panels, readout, caption, alt, source=stored)
+    # Between the stops a page can only be that computes, and it has a time if something runs.
+    more = {} if computed is None else {"continuous": True, "clock": computed["clock"]}
+    return element(
+        name, controls, frames.panels, readout, caption, alt, heading=heading, source=stored, **more
+    )
 
 
 def element(
@@ -56,18 +70,30 @@ def element(
     caption: str,
     alt: str,
     *,
+    heading: str = "",
     math: Callable[[str], str] = mathjax,
     source: Iterable[str] = (),
+    continuous: bool = False,
+    clock: str = "",
 ) -> str:
-    """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from."""
-    parts = [f'<figure class="it-explorer" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
+    """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from.
+
+    `clock` is the control that a button plays.
+    """
+    # Beside one of this class the book's theme folds its table of contents away, as beside a note.
+    wide = " full-width" if len(panels) > 2 else ""
+    parts = [f'<figure class="it-explorer{wide}" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
     if controls:
-        rows = "".join(_control(name, c, math) for c in controls)
-        parts.append(f'<div class="it-controls">{rows}</div>')
+        rows = "".join(_control(name, c, math, continuous) for c in controls)
+        button = _PLAY if clock else ""
+        parts.append(f'<div class="it-desk"><div class="it-controls">{button}{rows}</div>')
     if readout is not None:
         parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
+    if controls:
+        parts.append("</div>")
     parts += source
-    parts.append(f"<figcaption>{inline(caption, math)}</figcaption></figure>")
+    tag = heading and f'<span class="it-tag">{inline(heading, math)}</span>'
+    parts.append(f"<figcaption>{tag}{inline(caption, math)}</figcaption></figure>")
     return "\n".join(parts)
 
 
@@ -84,8 +110,13 @@ def _plots(panels: Sequence[Panel], alt: str) -> str:
     return f'<div class="it-panels">{"".join(boxes)}</div>'
 
 
-def _control(name: str, control: Control, math: Callable[[str], str]) -> str:
+_PLAY = '<button type="button" class="it-play" aria-pressed="false"><span>Play</span></button>'
+
+
+def _control(name: str, control: Control, math: Callable[[str], str], continuous: bool) -> str:
     target = f"fig-{name}-{control.name}"
+    if control.is_switch and (control.is_choice or not continuous):
+        return _switch(target, control, math)
     label = f'<label for="{target}">{inline(control.label, math)}</label>'
     if control.is_choice:
         options = "".join(
@@ -96,10 +127,26 @@ def _control(name: str, control: Control, math: Callable[[str], str]) -> str:
             f'<div class="it-control">{label}'
             f'<select id="{target}" autocomplete="off">{options}</select></div>'
         )
+    step = "any" if continuous else 1
     text, width = control.text(control.start), max(map(len, control.texts))
     return (
         f'<div class="it-control">{label}'
-        f'<input type="range" id="{target}" min="0" max="{len(control.values) - 1}" step="1" '
+        f'<input type="range" id="{target}" min="0" max="{len(control.values) - 1}" step="{step}" '
         f'value="{control.start_index}" aria-valuetext="{escape(text)}" autocomplete="off">'
         f'<output for="{target}" aria-live="off" style="min-width:{width}ch">{escape(text)}</output></div>'
+    )
+
+
+def _switch(target: str, control: Control, math: Callable[[str], str]) -> str:
+    """All values side by side, one of them chosen."""
+    stops = "".join(
+        f'<label><input type="radio" name="{target}" value="{i}" autocomplete="off"'
+        f"{' checked' if i == control.start_index else ''}><span>{escape(text)}</span></label>"
+        for i, text in enumerate(control.texts)
+    )
+    return (
+        f'<div class="it-control"><span class="it-label" id="{target}-label">'
+        f"{inline(control.label, math)}</span>"
+        f'<div class="it-switch" id="{target}" role="radiogroup" aria-labelledby="{target}-label">'
+        f"{stops}</div></div>"
     )

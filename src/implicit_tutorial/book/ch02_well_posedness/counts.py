@@ -10,6 +10,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Figure, explorer, style
 
 WIDTH, DRAWS, INJECTIONS = 8, 60, 10
@@ -58,6 +59,7 @@ def counts() -> Figure:
     figure.add_scatter(x=list(SCALES), y=exact, **style.theory("A well-posed for every b", width=3))
     return Figure(
         figure,
+        tag=measured(width=WIDTH, seeds=DRAWS, samples=INJECTIONS),
         caption=(
             f"Networks of width {WIDTH}: {DRAWS} Gaussian matrices with {INJECTIONS} injections each, every "
             f"one of the {2**WIDTH} activation patterns tried. Colours tell how many equilibria a draw has. "

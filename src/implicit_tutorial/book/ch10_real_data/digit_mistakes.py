@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from implicit_tutorial import data
 from implicit_tutorial.book.ch10_real_data.setting import COLORS, N_TRAIN, images, prediction
+from implicit_tutorial.book.evidence import MEAN_FIELD
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -67,6 +68,7 @@ def digit_mistakes() -> Explorer:
     return Explorer(
         draw,
         [Control("rank", tuple(range(1, total + 1)), label="mistake")],
+        tag=MEAN_FIELD.on(samples=N_TRAIN),
         caption="The unseen images that the mean predictor at infinite width gets wrong, the surest mistake "
         "first. The bar is two standard deviations over the draw of the initial function. "
         + says(
