@@ -48,6 +48,7 @@ from tests.mistakes import (
     SHARE,
     SOLVER,
     SOLVERS,
+    SPREADS,
     START,
     TARGET,
     TIME,
@@ -257,6 +258,34 @@ CALLS: dict[str, Call] = {
             "base": POSITIVE,
         },
     ),
+    "pac_bayes_bound": Call(
+        {"net0": NET, "X": X, "y": Y, "X_test": X, "y_test": Y, "draws": 2},
+        {
+            "net0": NETWORK,
+            "X": SAMPLE,
+            "y": LABELS,
+            "net": NETWORK.or_none,
+            "X_test": SAMPLE,
+            "y_test": LABELS,
+            "confidence": SHARE,
+            "scales": SPREADS.or_none,
+            "draws": COUNT,
+            "seed": SEED,
+        },
+    ),
+    "pac_bayes_limit": Call(
+        {"X": X, "y": Y, "X_test": X, "y_test": Y, "implicit_scale": 0.5},
+        {
+            "X": SAMPLE,
+            "y": LABELS,
+            "implicit_scale": POSITIVE.also(1.5),
+            "input_scale": POSITIVE,
+            "X_test": SAMPLE,
+            "y_test": LABELS,
+            "confidence": SHARE,
+            "spreads": SPREADS,
+        },
+    ),
     "infinite_width_prediction": Call(
         {**TRAINED, "implicit_scale": 0.5},
         {
@@ -373,9 +402,7 @@ CALLS: dict[str, Call] = {
     "Run.load_state_dict": Call(
         {"self": it.Run(NET, X, Y), "state": it.Run(NET, X, Y).state_dict()}, {"state": Kind(NO_OBJECTS)}
     ),
-    "fit_scaling": Call(
-        {"X": OWN_X}, {"X": OWN_ROWS, "y": OWN_LABELS.or_none, "offset": SCALE}
-    ),
+    "fit_scaling": Call({"X": OWN_X}, {"X": OWN_ROWS, "y": OWN_LABELS.or_none, "offset": SCALE}),
     "Scaling.__call__": Call({"self": SCALING, "X": X}, {"X": INPUTS}),
     "Scaling.labels": Call({"self": SCALING, "y": OWN_Y}, {"y": NEW_LABELS}),
     "Scaling.outputs": Call({"self": SCALING, "f": OWN_Y}, {"f": NEW_LABELS}),
@@ -432,6 +459,7 @@ CALLS: dict[str, Call] = {
             "task": WORD,
             "n_train": COUNT.also(10**6),
             "n_test": NATURAL.or_none.also(10**6),
+            "n_reference": NATURAL.also(10**6),
             "seed": SEED.also(-1),
             "dtype": Kind(NO_DTYPES),
         },

@@ -44,7 +44,12 @@ from implicit_tutorial.equilibrium import (
     solve,
     unrolled,
 )
-from implicit_tutorial.generalization import generalization_bound, infinite_width_prediction
+from implicit_tutorial.generalization import (
+    generalization_bound,
+    infinite_width_prediction,
+    pac_bayes_bound,
+    pac_bayes_limit,
+)
 from implicit_tutorial.grid import run_grid, sweep
 from implicit_tutorial.kernels import Kernels, limit_kernels, network_kernels
 from implicit_tutorial.network import EquilibriumNetwork
@@ -126,6 +131,8 @@ __all__ = [
     "limit_kernels",
     "linear_equilibrium",
     "network_kernels",
+    "pac_bayes_bound",
+    "pac_bayes_limit",
     "run_grid",
     "solve",
     "sweep",
