@@ -130,7 +130,8 @@ def differences(found, explorer, places, rtol=1e-10):
                 wanted, got = np.asarray(trace[key], float), np.array(seen[key], float)
                 # What never changes is stored as float32.
                 close = rtol if f"{p}/{trace['name']}/{key}" in computed else 1e-6
-                if not np.allclose(got, wanted, rtol=close, atol=close * np.abs(wanted).max() + 1e-13):
+                size = np.nanmax(np.abs(wanted), initial=0)
+                if not np.allclose(got, wanted, rtol=close, atol=close * size + 1e-13, equal_nan=True):
                     wrong.append(f"{trace['name']}.{key}: {np.abs(got - wanted).max():.2g}")
             symbol = trace.get("marker", {}).get("symbol")
             if symbol != seen["symbol"]:
@@ -145,6 +146,7 @@ def test_at_the_stops_and_between_them_a_page_shows_what_torch_computes(page, ex
 
 
 def test_a_network_is_trained_as_torch_trains_it(page, explorers):
+    """Also the narrow one of small output scale, which loses its equilibrium on the way."""
     places = [(3, 0, 0, 0), (1, 1, 1, 1), (2.5, 0.4, 0.3, 0.7), (0, 1, 0, 1), (3, 1, 1, 0)]
     for place in places:
         assert not differences(page.evaluate(MOVE, ["learn", place]), explorers["learn"], place)

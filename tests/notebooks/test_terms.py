@@ -171,7 +171,7 @@ def used(letter: str) -> set[int]:
     return {n for n in range(1, 11) if any(alone.search(f) for f in formulas(n))}
 
 
-@pytest.mark.parametrize("letter", ["q", "r", "M"])
+@pytest.mark.parametrize("letter", ["q", "r", "M", "H"])
 def test_the_notation_lists_every_meaning_of_a_letter(letter: str) -> None:
     rows = re.findall(r"^\| (?:\$(\w)\$)? ?\| chapters? ([\d and,]+?) \| .+\|$", NOTATION, re.M)
     listed, current = set(), ""

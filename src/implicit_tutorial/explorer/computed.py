@@ -154,8 +154,10 @@ def repeated(times: int, once: Callable[[Tensor], Tensor], start: Tensor) -> Ten
     return while_loop(go_on, step, (zero, start.clone(), start[None] + torch.zeros_like(number)))[2]
 
 
-def settled(once: Callable[[Tensor], Tensor], start: Tensor, *, close: float, most: int) -> Tensor:
-    """Where applying a function leads, up to a relative move of ``close``, or after the most steps."""
+def settled(
+    once: Callable[[Tensor], Tensor], start: Tensor, *, close: float, most: int
+) -> tuple[Tensor, Tensor]:
+    """Where applying a function leads, and whether it settled: at last it moved by ``close`` of itself."""
 
     def moving(z: Tensor, moved: Tensor, step: Tensor) -> Tensor:
         return (moved > close) & (step < most)
@@ -166,10 +168,11 @@ def settled(once: Callable[[Tensor], Tensor], start: Tensor, *, close: float, mo
 
     state = (start, torch.ones((), dtype=start.dtype), torch.zeros((), dtype=torch.int64))
     if exporting():
-        return while_loop(moving, step, state)[0]
-    while bool(moving(*state)):
-        state = step(*state)
-    return state[0]
+        state = while_loop(moving, step, state)
+    else:
+        while bool(moving(*state)):
+            state = step(*state)
+    return state[0], state[1] <= close  # what is not a number has not settled
 
 
 def call(function: Pure, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

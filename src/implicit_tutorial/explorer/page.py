@@ -80,7 +80,9 @@ def element(
 
     `clock` is the control that a button plays.
     """
-    parts = [f'<figure class="it-explorer" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
+    # Beside one of this class the book's theme folds its table of contents away, as beside a note.
+    wide = " full-width" if len(panels) > 2 else ""
+    parts = [f'<figure class="it-explorer{wide}" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
     if controls:
         rows = "".join(_control(name, c, math, continuous) for c in controls)
         button = _PLAY if clock else ""

@@ -11,6 +11,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.drawing import angle_axis
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.book.tasks import (
     CIRCLE_ANGLES,
@@ -65,6 +66,7 @@ def circle_start() -> Explorer:
         "dashed levels above and below zero. "
         + says("None of the curves follows the target at any scale.", _least_distance() > 0.5),
         readout=_readout,
+        tag=MEAN_FIELD | measured(width=WIDTH, seeds=NETWORKS, samples=len(CIRCLE_ANGLES) - 1),
     )
 
 

@@ -12,9 +12,10 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch02_well_posedness.counts import LABELS, WIDTH, fractions
+from implicit_tutorial.book.ch02_well_posedness.counts import DRAWS, INJECTIONS, LABELS, WIDTH, fractions
 from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS, LADDER
 from implicit_tutorial.book.drawing import array
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.picard import picard_path
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -35,6 +36,7 @@ def initialization_scale() -> Explorer:
             _numbers(implicit_scale),
         ],
         [Control("implicit_scale", SCALES, start=0.6, label="implicit_scale $\\sigma_A$", fmt=".2f")],
+        tag=MEAN_FIELD | measured(width=(WIDTH, WIDE), seeds=(1, DRAWS), samples=(1, INJECTIONS)),
         caption=(
             f"One Gaussian network of width {WIDE} and one input. First: eigenvalues of $A$ and of $DA$, "
             "with circles of radius $\\sigma_A$ and $\\sigma_A/\\sqrt2$ (dashed, mean-field) and the unit "

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from implicit_tutorial.book.ch02_well_posedness.setting import equilibria
 from implicit_tutorial.book.drawing import array
+from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, explorer, style
 from implicit_tutorial.explorer.computed import Computation, Computed, Point, repeated
@@ -61,6 +62,7 @@ def two_units() -> Computed:
             Point(x="b1", y="b2", start=(1.0, 1.0), label="The injection b"),
             Point(x="s1", y="s2", start=(3.0, 2.0), panel=1, label="Where Picard starts"),
         ],
+        tag=THEOREM | measured(width=2, seeds=None, samples=None),
         caption=(
             "First: each activation pattern owns a cone of injections for which it solves the equation; the "
             "numbers on the rim count the equilibria exactly, in that direction. Second: the field "

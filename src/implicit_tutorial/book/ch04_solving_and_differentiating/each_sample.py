@@ -11,6 +11,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.drawing import angle_axis, array
+from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.book.tasks import CIRCLE_ANGLES, CIRCLE_SCALE, task
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -70,6 +71,7 @@ def each_sample() -> Explorer:
         "more sweeps the marks sink below the dotted tolerance, "
         + says("where each of them stays.", all(frozen(s) for s in SCALES)),
         readout=_readout,
+        tag=THEOREM | measured(width=WIDTH, seeds=1, samples=len(CIRCLE_ANGLES) - 1),
     )
 
 

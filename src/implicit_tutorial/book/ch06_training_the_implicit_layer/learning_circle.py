@@ -17,6 +17,7 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import (
     CIRCLE_WIDTHS,
 )
 from implicit_tutorial.book.drawing import angle_axis
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.book.tasks import CIRCLE_ANGLES as ANGLES
 from implicit_tutorial.book.tasks import CIRCLE_SAMPLES as SAMPLES
@@ -89,6 +90,7 @@ def learning_circle() -> Explorer:
             Control("width", CIRCLE_WIDTHS, start=192, label="width $m$"),
             Control("output_scale", CIRCLE_OUTPUT, start=3.0, label="output_scale $\\kappa$", fmt="g"),
         ],
+        tag=MEAN_FIELD | stored(CIRCLE_FLOW, samples=len(SAMPLES)),
         caption=(
             "A function on the circle, learned from 13 samples by $\\Theta$ alone, one network a setting. "
             f"**Scrub** the time from 0 to 1000: {_slow_first()} "

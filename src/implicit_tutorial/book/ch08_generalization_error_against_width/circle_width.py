@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from implicit_tutorial.book.analysis import Estimate
 from implicit_tutorial.book.circle import (
+    CIRCLE,
     CIRCLE_SEEDS,
     CIRCLE_WIDTHS,
     circle_functions,
@@ -16,7 +17,9 @@ from implicit_tutorial.book.circle import (
     gap_share,
 )
 from implicit_tutorial.book.drawing import intervals
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
+from implicit_tutorial.book.tasks import CIRCLE_SAMPLES
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 OUTPUTS = (0.5, 1.0, 2.0, 5.0)
@@ -43,6 +46,7 @@ def circle_width() -> Explorer:
             Control("width", CIRCLE_WIDTHS, start=128, label="width $m$"),
             Control("output_scale", OUTPUTS, start=0.5, label="output_scale $\\kappa$", fmt="g"),
         ],
+        tag=MEAN_FIELD | stored(CIRCLE, samples=len(CIRCLE_SAMPLES)),
         caption=f"First: the functions of up to {len(CIRCLE_SEEDS)} networks of one width; dashed, with its "
         "band, mean and two standard deviations at infinite width. Second: the mean square error over the "
         "circle, with means and their 95 % intervals; dashed, its value at infinite width. Infinite width is "

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from implicit_tutorial.book.analysis import WidthLaw, width_law
 from implicit_tutorial.book.ch08_generalization_error_against_width.setting import (
     SETTINGS,
+    evidence,
     finished,
     infinite,
 )
@@ -63,6 +64,7 @@ def constants() -> Explorer:
     return Explorer(
         _draw,
         [Control("part", list(PARTS), label="what changes the error")],
+        tag=evidence(),
         caption="The constant $C$ of $E(m) = E_\\infty + C/m$, in units of $E_\\infty$, with its 95 % "
         "interval; where that contains zero the point has another colour. Measured on stored networks of "
         "width 64 and more. **Choose** what changes the error. "

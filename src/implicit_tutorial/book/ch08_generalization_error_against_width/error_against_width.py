@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from implicit_tutorial.book.analysis import Estimate
 from implicit_tutorial.book.ch08_generalization_error_against_width.setting import (
     SETTINGS,
+    evidence,
     finished,
     infinite,
     lost,
@@ -15,6 +16,7 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.setting impo
     rows,
 )
 from implicit_tutorial.book.drawing import intervals
+from implicit_tutorial.book.evidence import MEAN_FIELD
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -44,6 +46,7 @@ def error_against_width() -> Explorer:
     return Explorer(
         _draw,
         [Control("setting", list(SETTINGS), start="linear + quadratic, κ = 1")],
+        tag=MEAN_FIELD | evidence(),
         caption="Small points: single networks; large ones: their mean with its 95 % interval. Dashed: "
         "$E_\\infty$, mean-field for these networks. Thin line: the mean of the same networks with their "
         "kernels frozen. **Choose** the setting. "

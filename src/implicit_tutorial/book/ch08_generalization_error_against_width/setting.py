@@ -10,8 +10,10 @@ import pandas as pd
 
 from implicit_tutorial.book.analysis import Estimate, mean_interval
 from implicit_tutorial.book.ch08_generalization_error_against_width.studies import WIDE, WIDTH, WIDTH_NOISE
+from implicit_tutorial.book.evidence import Evidence, stored
 from implicit_tutorial.book.networks import WIDTH_IMPLICIT_SCALE
 from implicit_tutorial.book.study import Study
+from implicit_tutorial.book.tasks import task
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ SETTINGS: dict[str, Setting] = {
         for s in (0.3, 0.8, 1.1)
     },
 }
+
+
+def evidence() -> Evidence:
+    """What all of the curves together rest on."""
+    return stored(WIDTH, WIDE, WIDTH_NOISE, WIDTH_IMPLICIT_SCALE, samples=len(task("linear").y))
 
 
 @cache

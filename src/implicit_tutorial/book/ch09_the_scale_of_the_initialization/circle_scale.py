@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from implicit_tutorial.book.analysis import Estimate, mean_interval
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import RICH
 from implicit_tutorial.book.circle import (
+    CIRCLE,
     CIRCLE_OUTPUTS,
     CIRCLE_SEEDS,
     circle_functions,
@@ -17,7 +18,9 @@ from implicit_tutorial.book.circle import (
     circle_runs,
 )
 from implicit_tutorial.book.drawing import intervals
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
+from implicit_tutorial.book.tasks import CIRCLE_SAMPLES
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 WIDTHS = (64, 128, 256, 512)
@@ -53,6 +56,7 @@ def circle_scale() -> Explorer:
             Control("output_scale", CIRCLE_OUTPUTS, start=0.5, label="output_scale $\\kappa$", fmt="g"),
             Control("width", WIDTHS, start=512, label="width $m$"),
         ],
+        tag=MEAN_FIELD | stored(CIRCLE, where=f"width in {WIDTHS}", samples=len(CIRCLE_SAMPLES)),
         caption=f"First: the functions of up to {len(CIRCLE_SEEDS)} networks; dashed, with its band, mean "
         "and two standard deviations at infinite width. Second: their mean square error over the circle, "
         "filled where a network is rich and open where it is lazy, with means and 95 % intervals; dashed, "

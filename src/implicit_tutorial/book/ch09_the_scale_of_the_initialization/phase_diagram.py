@@ -15,6 +15,7 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import 
     IMPLICIT_SCALE,
     RICH,
     lazy_width,
+    sample,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import (
     PHASE,
@@ -22,6 +23,7 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import 
     great_circle,
 )
 from implicit_tutorial.book.drawing import array
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -113,6 +115,7 @@ def phase_diagram() -> Explorer:
             Control("output_scale", scales(), start=0.358, label="output_scale $\\kappa$", fmt="g"),
             Control("width", widths(), start=128, label="width $m$"),
         ],
+        tag=MEAN_FIELD | stored(PHASE, samples=len(sample().y)),
         caption="First panel: all runs. Colour: how far the features moved, relative to their length, the "
         "median of a cell's runs; crosses: half of the runs of a cell or more fail. Solid: the features "
         "moved by one half, the border between lazy and rich. Dashed, mean-field: where lazy movement is 1. "
@@ -167,7 +170,8 @@ def _map(output_scale: float, width: int) -> go.Figure:
     bar |= {
         "outlinewidth": 0,
         "thickness": 10,
-        "title": {"text": "features<br>moved by", "font": {"size": 11}},
+        "title": {"text": "features moved by", "side": "right", "font": {"size": 11}},
+        "tickfont": {"size": 11},
     }
     moved = table.assign(features=table["features"].where(~lost)).pivot(
         index="width", columns="output_scale", values="features"

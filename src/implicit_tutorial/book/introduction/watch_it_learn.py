@@ -28,9 +28,9 @@ def begin(
     A = G * (implicit_scale / torch.sqrt(width))
     kappa = output_scale / torch.sqrt(width)
     b = torch.cat([X, grid]) @ W.T
-    z = settled(Problem(A, b), torch.zeros_like(b), **_EXACTLY)
+    z, _ = settled(Problem(A, b), torch.zeros_like(b), **_EXACTLY)
     active = (z > 0) * torch.ones((), dtype=z.dtype)
-    u = settled(Problem(A.T, v.expand(z.shape), active), torch.zeros_like(b), **_EXACTLY)
+    u, _ = settled(Problem(A.T, v.expand(z.shape), active), torch.zeros_like(b), **_EXACTLY)
     n = y.shape[0]
     # C9, for Θ: ∂f/∂Θ = (κ/√m)(σ_A/√m) u zᵀ.
     kernel = (kappa * implicit_scale / torch.sqrt(width)) ** 2 * (z @ z[:n].T) * (u @ u[:n].T)
@@ -72,13 +72,15 @@ def observe(
     e_lazy: Tensor, kappa: Tensor,
 ) -> dict[str, Tensor]:  # fmt: skip
     """The network's function and the lazy one on the grid, and both losses."""
-    z_grid = settled(Problem(A[0], b_grid), z_grid, **_EXACTLY)
+    z, there = settled(Problem(A[0], b_grid), z_grid, **_EXACTLY)
     n = e_lazy.shape[0]
+    lost = torch.where(there, 0 * kappa, 0 * kappa / (0 * kappa))
     return {
-        "z_grid": z_grid,
-        "0/network/y": kappa * (z_grid @ v) - f0_grid,
+        "z_grid": torch.where(there, z, z_grid),
+        "0/network/y": kappa * (z @ v) - f0_grid + lost,
+        "there": there * torch.ones_like(kappa),
         "0/lazy prediction/y": f_lazy[n:],
-        "loss": (e * e).sum() / 2,
+        "loss": (e * e).sum() / 2 + lost,
         "lazy_loss": (e_lazy * e_lazy).sum() / 2,
     }
 
@@ -111,7 +113,10 @@ def watch_it_learn() -> Computed:
             "y": torch.from_numpy(circle_target(CIRCLE_SAMPLES)),
         },
         draws={"G": ("width", "width"), "W": ("width", 2), "v": ("width",)},
-        line="Loss {loss:.2e}, of the lazy prediction {lazy_loss:.2e}.",
+        line=(
+            "Loss {loss:.2e}, of the lazy prediction {lazy_loss:.2e}."
+            "{there? This network has lost its equilibrium: there is no function any more.|}"
+        ),
     )
     return Computed(
         _figures,
