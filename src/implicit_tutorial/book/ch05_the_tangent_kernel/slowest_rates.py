@@ -15,7 +15,7 @@ from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
     lambda_min,
     limit,
 )
-from implicit_tutorial.book.evidence import MEAN_FIELD
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Figure, explorer, style
 from implicit_tutorial.kernels import Kernels
