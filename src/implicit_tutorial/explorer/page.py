@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape, unescape
+from urllib.parse import quote
 
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames
+from implicit_tutorial.explorer.still import still
 from implicit_tutorial.explorer.stored import encode
 from implicit_tutorial.explorer.style import TEMPLATE
 from implicit_tutorial.explorer.tree import Panel
 
 DEFAULT_HEIGHT = 340
+#: Said where the handles are dead: a notebook exported as a page, or opened without a kernel.
+STILL = "The handles move in the book, and wherever a kernel runs."
 
 _INLINE = re.compile(r"`([^`]+)`|\$([^$]+)\$|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
 
@@ -36,16 +40,38 @@ def inline(text: str, math: Callable[[str], str] = mathjax) -> str:
     return _INLINE.sub(mark, escape(text, quote=False))
 
 
-def figure_html(name: str, controls: Sequence[Control], frames: Frames, caption: str, alt: str) -> str:
+def figure_html(
+    name: str,
+    controls: Sequence[Control],
+    frames: Frames,
+    caption: str,
+    alt: str,
+    math: Callable[[str], str] = mathjax,
+) -> str:
     """The `<figure>` element with its plots, controls, caption and stored frames."""
     start = [c.start_index for c in controls]
     readout = None if frames.readout is None else frames.readout.at(start, frames.shape)
     spec = encode(name, controls, frames, TEMPLATE)
+    off = f"This figure moves with JavaScript, which is off. It shows: {escape(alt)}"
     stored = [
-        f"<noscript><p>This figure needs JavaScript, which is off. It shows: {escape(alt)}</p></noscript>",
+        f"<noscript><p>{off}</p></noscript>",
         f'<script type="application/json" class="it-spec">{spec}</script>',
     ]
-    return element(name, controls, frames.panels, readout, caption, alt, source=stored)
+    shown = frames.at(start)
+    return element(name, controls, shown, readout, caption, alt, math=math, source=stored, pictures=True)
+
+
+def still_html(
+    name: str,
+    controls: Sequence[Control],
+    panels: Sequence[Panel],
+    readout: str | None,
+    caption: str,
+    alt: str,
+    math: Callable[[str], str],
+) -> str:
+    """The figure as it stands, for where neither the page's script nor a kernel is: pictures and words."""
+    return element(name, controls, panels, readout, caption, alt, math=math, pictures=True, moving=False)
 
 
 def element(
@@ -58,12 +84,23 @@ def element(
     *,
     math: Callable[[str], str] = mathjax,
     source: Iterable[str] = (),
+    pictures: bool = False,
+    moving: bool = True,
 ) -> str:
-    """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from."""
-    parts = [f'<figure class="it-explorer" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
-    if controls:
+    """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from.
+
+    With `pictures`, it shows something without any script and style sheet; with them, explorer.css hides it.
+    """
+    parts = [f'<figure class="it-explorer" id="fig-{name}" data-name="{name}">']
+    parts.append(_plots(panels, alt, pictures))
+    if controls and moving:
+        # A handle appears with the style sheet, which comes with the script that moves it.
         rows = "".join(_control(name, c, math) for c in controls)
-        parts.append(f'<div class="it-controls">{rows}</div>')
+        parts.append(f'<div class="it-controls" style="display:none">{rows}</div>')
+    if controls:
+        parts.append(_state(controls, math))
+    if controls and pictures:
+        parts.append(f'<p class="it-still">{STILL}</p>')
     if readout is not None:
         parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
     parts += source
@@ -71,7 +108,7 @@ def element(
     return "\n".join(parts)
 
 
-def _plots(panels: Sequence[Panel], alt: str) -> str:
+def _plots(panels: Sequence[Panel], alt: str, pictures: bool) -> str:
     """One box a panel, with its height reserved so that the page does not jump when plotly arrives."""
     count = len(panels)
     boxes = []
@@ -79,9 +116,27 @@ def _plots(panels: Sequence[Panel], alt: str) -> str:
         label = alt if count == 1 else f"{alt} (panel {p + 1} of {count})"
         height = panel["layout"].get("height", DEFAULT_HEIGHT)
         boxes.append(
-            f'<div class="it-plot" role="img" aria-label="{escape(label)}" style="height:{height}px"></div>'
+            f'<div class="it-plot" role="img" aria-label="{escape(label)}" style="height:{height}px">'
+            f"{_picture(panel) if pictures else ''}</div>"
         )
     return f'<div class="it-panels">{"".join(boxes)}</div>'
+
+
+def _picture(panel: Panel) -> str:
+    """The panel as an image that the page carries along; nothing, where it cannot be drawn without plotly."""
+    svg = still(panel)
+    if svg is None:
+        return ""
+    address = "data:image/svg+xml," + quote(svg.replace('"', "'"), safe=" '=:;,/()+-.")
+    return f'<img class="it-still" alt="" loading="lazy" style="max-width:100%" src="{address}">'
+
+
+def _state(controls: Sequence[Control], math: Callable[[str], str]) -> str:
+    """Where the controls stand, in words: for paper, on which they mean nothing."""
+    said = (
+        f'{inline(c.label, math)} <span class="it-value">{escape(c.text(c.start))}</span>' for c in controls
+    )
+    return f'<p class="it-state">{"; ".join(said)}</p>'
 
 
 def _control(name: str, control: Control, math: Callable[[str], str]) -> str:

@@ -125,7 +125,7 @@ var implicitTutorial = (() => {
 
     /* Fetch what drawing needs: plotly, and the arrays. */
     async open() {
-      plotly ??= loadPlotly(new URL("plotly.min.js", HERE).href);
+      plotly ??= loadPlotly(HERE && new URL("plotly.min.js", HERE).href);
       const kinds = Object.entries(this.arrays);
       const [Plotly, ...lists] = await Promise.all([plotly, ...kinds.map(([kind, entry]) => unpack(kind, entry))]);
       const arrays = Object.fromEntries(kinds.map(([kind], i) => [kind, lists[i]]));
@@ -180,6 +180,7 @@ var implicitTutorial = (() => {
       this.position = [...source.start];
       this.plots = [...figure.querySelectorAll(".it-plot")];
       this.inputs = [...figure.querySelectorAll(".it-control input, .it-control select")];
+      this.values = [...figure.querySelectorAll(".it-state .it-value")];
       this.line = figure.querySelector(".it-readout");
       this.inputs.forEach((input, k) => {
         input.addEventListener("input", () => {
@@ -225,6 +226,7 @@ var implicitTutorial = (() => {
         const { texts } = this.source.controls[k];
         const i = this.position[k];
         input.value = i;
+        this.values[k].textContent = texts[i];
         if (input.type !== "range") return;
         input.setAttribute("aria-valuetext", texts[i]);
         input.style.setProperty("--it-fill", `${(100 * i) / Math.max(texts.length - 1, 1)}%`);
@@ -244,10 +246,21 @@ var implicitTutorial = (() => {
       });
     }
 
+    /* Fetch what drawing needs, once. */
+    open() {
+      this.opening ??= this.source.open().then((Plotly) => (this.ready = Plotly));
+      return this.opening;
+    }
+
     async mount() {
-      const Plotly = await this.source.open();
-      if (this.gone) return;
-      this.Plotly = Plotly;
+      await this.open();
+      this.begin();
+    }
+
+    /* Draw for the first time, if all is there that drawing needs. */
+    begin() {
+      if (this.gone || this.Plotly || !this.ready) return;
+      this.Plotly = this.ready;
       this.shown = this.plots.map(() => null);
       this.retheme();
       this.draw();
@@ -274,11 +287,24 @@ var implicitTutorial = (() => {
       });
     }
 
+    /* The template in the colours of the page. */
+    themed() {
+      return themed(this.source.template, this.figure);
+    }
+
     retheme() {
       if (!this.Plotly) return;
-      this.template = themed(this.source.template, this.figure);
+      this.template = this.themed();
       this.shown.fill(null);
       delete this.figure.dataset.shown;
+    }
+
+    /* Draw everything anew at once, in the page's colours and at its width of this moment. */
+    redraw() {
+      if (!this.Plotly) return;
+      this.retheme();
+      this.draw();
+      this.plots.forEach((plot) => (plot.itWidth = Math.round(plot.clientWidth)));
     }
 
     /* Draw the panels of which something changed. */
@@ -287,6 +313,7 @@ var implicitTutorial = (() => {
         if (this.shown[p] === key) return;
         this.shown[p] = key;
         const { data, layout } = figure();
+        delete layout.height; // the box has it
         Object.assign(layout, { template: this.template, autosize: true, uirevision: this.source.name });
         this.Plotly.react(this.plots[p], data, layout, CONFIG);
       });
@@ -357,10 +384,13 @@ var implicitTutorial = (() => {
     onTheme(() => explorers.forEach((one) => (one.retheme(), one.schedule())));
   }
 
-  if (HERE !== undefined) {
-    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-    else start();
+  /* Call `back` when the page's elements are there. */
+  function whenParsed(back) {
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", back);
+    else back();
   }
 
-  return { Explorer, loadPlotly, onTheme, revive, split, states };
+  if (HERE !== undefined) whenParsed(start);
+
+  return { Explorer, explorers, loadPlotly, onTheme, revive, split, states, whenParsed };
 })();
