@@ -6,14 +6,18 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape, unescape
 from typing import Any
+from urllib.parse import quote
 
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames
+from implicit_tutorial.explorer.still import still
 from implicit_tutorial.explorer.stored import encode
 from implicit_tutorial.explorer.style import TEMPLATE
 from implicit_tutorial.explorer.tree import Panel
 
 DEFAULT_HEIGHT = 340
+#: Said where the handles are dead: a notebook exported as a page, or opened without a kernel.
+STILL = "The handles move in the book, and wherever a kernel runs."
 
 _INLINE = re.compile(r"`([^`]+)`|\$([^$]+)\$|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
 
@@ -44,6 +48,7 @@ def figure_html(
     caption: str,
     alt: str,
     *,
+    math: Callable[[str], str] = mathjax,
     heading: str = "",
     computed: dict[str, Any] | None = None,
 ) -> str:
@@ -51,15 +56,30 @@ def figure_html(
     start = [c.start_index for c in controls]
     readout = None if frames.readout is None else frames.readout.at(start, frames.shape)
     spec = encode(name, controls, frames, TEMPLATE, computed)
+    off = f"This figure moves with JavaScript, which is off. It shows: {escape(alt)}"
     stored = [
-        f"<noscript><p>This figure needs JavaScript, which is off. It shows: {escape(alt)}</p></noscript>",
+        f"<noscript><p>{off}</p></noscript>",
         f'<script type="application/json" class="it-spec">{spec}</script>',
     ]
     # Between the stops a page can only be that computes, and it has a time if something runs.
     more = {} if computed is None else {"continuous": True, "clock": computed["clock"]}
-    return element(
-        name, controls, frames.panels, readout, caption, alt, heading=heading, source=stored, **more
-    )
+    more |= {"math": math, "heading": heading, "source": stored, "pictures": True}
+    return element(name, controls, frames.at(start), readout, caption, alt, **more)
+
+
+def still_html(
+    name: str,
+    controls: Sequence[Control],
+    panels: Sequence[Panel],
+    readout: str | None,
+    caption: str,
+    alt: str,
+    math: Callable[[str], str],
+    heading: str = "",
+) -> str:
+    """The figure as it stands, for where neither the page's script nor a kernel is: pictures and words."""
+    how = {"math": math, "heading": heading, "pictures": True, "moving": False}
+    return element(name, controls, panels, readout, caption, alt, **how)
 
 
 def element(
@@ -75,21 +95,32 @@ def element(
     source: Iterable[str] = (),
     continuous: bool = False,
     clock: str = "",
+    pictures: bool = False,
+    moving: bool = True,
 ) -> str:
     """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from.
 
-    `clock` is the control that a button plays.
+    `clock` is the control that a button plays. With `pictures`, it shows something without any script and
+    style sheet; with them, explorer.css hides it.
     """
     # Beside one of this class the book's theme folds its table of contents away, as beside a note.
     wide = " full-width" if len(panels) > 2 else ""
-    parts = [f'<figure class="it-explorer{wide}" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
-    if controls:
+    parts = [f'<figure class="it-explorer{wide}" id="fig-{name}" data-name="{name}">']
+    parts.append(_plots(panels, alt, pictures))
+    desk = bool(controls) and moving
+    if desk:
+        # A handle appears with the style sheet, which comes with the script that moves it.
         rows = "".join(_control(name, c, math, continuous) for c in controls)
         button = _PLAY if clock else ""
-        parts.append(f'<div class="it-desk"><div class="it-controls">{button}{rows}</div>')
+        shown = f'<div class="it-controls" style="display:none">{button}{rows}</div>'
+        parts.append(f'<div class="it-desk">{shown}')
+    if controls:
+        parts.append(_state(controls, math))
+    if controls and pictures:
+        parts.append(f'<p class="it-still">{STILL}</p>')
     if readout is not None:
         parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
-    if controls:
+    if desk:
         parts.append("</div>")
     parts += source
     tag = heading and f'<span class="it-tag">{inline(heading, math)}</span>'
@@ -97,7 +128,7 @@ def element(
     return "\n".join(parts)
 
 
-def _plots(panels: Sequence[Panel], alt: str) -> str:
+def _plots(panels: Sequence[Panel], alt: str, pictures: bool) -> str:
     """One box a panel, with its height reserved so that the page does not jump when plotly arrives."""
     count = len(panels)
     boxes = []
@@ -105,12 +136,30 @@ def _plots(panels: Sequence[Panel], alt: str) -> str:
         label = alt if count == 1 else f"{alt} (panel {p + 1} of {count})"
         height = panel["layout"].get("height", DEFAULT_HEIGHT)
         boxes.append(
-            f'<div class="it-plot" role="img" aria-label="{escape(label)}" style="height:{height}px"></div>'
+            f'<div class="it-plot" role="img" aria-label="{escape(label)}" style="height:{height}px">'
+            f"{_picture(panel) if pictures else ''}</div>"
         )
     return f'<div class="it-panels">{"".join(boxes)}</div>'
 
 
 _PLAY = '<button type="button" class="it-play" aria-pressed="false"><span>Play</span></button>'
+
+
+def _picture(panel: Panel) -> str:
+    """The panel as an image that the page carries along; nothing, where it cannot be drawn without plotly."""
+    svg = still(panel)
+    if svg is None:
+        return ""
+    address = "data:image/svg+xml," + quote(svg.replace('"', "'"), safe=" '=:;,/()+-.")
+    return f'<img class="it-still" alt="" loading="lazy" style="max-width:100%" src="{address}">'
+
+
+def _state(controls: Sequence[Control], math: Callable[[str], str]) -> str:
+    """Where the controls stand, in words: for paper, on which they mean nothing."""
+    said = (
+        f'{inline(c.label, math)} <span class="it-value">{escape(c.text(c.start))}</span>' for c in controls
+    )
+    return f'<p class="it-state">{"; ".join(said)}</p>'
 
 
 def _control(name: str, control: Control, math: Callable[[str], str], continuous: bool) -> str:
