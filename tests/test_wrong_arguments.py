@@ -373,9 +373,7 @@ CALLS: dict[str, Call] = {
     "Run.load_state_dict": Call(
         {"self": it.Run(NET, X, Y), "state": it.Run(NET, X, Y).state_dict()}, {"state": Kind(NO_OBJECTS)}
     ),
-    "fit_scaling": Call(
-        {"X": OWN_X}, {"X": OWN_ROWS, "y": OWN_LABELS.or_none, "offset": SCALE}
-    ),
+    "fit_scaling": Call({"X": OWN_X}, {"X": OWN_ROWS, "y": OWN_LABELS.or_none, "offset": SCALE}),
     "Scaling.__call__": Call({"self": SCALING, "X": X}, {"X": INPUTS}),
     "Scaling.labels": Call({"self": SCALING, "y": OWN_Y}, {"y": NEW_LABELS}),
     "Scaling.outputs": Call({"self": SCALING, "f": OWN_Y}, {"f": NEW_LABELS}),

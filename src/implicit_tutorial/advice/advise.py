@@ -25,7 +25,7 @@ from implicit_tutorial.prose import powers
 from implicit_tutorial.training.certificate import convergence_certificate
 
 #: Samples; matrices as large as their number are decomposed once for each offset and σ_A.
-_LEAST, _MOST = 10, 3000
+_LEAST, _MOST = 10, 2000
 #: The narrowest network that is recommended, and the draws that are averaged at each width.
 _NARROWEST, _SEEDS = 128, (0, 1)
 
@@ -49,7 +49,7 @@ def advise(
     flow until t, whose risk is at most 1.69 times as large (Ali, Kolter, Tibshirani 2019). Deterministic.
 
     Args:
-        X: (n, d) training inputs in their own units, 10 ≤ n ≤ 3000; no test data.
+        X: (n, d) training inputs in their own units, 10 ≤ n ≤ 2000 (1500 take a minute); no test data.
         y: (n,) labels; of two classes, two numbers.
         columns: names of the columns, for the sentences.
         movement: above 1, κ is smaller and training richer, and no longer kept well-posed by the lazy law.
