@@ -211,6 +211,22 @@ ROWS = Kind(bad_rows(B))
 START = Kind([*bad_rows(B), Wrong("too few rows", B[:2])]).or_none
 INPUTS = Kind(bad_rows(X))
 LABELS = Kind(bad_labels(Y))
+SPREADS = Kind(
+    [
+        Wrong("a word", "large"),
+        Wrong("a number", 0.5),
+        Wrong("words", ["0.5"]),
+        Wrong("empty", ()),
+        Wrong("zero", [0.0]),
+        Wrong("negative", [0.5, -0.1]),
+        Wrong("infinite", [math.inf]),
+        Wrong("nan", [math.nan]),
+        Wrong("a class", list),
+        Wrong("a list of lists", [[0.5]]),
+        Wrong("None in it", [None]),
+        Wrong("a truth value", True),
+    ]
+)
 #: Inputs of a network may be of another sample size, those of training hold at least one sample.
 SAMPLE = INPUTS.also(X[:0])
 TRAINING = {

@@ -159,3 +159,19 @@ def test_what_a_file_lacks_is_said_by_column_and_row(tmp_path, text, sentence) -
 def test_a_mistyped_target_is_guessed(tmp_path) -> None:
     with pytest.raises(ValueError, match="did you mean 'diagnosis'"):
         it.data.read_csv(written(tmp_path, "a,diagnosis\n1,2\n"), target="diagnose")
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_images_set_aside_centre_the_others_and_are_among_neither(seed: int) -> None:
+    """A bound needs inputs that do not know the sample: no training image has a say in another one."""
+    digits = it.data.digits(n_train=400, n_reference=97, seed=seed)
+    order = np.random.default_rng(seed).permutation(1797)
+    reference = order[-97:]
+    mean = RAW.data[reference].mean(axis=0)
+    train, test = found(digits.X, mean), found(digits.X_test, mean)
+    assert len(train) == 400
+    assert len(test) == 1300
+    assert not set(reference) & (set(train) | set(test))
+    assert (RAW.images[train] == digits.images).all()
+    with pytest.raises(ValueError, match="n_reference=97 do not fit"):
+        it.data.digits(n_train=1700, n_test=1, n_reference=97)

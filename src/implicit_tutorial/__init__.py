@@ -44,13 +44,20 @@ from implicit_tutorial.equilibrium import (
     solve,
     unrolled,
 )
-from implicit_tutorial.generalization import generalization_bound, infinite_width_prediction
+from implicit_tutorial.generalization import (
+    generalization_bound,
+    infinite_width_prediction,
+    pac_bayes_bound,
+    pac_bayes_limit,
+)
 from implicit_tutorial.grid import run_grid, sweep
 from implicit_tutorial.kernels import Kernels, limit_kernels, network_kernels
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training import (
     ConvergenceCertificate,
     ExponentialFlow,
+    GaussNewton,
+    GlobalMinimum,
     GradientDescent,
     Optimizer,
     Record,
@@ -60,6 +67,7 @@ from implicit_tutorial.training import (
     TrainingError,
     Until,
     convergence_certificate,
+    global_minimum,
     train,
     train_ensemble,
 )
@@ -77,6 +85,8 @@ __all__ = [
     "ExponentialFlow",
     "FixedScale",
     "ForwardBackward",
+    "GaussNewton",
+    "GlobalMinimum",
     "GradientDescent",
     "Kernels",
     "L1Rows",
@@ -114,12 +124,15 @@ __all__ = [
     "energy",
     "fit_scaling",
     "generalization_bound",
+    "global_minimum",
     "infinite_width_prediction",
     "is_p_matrix",
     "jacobian_penalty",
     "limit_kernels",
     "linear_equilibrium",
     "network_kernels",
+    "pac_bayes_bound",
+    "pac_bayes_limit",
     "run_grid",
     "solve",
     "sweep",

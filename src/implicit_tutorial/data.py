@@ -148,6 +148,7 @@ def digits(
     *,
     n_train: int = 1000,
     n_test: int | None = None,
+    n_reference: int = 0,
     seed: int = 0,
     dtype: torch.dtype = torch.float64,
 ) -> Digits:
@@ -156,6 +157,8 @@ def digits(
     Args:
         task: ``"parity"`` (+1 for even digits, −1 for odd ones) or ``"one_vs_rest"`` (ten outputs).
         n_train, n_test: sizes of the split; the rest of the images by default for the test.
+        n_reference: images that are set aside, and whose mean centres all others; with none it is the mean of
+            the training images. A bound needs them: what it bounds may not know the sample (C21).
         seed: of the permutation that splits.
 
     Raises:
@@ -164,19 +167,21 @@ def digits(
     from sklearn.datasets import load_digits  # a second to import; nothing else here needs it
 
     check_dtype(dtype)
-    check_least(0, seed=seed)
+    check_least(0, seed=seed, n_reference=n_reference)
     if task not in ("parity", "one_vs_rest"):
         raise ValueError(f"task={task!r}; choose 'parity' or 'one_vs_rest'.")
     bunch = load_digits()
     total = len(bunch.target)
-    n_test = total - n_train if n_test is None else n_test
-    if not (n_train > 0 and n_test >= 0 and n_train + n_test <= total):
+    n_test = total - n_train - n_reference if n_test is None else n_test
+    if not (n_train > 0 and n_test >= 0 and n_train + n_test + n_reference <= total):
+        aside = f", n_reference={n_reference}" if n_reference else ""
         raise ValueError(
-            f"n_train={n_train} and n_test={n_test} do not fit into the {total} images there are."
+            f"n_train={n_train} and n_test={n_test}{aside} do not fit into the {total} images there are."
         )
     order = np.random.default_rng(seed).permutation(total)
     train, test = order[:n_train], order[n_train : n_train + n_test]
-    X = torch.as_tensor(bunch.data - bunch.data[train].mean(axis=0))
+    reference = order[total - n_reference :] if n_reference else train
+    X = torch.as_tensor(bunch.data - bunch.data[reference].mean(axis=0))
     X = X / torch.linalg.vector_norm(X, dim=1, keepdim=True)
     labels = torch.as_tensor(bunch.target)
     if task == "parity":

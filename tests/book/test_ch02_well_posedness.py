@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -112,6 +113,16 @@ def test_strong_networks_have_no_equilibrium_or_several():
     share, exact = fractions(2.0)
     assert min(share[:3]) > 0.1
     assert exact < 0.05
+
+
+def test_conditions_and_counts_differ_by_more_than_their_hue(monkeypatch):
+    dashes = [line["line"]["dash"] for line in fig.ladder_map().panels()[0]["data"] if "fill" not in line]
+    assert len(set(dashes)) == len(dashes) == len(LADDER) - 1
+    monkeypatch.setattr(sys.modules[fig.counts.__module__], "SCALES", (0.5, 2.0))
+    chart = fig.counts()
+    shapes = {name: trace(chart, name)["fillpattern"]["shape"] for name in ("none", "one", "more")}
+    assert shapes["none"] != shapes["more"]
+    assert shapes["one"] == ""
 
 
 @pytest.mark.parametrize("s", [-1.4, -0.4, 0.6])

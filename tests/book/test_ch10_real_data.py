@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch10_real_data as fig
+from implicit_tutorial.book.ch04_solving_and_differentiating import film, rotating_digit
 from implicit_tutorial.book.ch10_real_data.circle_and_digits import half, shuffled_price
 from implicit_tutorial.book.ch10_real_data.digit_laws import _way
 from implicit_tutorial.book.ch10_real_data.digit_mistakes import pictures, ranked
@@ -20,6 +21,7 @@ from implicit_tutorial.book.ch10_real_data.setting import images
 from implicit_tutorial.book.ch10_real_data.studies import LAYERS
 from implicit_tutorial.book.circle import CIRCLE
 from implicit_tutorial.book.tasks import task
+from tests.explorer.test_style import contrast
 
 
 def test_the_predictor_is_kernel_regression_on_the_images():
@@ -104,6 +106,20 @@ def test_the_picture_is_the_image_that_was_classified():
     np.testing.assert_array_equal(np.asarray(shown)[::-1], picture)
 
 
+def test_digits_look_the_same_in_all_chapters():
+    """Ink on paper of fixed colours, which no theme changes; the first row of an image is at the top."""
+    seen = []
+    for explorer in (fig.digit_mistakes(), rotating_digit()):
+        seen.append(explorer.panels()[0]["data"][0])
+        assert "autorange" not in explorer.panels()[0]["layout"]["yaxis"]
+    looks = [{k: d[k] for k in ("type", "colorscale", "zmin", "zmax", "showscale")} for d in seen]
+    assert looks[0] == looks[1]
+    (_, paper), (_, ink) = looks[0]["colorscale"]
+    assert contrast(paper, ink) > 15
+    _, images, _ = film(rotating_digit().start["angle_step"])
+    np.testing.assert_allclose(seen[1]["z"][::-1][:, :8], images[0].round(2), atol=0.01)
+
+
 def test_the_mistakes_are_all_that_are_wrong_and_sorted():
     f, y = fig.prediction().mean, images().y_test
     assert len(ranked()) == int((f.sign() != y).sum())
@@ -181,4 +197,4 @@ def test_circle_and_digits_are_compared_like_with_like():
     assert found["price of shuffled labels over that of the labels"][1] == pytest.approx(
         price("even or odd, shuffled") / price("even or odd"), rel=0.05
     ), "one order is near the mean of all"
-    assert len(fig.carried_over().splitlines()) == 2 + len(found)
+    assert len(fig.circle_and_digits().splitlines()) == 2 + len(found)

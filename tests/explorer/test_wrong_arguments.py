@@ -73,6 +73,7 @@ CALLS: dict[str, Call] = {
                 DEPTH, ["depth"], [Control], [DEPTH, DEPTH], {"depth": DEPTH}, None
             ),
             "readout": NO_FUNCTION.or_none,
+            "tag": Kind([]).or_none,  # anything that can be written
             **SAID,
         },
     ),
@@ -82,6 +83,7 @@ CALLS: dict[str, Call] = {
             "figures": Kind([w for w in NO_OBJECTS if w.what != "a list"]).also(None, [], [1], {}),
             **SAID,
             "name": Kind(SAID["name"].wrong),
+            "tag": Kind([]).or_none,
         },
     ),
     "explorer": Call({"name": "a-name-of-its-own"}, {"name": Kind(SAID["name"].wrong)}),
@@ -108,8 +110,8 @@ CALLS: dict[str, Call] = {
     ),
     "style.marked": Call({}, {**LINE, "size": Kind([]).or_none}),
 }
-#: A frame that is read back, a figure's look as data, and a question without an argument.
-NOT_CALLED = {"Frame", "live"}
+#: A frame that is read back, a question without an argument, and what numbers the figures of the book.
+NOT_CALLED = {"Frame", "live", "number"}
 
 
 def function(name: str) -> Any:

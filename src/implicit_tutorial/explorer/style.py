@@ -44,6 +44,7 @@ SERIES = (_BLUE, _VERMILLION, _GREEN, _PURPLE, _ORANGE, _SKY, _OCHRE)
 
 SEQUENTIAL = "Cividis"
 DIVERGING = "RdBu"
+INK = [[0, "#f4f4f0"], [1, "#1a1a1a"]]  # a picture is the same by day and by night
 
 _COLORBAR = {"outlinewidth": 0, "thickness": 12}
 

@@ -56,7 +56,6 @@ def circle_start() -> Explorer:
                 "implicit_scale", SCALES, start=CIRCLE_SCALE, label="implicit_scale $\\sigma_A$", fmt=".1f"
             )
         ],
-        tag=MEAN_FIELD | measured(width=WIDTH, seeds=NETWORKS, samples=len(CIRCLE_SAMPLES)),
         caption=(
             f"The functions of {NETWORKS} untrained networks of width {WIDTH} on the circle, the book's own "
             f"as the thick line; dotted, the target with its {len(CIRCLE_SAMPLES)} samples; dashed, the "

@@ -29,7 +29,7 @@ def ladder_map() -> Explorer:
             "All networks of two units with $A = \\begin{pmatrix} s & p\\\\ q & s\\end{pmatrix}$, a point "
             "each. Filled: well-posed, exactly. The outlines are what each sufficient condition sees of it. "
             f"**Move** $s$ on to the left: {_what_is_left()} "
-            "**Notice** where $\\rho(A) < 1$ (dashed) leaves out well-posed networks; that it also "
+            "**Notice** where $\\rho(A) < 1$ (grey) leaves out well-posed networks; that it also "
             "lets in others takes unequal self-connections, as in the second exercise."
         ),
         alt=(

@@ -62,7 +62,6 @@ def each_sample() -> Explorer:
             Control("sweeps", BUDGETS, start=200, label="sweeps at most"),
             Control("implicit_scale", SCALES, start=1.2, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
-        tag=THEOREM | measured(width=WIDTH, seeds=1, samples=len(CIRCLE_ANGLES) - 1),
         caption=(
             f"One batch of {len(CIRCLE_ANGLES) - 1} inputs around the circle, width {WIDTH}. Each mark is a "
             "sample's residual relative to $\\lVert z\\rVert$; dashed, its certified error (C7), where a "

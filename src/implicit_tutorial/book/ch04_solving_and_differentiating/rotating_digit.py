@@ -14,6 +14,7 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch04_solving_and_differentiating.setting import STARTS, tolerance_control
+from implicit_tutorial.book.drawing import picture
 from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -114,9 +115,7 @@ def _draw(angle_step: float, tolerance: float) -> list[go.Figure]:
     for k, image in enumerate(images[:_SHOWN]):
         strip[:, 9 * k : 9 * k + 8] = image.round(2)
     frames = style.blank(title=f"{angle_step:g}° a frame", height=170)
-    frames.add_heatmap(
-        z=strip[::-1], zmin=0, zmax=16, colorscale="Greys", showscale=False, hoverinfo="skip", name="frames"
-    )
+    frames.add_heatmap(**picture(strip), name="frames")
     run = screening(angle_step, tolerance)
     axes = {"x_range": (0, LAST_ANGLE), "y_range": (0, 1.15 * run.cold.max())}
     sweeps = style.figure(title="sweeps of each frame", x_title="angle in degrees", **axes, height=300)

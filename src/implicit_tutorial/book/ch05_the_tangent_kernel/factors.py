@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
     N_CIRCLE,
+    SCALES,
     circle_angles,
     drawn,
     limit,
@@ -19,7 +20,7 @@ from implicit_tutorial.kernels import Kernels
 
 _EVERY = 3
 _SIDE, _GAP = 0.29, 0.065
-_WIDTHS, _SCALES = ("64", "512", "infinite"), (0.2, 0.5, 0.8)
+_WIDTHS, _SCALES = ("64", "512", "infinite"), SCALES[:8]
 _MATRICES = {"forward": "forward Q", "backward": "backward Π", "implicit": "product K"}
 
 

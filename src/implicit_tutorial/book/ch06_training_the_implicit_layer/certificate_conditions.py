@@ -15,7 +15,7 @@ from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.prose import powers
-from implicit_tutorial.training.certificate import Ball
+from implicit_tutorial.training.region import Ball
 
 _SAMPLES = 4
 KAPPAS = np.geomspace(1, 1e6, 25)

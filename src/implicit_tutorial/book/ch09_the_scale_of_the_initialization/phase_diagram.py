@@ -170,7 +170,8 @@ def _map(output_scale: float, width: int) -> go.Figure:
     bar |= {
         "outlinewidth": 0,
         "thickness": 10,
-        "title": {"text": "features<br>moved by", "font": {"size": 11}},
+        "title": {"text": "features moved by", "side": "right", "font": {"size": 11}},
+        "tickfont": {"size": 11},
     }
     moved = table.assign(features=table["features"].where(~lost)).pivot(
         index="width", columns="output_scale", values="features"
