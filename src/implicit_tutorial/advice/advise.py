@@ -186,16 +186,16 @@ def _width(chosen: Candidate, largest: int) -> Choice:
 def _certified_scale(chosen: Candidate, kappa: float, width: int) -> Choice:
     Z, y = chosen.sample.Z, chosen.sample.y
     scales = {"implicit_scale": chosen.implicit_scale, "output_scale": kappa, "centered": True}
-    certificate = convergence_certificate(EquilibriumNetwork(Z.shape[1], width, **scales), Z, y)
+    certificate = convergence_certificate(EquilibriumNetwork(Z.shape[1], width, **scales), Z, y, claim="C12")
     largest = certificate.largest_error
     # s₀ and Δ are proportional to κ, and the largest radius does not depend on it.
     value = kappa * certificate.initial_error / largest if largest > 0 else math.inf
     return Choice(
         value,
         {"initial error": certificate.initial_error, "certified up to": largest},
-        f"From {powers(value)} on, the network of seed 0 is proved to train before it does (C12), and lazy. "
-        f"With the recommended output_scale an initial error of {powers(largest)} is certified, and that of "
-        f"the labels is {powers(certificate.initial_error)}."
+        f"From {powers(value)} on, convergence is proved before training (C12) for the network of seed 0, "
+        f"which is lazy then. The recommended output_scale certifies an initial error of {powers(largest)}; "
+        f"that of the labels is {powers(certificate.initial_error)}."
         if largest > 0
         else "The certificate (C12) holds at no output_scale: it needs a spectral norm below one, and a "
         "kernel matrix that is not singular to rounding.",
