@@ -5,6 +5,7 @@
 """
 
 from implicit_tutorial import data
+from implicit_tutorial.advice import Advice, Scaling, advise, fit_scaling
 from implicit_tutorial.claims import verify
 from implicit_tutorial.constraints import (
     FixedScale,
@@ -43,13 +44,20 @@ from implicit_tutorial.equilibrium import (
     solve,
     unrolled,
 )
-from implicit_tutorial.generalization import generalization_bound, infinite_width_prediction
+from implicit_tutorial.generalization import (
+    generalization_bound,
+    infinite_width_prediction,
+    pac_bayes_bound,
+    pac_bayes_limit,
+)
 from implicit_tutorial.grid import run_grid, sweep
 from implicit_tutorial.kernels import Kernels, limit_kernels, network_kernels
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training import (
     ConvergenceCertificate,
     ExponentialFlow,
+    GaussNewton,
+    GlobalMinimum,
     GradientDescent,
     Optimizer,
     Record,
@@ -59,6 +67,7 @@ from implicit_tutorial.training import (
     TrainingError,
     Until,
     convergence_certificate,
+    global_minimum,
     train,
     train_ensemble,
 )
@@ -66,6 +75,7 @@ from implicit_tutorial.training import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Advice",
     "Anderson",
     "Broyden",
     "ConvergenceCertificate",
@@ -75,6 +85,8 @@ __all__ = [
     "ExponentialFlow",
     "FixedScale",
     "ForwardBackward",
+    "GaussNewton",
+    "GlobalMinimum",
     "GradientDescent",
     "Kernels",
     "L1Rows",
@@ -88,6 +100,7 @@ __all__ = [
     "Record",
     "ReferenceFlow",
     "Run",
+    "Scaling",
     "Shine",
     "SingleSweep",
     "SoftmaxColumns",
@@ -99,6 +112,7 @@ __all__ = [
     "UnsafeStepError",
     "Until",
     "adjoint",
+    "advise",
     "as_equilibrium",
     "certify",
     "constrain",
@@ -108,13 +122,17 @@ __all__ = [
     "data",
     "diagonal_rescaling",
     "energy",
+    "fit_scaling",
     "generalization_bound",
+    "global_minimum",
     "infinite_width_prediction",
     "is_p_matrix",
     "jacobian_penalty",
     "limit_kernels",
     "linear_equilibrium",
     "network_kernels",
+    "pac_bayes_bound",
+    "pac_bayes_limit",
     "run_grid",
     "solve",
     "sweep",

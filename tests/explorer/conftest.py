@@ -45,7 +45,7 @@ def draw_waves(implicit_scale, depth):
 
 def draw_curve(shape, power):
     """One panel whose curve depends on a choice."""
-    function = {"sine": np.sin, "cosine": np.cos, 'ramp <&> "x"': np.abs}[shape]
+    function = {"sine": np.sin, "cosine": np.cos, 'ramp <&> "x"': np.abs, "parabola": np.square}[shape]
     figure = style.figure(x_title="x", y_title=f"{shape}(x)", height=300)
     return figure.add_scatter(x=TIMES - 0.5, y=function(power * (TIMES - 0.5)), **style.measured(shape))
 
@@ -70,10 +70,11 @@ def waves() -> Explorer:
 
 @pytest.fixture(scope="session")
 def curve() -> Explorer:
-    """A choice and a slider."""
+    """A choice and a switch."""
+    shapes = ["sine", "cosine", 'ramp <&> "x"', "parabola"]
     return Explorer(
         draw_curve,
-        [Control("shape", ["sine", "cosine", 'ramp <&> "x"']), Control("power", [1, 3, 9], start=3)],
+        [Control("shape", shapes), Control("power", [1, 3, 9], start=3)],
         name="curve-2",
         caption="Choose a function.",
         alt="One curve.",

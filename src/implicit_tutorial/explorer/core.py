@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -12,11 +13,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from implicit_tutorial.equilibrium.checks import checked
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames
 from implicit_tutorial.explorer.mathml import mathml
 from implicit_tutorial.explorer.native import native_figure
-from implicit_tutorial.explorer.page import figure_html, mathjax, still_html
+from implicit_tutorial.explorer.page import element, figure_html, mathjax
 from implicit_tutorial.explorer.save import page, picture
 from implicit_tutorial.explorer.table import table
 from implicit_tutorial.explorer.tree import Panel, panels_of
@@ -40,6 +42,12 @@ def _slug(draw: Callable) -> str:
     return re.sub("[^a-z0-9]+", "-", getattr(draw, "__name__", "explorer").lower()).strip("-")
 
 
+def check_name(name: str) -> None:
+    """Refuse the name of an explorer that does not fit into an address."""
+    if not _SLUG.fullmatch(name):
+        raise ValueError(f"Explorer name {name!r} is no slug; use lower-case letters, digits and hyphens.")
+
+
 class Explorer:
     """A figure with controls: live widgets under a Jupyter server, a page with all frames stored elsewhere.
 
@@ -52,11 +60,14 @@ class Explorer:
         caption: one or two sentences: which handle to move, what to notice; `code`, *emphasis*, $math$ work.
         alt: what the figure shows, for readers who do not see it.
         readout: called like `draw`; returns the line of text under the controls.
+        tag: what kind of truth the figure shows, and on what it rests; it stands before the caption.
 
     Raises:
-        ValueError: for a bad name, an empty caption or alt text, or two controls of one name.
+        ValueError: for a bad name, an empty caption or alt text, or two controls of one name or label.
+        TypeError: for arguments of another kind, by name.
     """
 
+    @checked
     def __init__(
         self,
         draw: Callable[..., Drawn],
@@ -66,6 +77,7 @@ class Explorer:
         alt: str,
         name: str | None = None,
         readout: Callable[..., str] | None = None,
+        tag: object = "",
     ) -> None:
         self.name = name = _slug(draw) if name is None else name
         for what, text in (("caption", caption), ("alt", alt)):
@@ -73,14 +85,17 @@ class Explorer:
                 raise ValueError(
                     f"Explorer {name!r} needs a {what}: say what to notice, and what the figure shows."
                 )
-        names = [c.name for c in controls]
-        if len(set(names)) < len(names):
-            raise ValueError(f"Explorer {name!r} has two controls of one name: {names}.")
+        for what in ("name", "label"):
+            found = [getattr(c, what) for c in controls]
+            if len(set(found)) < len(found):
+                raise ValueError(f"Explorer {name!r} has two controls of one {what}: {found}.")
         self.draw = draw
         self.controls = tuple(controls)
         self.caption = caption
         self.alt = alt
         self.readout = readout
+        self.tag = str(tag)
+        self.number = ""
 
     @property
     def name(self) -> str:
@@ -89,11 +104,13 @@ class Explorer:
 
     @name.setter
     def name(self, name: str) -> None:
-        if not _SLUG.fullmatch(name):
-            raise ValueError(
-                f"Explorer name {name!r} is no slug; use lower-case letters, digits and hyphens."
-            )
+        check_name(name)
         self._name = name
+
+    @property
+    def heading(self) -> str:
+        """What stands before the caption: the figure's number, as in "Figure 6.3", and its tag."""
+        return " · ".join(filter(None, [self.number and f"Figure {self.number}", self.tag]))
 
     @property
     def start(self) -> dict[str, Any]:
@@ -111,7 +128,8 @@ class Explorer:
 
     def html(self, math: Callable[[str], str] = mathjax) -> str:
         """The page fragment; without the scripts and the style sheet of `STATIC` it shows still pictures."""
-        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, math)
+        more = {"heading": self.heading, "math": math}
+        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **more)
 
     def native(self) -> dict[str, Any]:
         """Plotly JSON of the first panel with the first control as plotly's own slider."""
@@ -122,7 +140,8 @@ class Explorer:
         # Imported here: a book build needs no widgets.
         from implicit_tutorial.explorer.widgets import Live
 
-        return Live(self.draw, self.controls, self.readout, self.name, self.caption, self.alt)
+        text = {"caption": self.caption, "alt": self.alt, "heading": self.heading}
+        return Live(self.draw, self.controls, self.readout, self.name, **text)
 
     def save(self, path: str | os.PathLike[str], **values: Any) -> Path:
         """Write the figure where its controls stand at `values` (default: the start).
@@ -163,8 +182,10 @@ class Explorer:
         controls = [
             replace(c, values=[at[c.name]] if alone else c.values, start=at[c.name]) for c in self.controls
         ]
-        known = {"caption": self.caption, "alt": self.alt, "name": self.name, "readout": self.readout}
-        return Explorer(self.draw, controls, **known)
+        other = copy.copy(self)
+        other.controls = tuple(controls)
+        other.__dict__.pop("frames", None)
+        return other
 
     def __repr__(self) -> str:
         handles = f" [{', '.join(c.name for c in self.controls)}]" if self.controls else ""
@@ -178,8 +199,10 @@ class Explorer:
             view, how = self._shown._repr_mimebundle_()
             # What a notebook shows that has been saved without the widget's state, and is exported.
             line = self._shown.readout if self.readout else None
-            words = self.caption, self.alt
-            kept = still_html(self.name, self.controls, self._shown.panels, line, *words, math=mathml)
+            about = {"heading": self.heading, "math": mathml, "pictures": True, "moving": False}
+            kept = element(
+                self.name, self.controls, self._shown.panels, line, self.caption, self.alt, **about
+            )
             return view | text | {"text/html": kept}, how
         return text | {"text/html": self.html(), "application/vnd.plotly.v1+json": self.native()}
 
@@ -189,8 +212,13 @@ class Figure(Explorer):
 
     Arguments:
         figures: a plotly figure, or a list of them shown side by side.
-        name, caption, alt: as for `Explorer`.
+        name, caption, alt, tag: as for `Explorer`.
     """
 
-    def __init__(self, figures: Drawn, *, caption: str, alt: str, name: str = "figure") -> None:
-        super().__init__(lambda: figures, [], caption=caption, alt=alt, name=name)
+    @checked
+    def __init__(
+        self, figures: Drawn, *, caption: str, alt: str, name: str = "figure", tag: object = ""
+    ) -> None:
+        if isinstance(figures, Sequence) and not figures:
+            raise ValueError("figures is empty; give one figure, or those that stand side by side.")
+        super().__init__(lambda: figures, [], caption=caption, alt=alt, name=name, tag=tag)

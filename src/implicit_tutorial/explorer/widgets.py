@@ -50,6 +50,7 @@ class Live(anywidget.AnyWidget):
         name: str,
         caption: str,
         alt: str,
+        heading: str = "",
     ) -> None:
         self._draw, self._readout, self.controls = draw, readout, tuple(controls)
         self._lock = threading.RLock()  # Jupyter may deliver messages in a thread of their own
@@ -60,7 +61,7 @@ class Live(anywidget.AnyWidget):
         self.error = ""
         self._keys = [0] * len(self.panels)
         # An error needs the line below the controls, too.
-        html = element(name, controls, self.panels, self.readout, caption, alt, math=mathml)
+        html = element(name, controls, self.panels, self.readout, caption, alt, heading=heading, math=mathml)
         code = b"" if Live._brought else plotly_js()
         Live._brought = True
         super().__init__(

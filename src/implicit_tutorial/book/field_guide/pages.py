@@ -28,7 +28,7 @@ class Table:
         head = "".join(f'<th role="columnheader" scope="col">{escape(name)}</th>' for name in self.columns)
         body = "\n".join(self._row(row) for row in self.rows)
         return (
-            f'<table class="it-guide" role="table">\n<caption>{escape(self.caption)}</caption>\n'
+            f'<table class="it-guide it-cards" role="table">\n<caption>{escape(self.caption)}</caption>\n'
             f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>\n'
             f'<tbody role="rowgroup">\n{body}\n</tbody>\n</table>'
         )
