@@ -402,7 +402,11 @@ CALLS: dict[str, Call] = {
         },
     ),
     "network_kernels": Call({"net": NET, "X": X}, {"net": NETWORK, "X": INPUTS, "X2": INPUTS.or_none}),
-    "convergence_certificate": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
+    "convergence_certificate": Call(
+        {"net": NET, "X": X, "y": Y},
+        {"net": NETWORK, "X": SAMPLE, "y": LABELS, "claim": WORD.or_none, "z0": START},
+    ),
+    "global_minimum": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
     "generalization_bound": Call(
         {"net0": NET, "net": NET, "X": X, "y": Y},
         {
@@ -458,6 +462,7 @@ CALLS: dict[str, Call] = {
             "max_sweeps": COUNT,
         },
     ),
+    "GaussNewton": Call({}, {"halvings": NATURAL}),
     "ExponentialFlow": Call({}, {"rtol": SHARE, "steps": COUNT.or_none, "max_rejections": COUNT}),
     "ReferenceFlow": Call({}, {"rtol": SHARE, "method": WORD, "per_decade": COUNT}),
     "Optimizer": Call(
@@ -470,8 +475,17 @@ CALLS: dict[str, Call] = {
             "seed": SEED,
         },
     ),
-    "Record": Call({}, {"every": COUNT.or_none, "movement": FLAG, "norm": FLAG, "spectrum": FLAG.or_none}),
-    "Until": Call({"steps": 1}, {"loss": TIME.or_none, "time": TIME.or_none, "steps": NATURAL}),
+    "Record": Call(
+        {},
+        {
+            "every": COUNT.or_none,
+            **dict.fromkeys(("movement", "norm", "certified"), FLAG),
+            "spectrum": FLAG.or_none,
+        },
+    ),
+    "Until": Call(
+        {"steps": 1}, {"loss": TIME.or_none, "time": TIME.or_none, "steps": NATURAL, "certified": FLAG}
+    ),
     "run_grid": Call(
         {"grid": {"x": [1]}, "experiment": experiment, "n_jobs": 1},
         {
@@ -521,8 +535,8 @@ CALLS: dict[str, Call] = {
     ),
 }
 #: What the package returns or raises, or another name for what is above.
-NOT_CALLED = {"ConvergenceCertificate", "EquilibriumError", "Kernels", "Solution", "Status", "TrainingError"}
-NOT_CALLED |= {"UnsafeStepError", "sweep", "data"}
+NOT_CALLED = {"ConvergenceCertificate", "EquilibriumError", "GlobalMinimum", "Kernels", "Solution", "Status"}
+NOT_CALLED |= {"TrainingError", "UnsafeStepError", "sweep", "data"}
 
 
 def function(name: str) -> Callable:
