@@ -75,7 +75,7 @@ window.inspect = {
   sideways() {
     const scrolls = (e) => e.scrollWidth - e.clientWidth - e.scrollLeft > 2;
     const name = (e) => `${e.tagName}: ${e.textContent.trim().slice(0, 60)}`;
-    const boxes = [...document.querySelectorAll(".bd-article mjx-container[display='true'], .bd-article .text_html")];
+    const boxes = [...document.querySelectorAll(".bd-article :is(mjx-container[display='true'], .text_html:has(table))")];
     const wide = ":is([style*='width: 1em'], [style*='width: 2em'])";
     const spaces = (e) => [...e.querySelectorAll(`:scope > mjx-math > mjx-mstyle:has(> mjx-mspace${wide})`)];
     return boxes.filter(scrolls).flatMap((e) => [
