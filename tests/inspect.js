@@ -92,11 +92,14 @@ window.inspect = {
       Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
     const found = [];
     const back = document.querySelector("#pst-back-to-top");
-    back.style.display = "block";
-    if (meet(box(back), box(document.querySelector(".bd-article")))) found.push("the way back to the top");
-    back.style.display = "";
+    const text = document.querySelector(".bd-article");
+    if (back && text) {
+      back.style.display = "block";
+      if (meet(box(back), box(text))) found.push("the way back to the top");
+      back.style.display = "";
+    }
     const links = () => [...document.querySelectorAll(".bd-sidebar-secondary nav.page-toc a")];
-    const seen = (e) => e.checkVisibility({ opacityProperty: true }) && box(e).bottom < box(e.closest(".bd-sidebar-secondary")).bottom;
+    const seen = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box(e).bottom < box(e.closest(".bd-sidebar-secondary")).bottom;
     for (const figure of document.querySelectorAll("figure.it-explorer.full-width")) {
       figure.scrollIntoView({ block: "center", behavior: "instant" });
       const over = () => links().filter((link) => seen(link) && meet(box(link), box(figure)));
