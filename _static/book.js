@@ -20,7 +20,8 @@ function boxWideFormulas() {
   }
 }
 // What scrolls sideways shows at its edge that there is more.
-const SCROLLING = 'mjx-container[display="true"], .pst-scrollable-table-container, div.cell_output .text_html';
+const SCROLLING =
+  'mjx-container[display="true"], .pst-scrollable-table-container, div.cell_output .text_html:has(> table, > div > table)';
 function markMore() {
   for (const box of document.querySelectorAll(`.bd-article :is(${SCROLLING})`)) {
     const mark = () => box.classList.toggle("it-more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);

@@ -75,7 +75,7 @@ window.inspect = {
   sideways() {
     const scrolls = (e) => e.scrollWidth - e.clientWidth - e.scrollLeft > 2;
     const name = (e) => `${e.tagName}: ${e.textContent.trim().slice(0, 60)}`;
-    const boxes = [...document.querySelectorAll(".bd-article mjx-container[display='true'], .bd-article .text_html")];
+    const boxes = [...document.querySelectorAll(".bd-article :is(mjx-container[display='true'], .text_html:has(table))")];
     const wide = ":is([style*='width: 1em'], [style*='width: 2em'])";
     const spaces = (e) => [...e.querySelectorAll(`:scope > mjx-math > mjx-mstyle:has(> mjx-mspace${wide})`)];
     return boxes.filter(scrolls).flatMap((e) => [
@@ -92,11 +92,14 @@ window.inspect = {
       Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
     const found = [];
     const back = document.querySelector("#pst-back-to-top");
-    back.style.display = "block";
-    if (meet(box(back), box(document.querySelector(".bd-article")))) found.push("the way back to the top");
-    back.style.display = "";
+    const text = document.querySelector(".bd-article");
+    if (back && text) {
+      back.style.display = "block";
+      if (meet(box(back), box(text))) found.push("the way back to the top");
+      back.style.display = "";
+    }
     const links = () => [...document.querySelectorAll(".bd-sidebar-secondary nav.page-toc a")];
-    const seen = (e) => e.checkVisibility({ opacityProperty: true }) && box(e).bottom < box(e.closest(".bd-sidebar-secondary")).bottom;
+    const seen = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box(e).bottom < box(e.closest(".bd-sidebar-secondary")).bottom;
     for (const figure of document.querySelectorAll("figure.it-explorer.full-width")) {
       figure.scrollIntoView({ block: "center", behavior: "instant" });
       const over = () => links().filter((link) => seen(link) && meet(box(link), box(figure)));
