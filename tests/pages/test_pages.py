@@ -11,6 +11,8 @@ import check_book
 import pytest
 from bs4 import BeautifulSoup
 
+from implicit_tutorial.explorer.style import SCRIPTS, SHEETS
+
 
 @cache
 def soup_of(page: Path) -> BeautifulSoup:
@@ -102,7 +104,7 @@ def test_style_sheets_fetch_nothing_foreign(html: Path) -> None:
 
 
 def test_plotly_and_mathjax_lie_beside_the_pages(html: Path) -> None:
-    for name in ("plotly.min.js", "explorer.js", "explorer.css", "mathjax/tex-chtml.js"):
+    for name in ("plotly.min.js", *SCRIPTS, *SHEETS, "mathjax/tex-chtml.js"):
         assert (html / "_static" / name).stat().st_size > 0
     assert len(list((html / "_static/mathjax").rglob("*.woff"))) > 10
 
