@@ -93,6 +93,7 @@ Object.assign(implicitTutorial, (() => {
       this.inputs.forEach((input, k) => {
         const { texts } = this.source.controls[k];
         const i = this.position[k];
+        this.values[k].textContent = this.source.text(k, i);
         if (input.matches(".it-switch")) return void (input.querySelectorAll("input")[i].checked = true);
         input.value = i;
         if (input.type !== "range") return;
