@@ -12,7 +12,6 @@ from implicit_tutorial.explorer import Control, style
 from implicit_tutorial.explorer.computed import Computation, Computed, normals, steps
 from implicit_tutorial.explorer.page import figure_html
 from implicit_tutorial.explorer.reading import number, written
-from implicit_tutorial.explorer.style import SCRIPTS
 from tests.browser import reader
 from tests.explorer.conftest import write_page
 
