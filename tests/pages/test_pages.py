@@ -11,7 +11,11 @@ import check_book
 import pytest
 from bs4 import BeautifulSoup
 
+from implicit_tutorial.explorer import decode
+from implicit_tutorial.explorer.still import still
+from implicit_tutorial.explorer.stored import document_of
 from implicit_tutorial.explorer.style import SCRIPTS, SHEETS
+from tests.notebooks.compare import Tolerance, text_difference
 
 
 @cache
@@ -67,6 +71,31 @@ def test_figures_are_described(page: Path) -> None:
         tag = caption and caption.select_one(".it-tag")
         mute += [] if tag and tag.get_text().startswith("Figure ") else [f"{figure.get('id')}: no number"]
     assert mute == []
+
+
+#: What two roundings to a tenth of a dot may make of one place.
+DOT = Tolerance(rtol=0, atol=0.21)
+
+
+def test_still_pictures_show_the_frame_that_opens(page: Path) -> None:
+    """Where nothing moves, a figure shows what its stored frames have at the start."""
+    source = page.read_text(encoding="utf-8")
+    for figure in soup_of(page).select("figure.it-explorer"):
+        name = figure["data-name"]
+        start = [c["values"][c["start"]] for c in document_of(source, name)["controls"]]
+        shown = [
+            unquote(image["src"].partition(",")[2]) for image in figure.select(".it-plot > img.it-still")
+        ]
+        expected = [still(panel) for panel in decode(source, name)[tuple(start)].panels]
+        assert len(shown) == len(expected) > 0, name
+        for one, other in zip(shown, expected, strict=True):
+            assert picture_difference(one, other.replace('"', "'")) is None, name
+
+
+def picture_difference(one: str, other: str) -> str | None:
+    """Compare two pictures but for the dots of their maps, which are packed, and points that lie together."""
+    packed = re.compile(r"base64,[^']*")
+    return text_difference(*(packed.sub("", picture) for picture in (one, other)), DOT)
 
 
 def test_every_control_has_a_label(page: Path) -> None:
