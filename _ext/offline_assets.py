@@ -91,9 +91,10 @@ def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", copy_vendor)
     app.connect("build-finished", complete_redirect, priority=900)  # when the redirect has been written
-    app.add_css_file("explorer.css")
-    from implicit_tutorial.explorer.style import SCRIPTS  # here, for it takes a second
+    from implicit_tutorial.explorer.style import SCRIPTS, SHEETS  # here, for it takes a second
 
+    for sheet in SHEETS:
+        app.add_css_file(sheet)
     for script in SCRIPTS:
         app.add_js_file(script, loading_method="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

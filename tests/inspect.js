@@ -71,6 +71,36 @@ window.inspect = {
       .map((e) => `${e.tagName}: ${e.textContent.slice(0, 60)}`);
   },
 
+  // Code, and what cells print, that is wider than its box; also in folds.
+  wideCode() {
+    const folds = [...document.querySelectorAll("details:not([open])")];
+    const hidden = [...document.querySelectorAll(".toggle-hidden")];
+    folds.forEach((fold) => (fold.open = true));
+    hidden.forEach((box) => box.classList.remove("toggle-hidden"));
+    const longest = (e) => e.textContent.split("\n").reduce((a, b) => (b.length > a.length ? b : a));
+    const found = [...document.querySelectorAll(".bd-article pre")]
+      .filter((e) => e.getClientRects().length && e.scrollWidth > e.clientWidth)
+      .map(longest);
+    folds.forEach((fold) => (fold.open = false));
+    hidden.forEach((box) => box.classList.add("toggle-hidden"));
+    return found;
+  },
+
+  // What a sheet of paper lacks: figures that are not drawn, in dark ink, or with dead handles; code that is cut.
+  onPaper() {
+    const seen = (kind) => [...document.querySelectorAll(kind)].filter((e) => e.checkVisibility());
+    const plots = [...document.querySelectorAll(".it-plot")];
+    const ink = (plot) => plot._fullLayout?.font.color;
+    return [
+      ...plots.filter((plot) => !plot.querySelector(".main-svg")).map((plot) => `not drawn: ${plot.ariaLabel}`),
+      ...plots.filter((plot) => ink(plot) !== ink(plots[0])).map((plot) => `${ink(plot)}: ${plot.ariaLabel}`),
+      ...(document.documentElement.dataset.theme === "light" ? [] : ["the page is dark"]),
+      ...seen(".it-controls, .it-save, img.it-still, details:not([open])").map((e) => `there is a ${e.className}`),
+      ...seen("figure:has(.it-control) .it-state").filter((e) => !e.innerText.trim()).map(() => "no words for handles"),
+      ...seen(".bd-article pre").filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => `cut: ${e.textContent}`),
+    ];
+  },
+
   // What scrolls sideways without showing it, or need not scroll: cards, and formulas with wide spaces.
   sideways() {
     const scrolls = (e) => e.scrollWidth - e.clientWidth - e.scrollLeft > 2;

@@ -9,7 +9,7 @@ import plotly
 import pytest
 
 from implicit_tutorial.explorer import STATIC, Control, Explorer, Figure, style
-from implicit_tutorial.explorer.style import SCRIPTS
+from implicit_tutorial.explorer.style import SCRIPTS, SHEETS
 from tests.browser import reader
 
 TIMES = np.linspace(0, 1, 121)
@@ -22,6 +22,24 @@ html[data-theme=dark] { --pst-color-text-base: #ced6dd; --pst-color-text-muted: 
 body { margin: 0 auto; max-width: 46rem; padding: 0 1rem; font: 1rem/1.6 system-ui, sans-serif;
        background: var(--pst-color-background); color: var(--pst-color-text-base); }
 """
+
+
+def write_page(folder: Path, body: str) -> Path:
+    """A page as the book has it, beside the scripts, the style sheets and plotly."""
+    for asset in (*SCRIPTS, *SHEETS):
+        shutil.copy(STATIC / asset, folder)
+    shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", folder)
+    sheets = "".join(f'<link rel="stylesheet" href="{name}">' for name in SHEETS)
+    scripts = "".join(f'<script defer src="{name}"></script>' for name in SCRIPTS)
+    page = folder / "page.html"
+    page.write_text(
+        '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
+        "<title>Explorers</title>"
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{THEME}</style>'
+        f"{sheets}{scripts}</head><body>{body}</body></html>",
+        encoding="utf-8",
+    )
+    return page
 
 
 @pytest.fixture(autouse=True)
@@ -93,23 +111,12 @@ def heat() -> Figure:
 
 @pytest.fixture(scope="session")
 def page_path(tmp_path_factory, waves, curve, heat) -> Path:
-    """A stand-alone page with three figures, beside the script, the style sheet and plotly."""
-    folder = tmp_path_factory.mktemp("page")
-    for asset in (*SCRIPTS, "explorer.css"):
-        shutil.copy(STATIC / asset, folder)
-    shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", folder)
-    page = folder / "page.html"
-    page.write_text(
-        '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
-        "<title>Explorers</title>"
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{THEME}</style>'
-        '<link rel="stylesheet" href="explorer.css">'
-        f"{''.join(f'<script defer src={script!r}></script>' for script in SCRIPTS)}</head>"
-        f'<body><h1 id="top">Explorers</h1><p>Some text.</p>{waves.html()}<p>Between.</p>{curve.html()}'
-        f'<p>Between.</p>{heat.html()}<p id="end">The end.</p></body></html>',
-        encoding="utf-8",
+    """A page with three figures."""
+    return write_page(
+        tmp_path_factory.mktemp("page"),
+        f'<h1 id="top">Explorers</h1><p>Some text.</p>{waves.html()}<p>Between.</p>{curve.html()}'
+        f'<p>Between.</p>{heat.html()}<p id="end">The end.</p>',
     )
-    return page
 
 
 @pytest.fixture

@@ -1,22 +1,19 @@
 """A page that computes shows what torch computes: at its stops, between them, and while it trains."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
-import plotly
 import pytest
 import torch
 
 from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
 from implicit_tutorial.book.introduction.watch_it_learn import watch_it_learn
-from implicit_tutorial.explorer import STATIC, Control, style
+from implicit_tutorial.explorer import Control, style
 from implicit_tutorial.explorer.computed import Computation, Computed, normals, steps
 from implicit_tutorial.explorer.page import figure_html
 from implicit_tutorial.explorer.reading import number, written
-from implicit_tutorial.explorer.style import SCRIPTS
 from tests.browser import reader
-from tests.explorer.conftest import THEME
+from tests.explorer.conftest import write_page
 
 pytestmark = pytest.mark.skipif(
     not hasattr(torch.compiler, "is_exporting"),
@@ -67,19 +64,8 @@ def explorers():
 @pytest.fixture(scope="module")
 def path(explorers, tmp_path_factory) -> Path:
     """Both figures in a page on the disk."""
-    folder = tmp_path_factory.mktemp("computed")
-    for asset in (*SCRIPTS, "explorer.css"):
-        shutil.copy(STATIC / asset, folder)
-    shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", folder)
-    scripts = "".join(f'<script defer src="{name}"></script>' for name in SCRIPTS)
     body = "".join(e.html() for e in explorers.values())
-    (folder / "page.html").write_text(
-        '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>C</title>'
-        f'<style>{THEME}</style><link rel="stylesheet" href="explorer.css">{scripts}</head><body>{body}'
-        '<div style="height: 3000px"></div></body></html>',
-        "utf-8",
-    )
-    return folder / "page.html"
+    return write_page(tmp_path_factory.mktemp("computed"), f'{body}<div style="height: 3000px"></div>')
 
 
 @pytest.fixture
@@ -172,17 +158,15 @@ def test_two_hundred_steps_end_where_torch_ends(page, explorers, wasm):
     assert float((found - A).abs().max()) < 1e-10 * float(A.abs().max())
 
 
-def test_a_function_that_is_not_the_stored_ones_is_noticed(browser, tmp_path, path):
+def test_a_function_that_is_not_the_stored_ones_is_noticed(browser, tmp_path):
     """The page of one function, compared with another that is off by one per mille."""
 
     def off(x, height, bend):
         return wave(x, height * 1.001, bend)
 
-    shutil.copytree(path.parent, tmp_path, dirs_exist_ok=True)
-    scripts = "".join(f'<script defer src="{name}"></script>' for name in SCRIPTS)
-    (tmp_path / "page.html").write_text(f"<!doctype html>{scripts}<body>{waves(off).html()}", "utf-8")
+    url = write_page(tmp_path, waves(off).html()).as_uri()
     with reader(browser, "file:") as tab:
-        tab.goto((tmp_path / "page.html").as_uri())
+        tab.goto(url)
         tab.wait_for_selector("figure[data-shown]")
         found = tab.evaluate(MOVE, ["waves", (1, 1)])
         assert not differences(found, waves(off), (1, 1))
@@ -232,6 +216,8 @@ def test_without_a_script_there_is_the_text_and_no_dead_button(browser, path):
         tab.goto(path.as_uri())
         assert not tab.locator(".it-play").is_visible()
         assert "needs JavaScript" in tab.locator('[data-name="learn"] noscript').inner_text()
+        assert tab.locator('[data-name="learn"] img.it-still').is_visible()
+        assert not tab.locator('[data-name="learn"] .it-controls').is_visible()
 
 
 NUMBERS = [0.0, 1.0, -1.5, 3.14159, 1234.5, 0.00123456, 1e-9, -2.5e-7, 6.02e23, 99.96, 0.5, 100.0, 1e5]
@@ -274,13 +260,9 @@ def test_a_name_that_means_no_trace_is_refused():
         figure_html("waves", explorer.controls, waves().frames, "c", "a", computed=explorer.document())
 
 
-def test_a_point_is_dragged_by_pointer_and_keys_and_the_address_keeps_it(browser, path, tmp_path):
+def test_a_point_is_dragged_by_pointer_and_keys_and_the_address_keeps_it(browser, tmp_path):
     explorer = two_units()
-    shutil.copytree(path.parent, tmp_path, dirs_exist_ok=True)
-    scripts = "".join(f'<script defer src="{name}"></script>' for name in SCRIPTS)
-    link = '<link rel="stylesheet" href="explorer.css">'
-    (tmp_path / "page.html").write_text(f"<!doctype html>{link}{scripts}<body>{explorer.html()}", "utf-8")
-    url = (tmp_path / "page.html").as_uri()
+    url = write_page(tmp_path, explorer.html()).as_uri()
     with reader(browser, "file:", viewport={"width": 1280, "height": 900}) as tab:
         tab.goto(f"{url}#fig-two-units:p=-1.6&q=-1.6")
         tab.wait_for_selector("figure[data-shown]")

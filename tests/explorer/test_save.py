@@ -55,8 +55,10 @@ def test_other_endings_and_controls_are_refused(tmp_path, waves):
         waves.save(tmp_path / "waves.pdf")
     with pytest.raises(ValueError, match=r"No control \['size'\]; there are \['implicit_scale', 'depth'\]"):
         waves.save(tmp_path / "waves.csv", size=1)
-    with pytest.raises(ValueError, match="starts at 3, which is not one of its values"):
+    with pytest.raises(ValueError, match=r"starts at 3.0, which is not one of its values"):
         waves.save(tmp_path / "waves.html", depth=3)
+    with pytest.raises(TypeError, match="path"):
+        waves.save(3)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -157,7 +157,9 @@ def test_shapes_and_arrows_lie_in_data_and_on_the_length_of_an_axis():
 
 
 def test_what_is_not_known_is_not_drawn_wrongly():
-    assert still(panels_of(go.Figure(go.Surface(z=[[1, 2], [3, 4]])))[0]) is None
+    scale = [[0, "red"], [1, "hsl(0, 50%, 50%)"]]
+    for trace in (go.Surface(z=[[1, 2], [3, 4]]), go.Heatmap(z=[[1, 2]], colorscale=scale)):
+        assert still(panels_of(go.Figure(trace))[0]) is None
 
 
 @pytest.mark.parametrize(

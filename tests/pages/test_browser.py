@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import pandas as pd
 import pytest
 
 from implicit_tutorial.book import explorers
+from implicit_tutorial.explorer.table import table
 from tests.browser import GEOMETRY, INSPECT, press, reader
 from tests.pages.shown import axes, compare, second, stored_figures
 
@@ -31,6 +34,9 @@ KNOWN = [
 
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
+
+#: The numbers that a figure shows, as its button saves them.
+TABLE = "(name) => implicitSave.csv(implicitTutorial.explorers.get(name))"
 
 #: For a laptop's window and a large one, it is enough to see where things lie.
 WIDTHS = (768, 1600)
@@ -76,6 +82,8 @@ def violations(tab: Any, *rules: str) -> list[str]:
 @pytest.mark.browser
 def test_page_is_whole_in_every_appearance(tab) -> None:
     """Nothing sideways or cut off, each plot drawn and readable, and nothing that axe-core objects to."""
+    if tab.locator(".it-plot").count():  # before any of them has been drawn
+        assert on_paper(tab) == []
     for width, theme in APPEARANCES:
         at = f"at {width} px, {theme}"
         look(tab, width, theme)
@@ -86,6 +94,8 @@ def test_page_is_whole_in_every_appearance(tab) -> None:
         assert tab.evaluate("inspect.covering()") == [], at
         assert tab.locator(".it-plot:has(.main-svg)").count() == tab.locator(".it-plot").count(), at
         assert min(tab.evaluate("inspect.plotContrasts()"), default=21) >= 4.5, at
+        if width == 1280:
+            assert tab.evaluate("inspect.wideCode()") == [], at
         if theme == "light":
             assert tab.evaluate("geometry.remaining()") == [], at
         if width > 375:
@@ -94,6 +104,18 @@ def test_page_is_whole_in_every_appearance(tab) -> None:
         look(tab, width, "light")
         assert tab.evaluate("geometry.remaining()") == [], f"at {width} px"
         assert tab.evaluate("inspect.covering()") == [], f"at {width} px"
+
+
+def on_paper(tab: Any) -> list[str]:
+    """What the page lacks when it goes to paper as it has been opened, by a reader who likes it dark."""
+    tab.emulate_media(color_scheme="dark")
+    tab.wait_for_function("[...implicitTutorial.explorers.values()].every((one) => one.ready)")
+    tab.emulate_media(media="print")
+    tab.wait_for_function("document.documentElement.classList.contains('it-paper')")
+    found = tab.evaluate("inspect.onPaper()")
+    tab.emulate_media(media="screen")
+    tab.wait_for_function("!document.documentElement.classList.contains('it-paper')")
+    return found
 
 
 class Handle:
@@ -159,6 +181,8 @@ def test_every_handle_shows_what_python_computes(tab, html: Path, document: str)
         computed = moving[name].panels(**second(moving[name], values[name]))
         wrong = compare(seen[-1]["panels"], computed, rtol=1e-4)
         assert wrong == [], f"{name}: a fresh run gives something else"
+        saved = pd.read_csv(io.StringIO(tab.evaluate(TABLE, name)))
+        assert table_differences(saved, table(computed)) == [], f"{name}: the table that the page saves"
     assert tab.evaluate("geometry.remaining()") == [], "where the handles have been left"
 
     wanted = {name: second(explorer, values[name]) for name, explorer in moving.items()}
@@ -168,6 +192,21 @@ def test_every_handle_shows_what_python_computes(tab, html: Path, document: str)
             break
         tab.wait_for_timeout(100)
     assert said == wanted, "this is what the address says"
+
+
+def table_differences(saved: pd.DataFrame, made: pd.DataFrame) -> list[str]:
+    """Where the table that the page saves is not the one that Python makes (the page stores 32 bits)."""
+    if list(saved.columns) != list(made.columns) or len(saved) != len(made):
+        return [f"{list(saved.columns)} × {len(saved)}, not {list(made.columns)} × {len(made)}"]
+    wrong = []
+    for column in made.columns:
+        a, b = saved[column], made[column].reset_index(drop=True)
+        numbers = [pd.to_numeric(values, errors="coerce") for values in (a, b)]
+        scale = numbers[1].abs().max()
+        near = (numbers[0] - numbers[1]).abs() <= 1e-4 * numbers[1].abs() + 1e-6 * scale
+        same = near | (a.astype(str) == b.astype(str)) | (a.isna() & b.isna())
+        wrong += [] if same.all() else [f"{column}: {a[~same].iloc[0]!r}, not {b[~same].iloc[0]!r}"]
+    return wrong
 
 
 def address(url: str, starts: dict, wanted: dict) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,12 @@ import check_book
 import pytest
 from bs4 import BeautifulSoup
 
+from implicit_tutorial.explorer import decode
+from implicit_tutorial.explorer.still import still
+from implicit_tutorial.explorer.stored import document_of
+from implicit_tutorial.explorer.style import SCRIPTS, SHEETS
+from tests.notebooks.compare import Tolerance, text_difference
+
 
 @cache
 def soup_of(page: Path) -> BeautifulSoup:
@@ -67,6 +73,31 @@ def test_figures_are_described(page: Path) -> None:
     assert mute == []
 
 
+#: What two roundings to a tenth of a dot may make of one place.
+DOT = Tolerance(rtol=0, atol=0.21)
+
+
+def test_still_pictures_show_the_frame_that_opens(page: Path) -> None:
+    """Where nothing moves, a figure shows what its stored frames have at the start."""
+    source = page.read_text(encoding="utf-8")
+    for figure in soup_of(page).select("figure.it-explorer"):
+        name = figure["data-name"]
+        start = [c["values"][c["start"]] for c in document_of(source, name)["controls"]]
+        shown = [
+            unquote(image["src"].partition(",")[2]) for image in figure.select(".it-plot > img.it-still")
+        ]
+        expected = [still(panel) for panel in decode(source, name)[tuple(start)].panels]
+        assert len(shown) == len(expected) > 0, name
+        for one, other in zip(shown, expected, strict=True):
+            assert picture_difference(one, other.replace('"', "'")) is None, name
+
+
+def picture_difference(one: str, other: str) -> str | None:
+    """Compare two pictures but for the dots of their maps, which are packed, and points that lie together."""
+    packed = re.compile(r"base64,[^']*")
+    return text_difference(*(packed.sub("", picture) for picture in (one, other)), DOT)
+
+
 def test_every_control_has_a_label(page: Path) -> None:
     soup = soup_of(page)
     for control in soup.select("figure.it-explorer :is([type=range], select)"):
@@ -102,7 +133,7 @@ def test_style_sheets_fetch_nothing_foreign(html: Path) -> None:
 
 
 def test_plotly_and_mathjax_lie_beside_the_pages(html: Path) -> None:
-    for name in ("plotly.min.js", "explorer.js", "explorer.css", "mathjax/tex-chtml.js"):
+    for name in ("plotly.min.js", *SCRIPTS, *SHEETS, "mathjax/tex-chtml.js"):
         assert (html / "_static" / name).stat().st_size > 0
     assert len(list((html / "_static/mathjax").rglob("*.woff"))) > 10
 

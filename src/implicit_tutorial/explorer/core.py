@@ -143,6 +143,7 @@ class Explorer:
         text = {"caption": self.caption, "alt": self.alt, "heading": self.heading}
         return Live(self.draw, self.controls, self.readout, self.name, **text)
 
+    @checked
     def save(self, path: str | os.PathLike[str], **values: Any) -> Path:
         """Write the figure where its controls stand at `values` (default: the start).
 

@@ -56,7 +56,7 @@ def figure_html(
     start = [c.start_index for c in controls]
     readout = None if frames.readout is None else frames.readout.at(start, frames.shape)
     spec = encode(name, controls, frames, TEMPLATE, computed)
-    off = f"This figure moves with JavaScript, which is off. It shows: {escape(alt)}"
+    off = f"This figure needs JavaScript to move, which is off. It shows: {escape(alt)}"
     stored = [
         f"<noscript><p>{off}</p></noscript>",
         f'<script type="application/json" class="it-spec">{spec}</script>',
@@ -88,7 +88,7 @@ def element(
     """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from.
 
     `clock` is the control that a button plays, `points` are what is dragged. With `pictures` something is
-    seen without any script and style sheet; explorer.css hides it. What is not `moving` has no handles.
+    seen without any script and style sheet, which hide it. What is not `moving` has no handles.
     """
     # Beside one of this class the book's theme folds its table of contents away, as beside a note.
     wide = " full-width" if len(panels) > 2 else ""

@@ -10,9 +10,10 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 
-from implicit_tutorial.explorer.style import SCRIPTS, STATIC, plotly_js
+from implicit_tutorial.explorer.style import SCRIPTS, SHEETS, STATIC
 
 #: Where Chromium and its relatives are found; BROWSER_PATH names another.
 BROWSERS = (
@@ -44,16 +45,21 @@ DRAW = """implicitTutorial.whenParsed(async () => {
 # ---------------------------------------------------------------- the page
 
 
+def plotly_js() -> bytes:
+    """The plotting library of the browser, as the plotly package brings it."""
+    return (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+
+
 def page(figure: str, title: str, script: str = "") -> str:
     """A page with one figure that needs no other file."""
     code = [plotly_js().decode("utf-8"), *((STATIC / name).read_text("utf-8") for name in SCRIPTS), script]
     scripts = "\n".join(f"<script>{text.replace('</script', ENDED)}</script>" for text in code if text)
-    sheet = (STATIC / "explorer.css").read_text("utf-8")
+    sheets = "\n".join((STATIC / name).read_text("utf-8") for name in SHEETS)
     body = "body{max-width:46rem;margin:1rem auto;padding:0 1rem;font:1rem/1.6 system-ui,sans-serif}"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{body}\n{sheet}</style></head>"
+        f"<title>{escape(title)}</title><style>{body}\n{sheets}</style></head>"
         f"<body>{figure}\n{scripts}</body></html>\n"
     )
 

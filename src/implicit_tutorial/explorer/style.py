@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,19 @@ import plotly.graph_objects as go
 
 from implicit_tutorial.equilibrium.checks import checked
 
-STATIC = Path(__file__).parent / "static"  # the scripts and the style sheet that a page must load
+STATIC = Path(__file__).parent / "static"  # the scripts and style sheets that a page must load
+SHEETS = ("controls.css", "explorer.css")
 #: The scripts of a page, each after those that it uses; plotly.min.js lies beside them.
-SCRIPTS = ("product.js", "program.js", "computed.js", "explorer.js", "paper.js", "save.js")
+SCRIPTS = (
+    "product.js",
+    "program.js",
+    "computed.js",
+    "frames.js",
+    "explorer.js",
+    "save.js",
+    "page.js",
+    "paper.js",
+)
 
 _BLUE = "#006cab"
 _ORANGE = "#c67f00"
@@ -103,11 +112,6 @@ TEMPLATE: dict[str, Any] = {
         for kind in ("heatmap", "contour")
     },
 }
-
-
-def plotly_js() -> bytes:
-    """The plotting library of the browser, as the plotly package brings it."""
-    return (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
 
 
 @checked

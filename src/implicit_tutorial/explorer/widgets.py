@@ -22,9 +22,13 @@ from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import check_same_build
 from implicit_tutorial.explorer.mathml import mathml
 from implicit_tutorial.explorer.page import element
+from implicit_tutorial.explorer.save import plotly_js
 from implicit_tutorial.explorer.stored import Pool, handles
-from implicit_tutorial.explorer.style import STATIC, TEMPLATE, plotly_js
+from implicit_tutorial.explorer.style import SHEETS, STATIC, TEMPLATE
 from implicit_tutorial.explorer.tree import Panel, fingerprint, panels_of
+
+#: A module: what it shares with a page, and its end.
+LIVE_SCRIPTS = ("frames.js", "explorer.js", "save.js", "live.js")
 
 
 class Live(anywidget.AnyWidget):
@@ -34,8 +38,8 @@ class Live(anywidget.AnyWidget):
     says why it does not show `values`, where `draw` fails.
     """
 
-    _esm = "\n".join((STATIC / script).read_text("utf-8") for script in ("explorer.js", "save.js", "live.js"))
-    _css = (STATIC / "explorer.css").read_text("utf-8")
+    _esm = "\n".join((STATIC / script).read_text("utf-8") for script in LIVE_SCRIPTS)
+    _css = "\n".join((STATIC / sheet).read_text("utf-8") for sheet in SHEETS)
 
     spec = traitlets.Dict().tag(sync=True)  # what never changes
     frame = traitlets.Dict().tag(sync=True)

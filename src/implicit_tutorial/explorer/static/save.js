@@ -188,7 +188,5 @@ var implicitSave = (() => {
     explorer.figure.querySelector("figcaption").append(" ", line);
   }
 
-  implicitTutorial.whenParsed(() => implicitTutorial.explorers.forEach(offer));
-
   return { csv, offer, png, svg };
 })();

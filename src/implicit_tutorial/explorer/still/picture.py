@@ -22,11 +22,15 @@ SCALE = 64  # what a scale of colours takes on the right
 
 
 def still(panel: Panel, width: int = WIDTH) -> str | None:
-    """The SVG document of a panel; None where it holds a kind of trace that is not known here."""
+    """The SVG document of a panel; None where it holds what is not known here."""
     traces = [trace for trace in panel["data"] if trace.get("visible", True) is True]
     if any(trace.get("type", "scatter") not in KINDS for trace in traces):
         return None
-    return _Still(traces, panel["layout"], width).document()
+    try:
+        return _Still(traces, panel["layout"], width).document()
+    except (ValueError, TypeError, LookupError):
+        # A figure may hold all that plotly takes; a picture that fails must not take the figure with it.
+        return None
 
 
 def _said(owner: dict[str, Any]) -> str:

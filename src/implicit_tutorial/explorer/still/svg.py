@@ -163,7 +163,7 @@ def _shades(marker: dict[str, Any]) -> list[str]:
 
 
 def colours(trace: dict[str, Any], share: np.ndarray) -> np.ndarray:
-    """Red, green, blue and opacity (0 … 255) along a trace's colour scale; nan is transparent."""
+    """Three channels and the opacity (0 … 255) along a trace's colour scale; nan is transparent."""
     scale = trace.get("colorscale") or SEQUENTIAL
     stops = get_colorscale(scale) if isinstance(scale, str) else scale
     at = [float(stop) for stop, _ in stops]
