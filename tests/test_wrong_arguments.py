@@ -245,7 +245,11 @@ CALLS: dict[str, Call] = {
         },
     ),
     "network_kernels": Call({"net": NET, "X": X}, {"net": NETWORK, "X": INPUTS, "X2": INPUTS.or_none}),
-    "convergence_certificate": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
+    "convergence_certificate": Call(
+        {"net": NET, "X": X, "y": Y},
+        {"net": NETWORK, "X": SAMPLE, "y": LABELS, "claim": WORD.or_none, "z0": START},
+    ),
+    "global_minimum": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
     "generalization_bound": Call(
         {"net0": NET, "net": NET, "X": X, "y": Y},
         {
@@ -329,6 +333,7 @@ CALLS: dict[str, Call] = {
             "max_sweeps": COUNT,
         },
     ),
+    "GaussNewton": Call({}, {"halvings": NATURAL}),
     "ExponentialFlow": Call({}, {"rtol": SHARE, "steps": COUNT.or_none, "max_rejections": COUNT}),
     "ReferenceFlow": Call({}, {"rtol": SHARE, "method": WORD, "per_decade": COUNT}),
     "Optimizer": Call(
@@ -467,7 +472,8 @@ CALLS: dict[str, Call] = {
 }
 #: What the package returns, what a class of one's own derives from, and another name for what is above.
 NOT_CALLED = {"AdjointSolution", "BoundedLoss", "Certificate", "Condition", "ConvergenceCertificate"}
-NOT_CALLED |= {"EquilibriumCount", "GeneralizationBound", "Kernels", "LinearEquilibrium", "PMatrix"}
+NOT_CALLED |= {"EquilibriumCount", "GeneralizationBound", "GlobalMinimum", "Kernels", "LinearEquilibrium"}
+NOT_CALLED |= {"PMatrix", "PacBayesBound"}
 NOT_CALLED |= {"Prediction", "Solution", "Constraint", "data.Digits", "data.Table", "sweep"}
 NOT_CALLED |= {"Advice", "Choice", "Scaling"}
 #: Packages with tables of their own.
