@@ -346,8 +346,17 @@ CALLS: dict[str, Call] = {
             "seed": SEED,
         },
     ),
-    "Record": Call({}, {"every": COUNT.or_none, "movement": FLAG, "norm": FLAG, "spectrum": FLAG.or_none}),
-    "Until": Call({"steps": 1}, {"loss": TIME.or_none, "time": TIME.or_none, "steps": NATURAL}),
+    "Record": Call(
+        {},
+        {
+            "every": COUNT.or_none,
+            **dict.fromkeys(("movement", "norm", "certified"), FLAG),
+            "spectrum": FLAG.or_none,
+        },
+    ),
+    "Until": Call(
+        {"steps": 1}, {"loss": TIME.or_none, "time": TIME.or_none, "steps": NATURAL, "certified": FLAG}
+    ),
     "run_grid": Call(
         {"grid": {"x": [1]}, "experiment": experiment, "n_jobs": 1},
         {
