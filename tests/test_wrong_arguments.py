@@ -245,11 +245,11 @@ CALLS: dict[str, Call] = {
         },
     ),
     "network_kernels": Call({"net": NET, "X": X}, {"net": NETWORK, "X": INPUTS, "X2": INPUTS.or_none}),
+    "global_minimum": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
     "convergence_certificate": Call(
         {"net": NET, "X": X, "y": Y},
         {"net": NETWORK, "X": SAMPLE, "y": LABELS, "claim": WORD.or_none, "z0": START},
     ),
-    "global_minimum": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
     "generalization_bound": Call(
         {"net0": NET, "net": NET, "X": X, "y": Y},
         {
@@ -323,6 +323,7 @@ CALLS: dict[str, Call] = {
         },
     ),
     "GradientDescent": Call({}, {"step": POSITIVE.or_none, "fraction": POSITIVE}),
+    "GaussNewton": Call({}, {"halvings": NATURAL}),
     "SingleSweep": Call(
         {},
         {
@@ -333,7 +334,6 @@ CALLS: dict[str, Call] = {
             "max_sweeps": COUNT,
         },
     ),
-    "GaussNewton": Call({}, {"halvings": NATURAL}),
     "ExponentialFlow": Call({}, {"rtol": SHARE, "steps": COUNT.or_none, "max_rejections": COUNT}),
     "ReferenceFlow": Call({}, {"rtol": SHARE, "method": WORD, "per_decade": COUNT}),
     "Optimizer": Call(

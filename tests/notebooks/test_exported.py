@@ -36,7 +36,7 @@ def exported(notebook):
 
 
 def one_cell(live, monkeypatch):
-    """What Jupyter stores of a cell with a figure: not under a server, or live, without the widget's state."""
+    """What Jupyter stores of a cell with a figure: without a server, or live without its state."""
     monkeypatch.setenv("IMPLICIT_TUTORIAL_LIVE", str(int(live)))
     shown = EXPLORER._repr_mimebundle_()
     data = shown[0] if live else shown

@@ -273,5 +273,5 @@ class Computed(Explorer):
 
     def html(self, math: Callable[[str], str] = mathjax) -> str:
         """The page fragment, with the programs."""
-        text = {"math": math, "heading": self.heading, "computed": self.document()}
-        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **text)
+        more = {"heading": self.heading, "math": math, "computed": self.document()}
+        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **more)

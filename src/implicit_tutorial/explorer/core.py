@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames
 from implicit_tutorial.explorer.mathml import mathml
 from implicit_tutorial.explorer.native import native_figure
-from implicit_tutorial.explorer.page import figure_html, mathjax, still_html
+from implicit_tutorial.explorer.page import element, figure_html, mathjax
 from implicit_tutorial.explorer.save import page, picture
 from implicit_tutorial.explorer.table import table
 from implicit_tutorial.explorer.tree import Panel, panels_of
@@ -127,8 +128,8 @@ class Explorer:
 
     def html(self, math: Callable[[str], str] = mathjax) -> str:
         """The page fragment; without the scripts and the style sheet of `STATIC` it shows still pictures."""
-        text = {"math": math, "heading": self.heading}
-        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **text)
+        more = {"heading": self.heading, "math": math}
+        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **more)
 
     def native(self) -> dict[str, Any]:
         """Plotly JSON of the first panel with the first control as plotly's own slider."""
@@ -181,10 +182,10 @@ class Explorer:
         controls = [
             replace(c, values=[at[c.name]] if alone else c.values, start=at[c.name]) for c in self.controls
         ]
-        known = {"caption": self.caption, "alt": self.alt, "name": self.name, "readout": self.readout}
-        standing = Explorer(self.draw, controls, tag=self.tag, **known)
-        standing.number = self.number
-        return standing
+        other = copy.copy(self)
+        other.controls = tuple(controls)
+        other.__dict__.pop("frames", None)
+        return other
 
     def __repr__(self) -> str:
         handles = f" [{', '.join(c.name for c in self.controls)}]" if self.controls else ""
@@ -198,8 +199,10 @@ class Explorer:
             view, how = self._shown._repr_mimebundle_()
             # What a notebook shows that has been saved without the widget's state, and is exported.
             line = self._shown.readout if self.readout else None
-            words = self.caption, self.alt, mathml, self.heading
-            kept = still_html(self.name, self.controls, self._shown.panels, line, *words)
+            about = {"heading": self.heading, "math": mathml, "pictures": True, "moving": False}
+            kept = element(
+                self.name, self.controls, self._shown.panels, line, self.caption, self.alt, **about
+            )
             return view | text | {"text/html": kept}, how
         return text | {"text/html": self.html(), "application/vnd.plotly.v1+json": self.native()}
 

@@ -48,9 +48,9 @@ def figure_html(
     caption: str,
     alt: str,
     *,
-    math: Callable[[str], str] = mathjax,
     heading: str = "",
     computed: dict[str, Any] | None = None,
+    math: Callable[[str], str] = mathjax,
 ) -> str:
     """The `<figure>` element with its plots, controls, caption and stored frames."""
     start = [c.start_index for c in controls]
@@ -62,24 +62,10 @@ def figure_html(
         f'<script type="application/json" class="it-spec">{spec}</script>',
     ]
     # Between the stops a page can only be that computes, and it has a time if something runs.
-    more = {} if computed is None else {"continuous": True, "clock": computed["clock"]}
-    more |= {"math": math, "heading": heading, "source": stored, "pictures": True}
+    more: dict[str, Any] = {"heading": heading, "math": math, "source": stored, "pictures": True}
+    if computed is not None:
+        more |= {"continuous": True, "clock": computed["clock"], "points": computed["points"]}
     return element(name, controls, frames.at(start), readout, caption, alt, **more)
-
-
-def still_html(
-    name: str,
-    controls: Sequence[Control],
-    panels: Sequence[Panel],
-    readout: str | None,
-    caption: str,
-    alt: str,
-    math: Callable[[str], str],
-    heading: str = "",
-) -> str:
-    """The figure as it stands, for where neither the page's script nor a kernel is: pictures and words."""
-    how = {"math": math, "heading": heading, "pictures": True, "moving": False}
-    return element(name, controls, panels, readout, caption, alt, **how)
 
 
 def element(
@@ -95,33 +81,32 @@ def element(
     source: Iterable[str] = (),
     continuous: bool = False,
     clock: str = "",
+    points: Sequence[dict[str, Any]] = (),
     pictures: bool = False,
     moving: bool = True,
 ) -> str:
     """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from.
 
-    `clock` is the control that a button plays. With `pictures`, it shows something without any script and
-    style sheet; with them, explorer.css hides it.
+    `clock` is the control that a button plays, `points` are what is dragged. With `pictures` something is
+    seen without any script and style sheet; explorer.css hides it. What is not `moving` has no handles.
     """
     # Beside one of this class the book's theme folds its table of contents away, as beside a note.
     wide = " full-width" if len(panels) > 2 else ""
     parts = [f'<figure class="it-explorer{wide}" id="fig-{name}" data-name="{name}">']
     parts.append(_plots(panels, alt, pictures))
-    desk = bool(controls) and moving
-    if desk:
-        # A handle appears with the style sheet, which comes with the script that moves it.
+    if controls:
+        parts.append('<div class="it-desk">')
+    if controls and moving:
         rows = "".join(_control(name, c, math, continuous) for c in controls)
         button = _PLAY if clock else ""
-        shown = f'<div class="it-controls" style="display:none">{button}{rows}</div>'
-        parts.append(f'<div class="it-desk">{shown}')
-    if controls:
-        parts.append(_state(controls, math))
-    if controls and pictures:
-        parts.append(f'<p class="it-still">{STILL}</p>')
+        # The handles appear with the style sheet, which comes with the script that moves them.
+        parts.append(f'<div class="it-controls" style="display:none">{button}{rows}</div>')
     if readout is not None:
         parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
-    if desk:
+    if controls:
         parts.append("</div>")
+        parts.append(_state(controls, points, math))
+        parts += [f'<p class="it-still">{STILL}</p>'] if pictures else []
     parts += source
     tag = heading and f'<span class="it-tag">{inline(heading, math)}</span>'
     parts.append(f"<figcaption>{tag}{inline(caption, math)}</figcaption></figure>")
@@ -142,9 +127,6 @@ def _plots(panels: Sequence[Panel], alt: str, pictures: bool) -> str:
     return f'<div class="it-panels">{"".join(boxes)}</div>'
 
 
-_PLAY = '<button type="button" class="it-play" aria-pressed="false"><span>Play</span></button>'
-
-
 def _picture(panel: Panel) -> str:
     """The panel as an image that the page carries along; nothing, where it cannot be drawn without plotly."""
     svg = still(panel)
@@ -154,12 +136,15 @@ def _picture(panel: Panel) -> str:
     return f'<img class="it-still" alt="" loading="lazy" style="max-width:100%" src="{address}">'
 
 
-def _state(controls: Sequence[Control], math: Callable[[str], str]) -> str:
-    """Where the controls stand, in words: for paper, on which they mean nothing."""
-    said = (
-        f'{inline(c.label, math)} <span class="it-value">{escape(c.text(c.start))}</span>' for c in controls
-    )
-    return f'<p class="it-state">{"; ".join(said)}</p>'
+def _state(controls: Sequence[Control], points: Sequence[dict[str, Any]], math: Callable[[str], str]) -> str:
+    """Where the handles stand, in words: for paper, on which they mean nothing."""
+    said = [(inline(c.label, math), c.text(c.start)) for c in controls]
+    said += [(inline(p["label"], math), ", ".join(f"{v:g}" for v in p["start"])) for p in points]
+    words = (f'{label} <span class="it-value">{escape(text)}</span>' for label, text in said)
+    return f'<p class="it-state">{"; ".join(words)}</p>'
+
+
+_PLAY = '<button type="button" class="it-play" aria-pressed="false"><span>Play</span></button>'
 
 
 def _control(name: str, control: Control, math: Callable[[str], str], continuous: bool) -> str:

@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 from implicit_tutorial.equilibrium.checks import checked
 
 STATIC = Path(__file__).parent / "static"  # the scripts and the style sheet that a page must load
-#: Those of a page, in their order; explorer.css is the sheet, and plotly.min.js lies beside them.
+#: The scripts of a page, each after those that it uses; plotly.min.js lies beside them.
 SCRIPTS = ("product.js", "program.js", "computed.js", "explorer.js", "paper.js", "save.js")
 
 _BLUE = "#006cab"

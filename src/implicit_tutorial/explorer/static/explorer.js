@@ -127,6 +127,11 @@ var implicitTutorial = (() => {
       return this.controls[k].texts[at];
     }
 
+    /* What paper says of each handle. */
+    words(position) {
+      return this.controls.map((_, k) => this.text(k, position[k]));
+    }
+
     place(k, wanted) {
       const { values } = this.controls[k];
       if (typeof values[0] === "string") return Math.max(values.indexOf(wanted), 0);
@@ -252,6 +257,7 @@ var implicitTutorial = (() => {
         input.style.setProperty("--it-fill", `${(100 * i) / Math.max(texts.length - 1, 1)}%`);
         input.nextElementSibling.value = this.source.text(k, i);
       });
+      this.source.words(this.position).forEach((word, k) => (this.values[k].textContent = word));
       this.frame = this.source.frame(this.position);
       this.say();
       this.schedule();
