@@ -11,6 +11,7 @@ import shutil
 from html import escape
 from pathlib import Path
 
+from docutils.nodes import document, raw
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -73,6 +74,12 @@ def drop_widget_state(app: Sphinx, doctree: object) -> None:
     metadata.get(app.env.docname, {}).pop("js_files", None)
 
 
+def typeset_outputs(app: Sphinx, doctree: document) -> None:
+    """A page loads MathJax also where only what its cells show has mathematics; Sphinx looks at the text."""
+    if any('class="math' in output.astext() for output in doctree.findall(raw)):
+        app.env.get_domain("math").data["has_equations"][app.env.docname] = True
+
+
 def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
     """Jupyter Book links thebe twice on every page (a script error) and thebe itself needs a network."""
 
@@ -88,6 +95,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("config-inited", add_explorer_files)
     app.connect("config-inited", tidy_theme)
     app.connect("doctree-read", drop_widget_state)
+    app.connect("doctree-read", typeset_outputs)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", copy_vendor)
     app.connect("build-finished", complete_redirect, priority=900)  # when the redirect has been written

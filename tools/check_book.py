@@ -102,6 +102,8 @@ def check_page(page: Path, executed: Path) -> Iterator[str]:
         yield f"holds {len(source.encode()) / 1e6:.2f} MB of HTML; the limit is {MAX_BYTES / 1e6:.0f} MB"
     soup = BeautifulSoup(source, "html.parser")
     yield from foreign_requests(soup)
+    if soup.select_one(".math") and not soup.select_one("script[src*=mathjax]"):
+        yield "has mathematics, and loads nothing that typesets it"
 
     figures = {figure.get("id"): figure for figure in soup.select("figure.it-explorer")}
     for name, figure in figures.items():

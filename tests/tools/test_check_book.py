@@ -30,6 +30,12 @@ def test_a_good_page_passes(tmp_path: Path) -> None:
     assert complaints(tmp_path, GOOD, {"text/html": GOOD, check_book.PLOTLY: {}}) == []
 
 
+def test_mathematics_that_nothing_typesets_is_named(tmp_path: Path) -> None:
+    formula = '<span class="math notranslate">\\(A\\)</span>'
+    assert complaints(tmp_path, formula) == ["has mathematics, and loads nothing that typesets it"]
+    assert complaints(tmp_path, f'<script src="_static/mathjax/tex-chtml.js"></script>{formula}') == []
+
+
 def test_a_lost_figure_is_named(tmp_path: Path) -> None:
     (complaint,) = complaints(tmp_path, "", {"text/plain": ""}, {"text/html": GOOD})
     assert complaint == "cell 2 made the figure fig-curve, which the page lacks"

@@ -1,0 +1,23 @@
+"""Pages load what they need, and no more."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import offline_assets
+import pytest
+from docutils.nodes import paragraph, raw
+from docutils.utils import new_document
+
+
+@pytest.mark.parametrize(
+    ("html", "loaded"),
+    [('<span class="math notranslate">…</span>', True), ("<p>A mathematical table</p>", False)],
+)
+def test_mathematics_that_a_cell_shows_is_typeset(html: str, loaded: bool) -> None:
+    page, has_equations = new_document("page"), {"page": False}
+    page += paragraph("", "", raw("", html, format="html"))
+    domain = SimpleNamespace(data={"has_equations": has_equations})
+    env = SimpleNamespace(docname="page", get_domain={"math": domain}.__getitem__)
+    offline_assets.typeset_outputs(SimpleNamespace(env=env), page)
+    assert has_equations == {"page": loaded}
