@@ -245,7 +245,11 @@ CALLS: dict[str, Call] = {
         },
     ),
     "network_kernels": Call({"net": NET, "X": X}, {"net": NETWORK, "X": INPUTS, "X2": INPUTS.or_none}),
-    "convergence_certificate": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
+    "global_minimum": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
+    "convergence_certificate": Call(
+        {"net": NET, "X": X, "y": Y},
+        {"net": NETWORK, "X": SAMPLE, "y": LABELS, "claim": WORD.or_none, "z0": START},
+    ),
     "generalization_bound": Call(
         {"net0": NET, "net": NET, "X": X, "y": Y},
         {
@@ -319,6 +323,7 @@ CALLS: dict[str, Call] = {
         },
     ),
     "GradientDescent": Call({}, {"step": POSITIVE.or_none, "fraction": POSITIVE}),
+    "GaussNewton": Call({}, {"halvings": NATURAL}),
     "SingleSweep": Call(
         {},
         {
@@ -341,8 +346,17 @@ CALLS: dict[str, Call] = {
             "seed": SEED,
         },
     ),
-    "Record": Call({}, {"every": COUNT.or_none, "movement": FLAG, "norm": FLAG, "spectrum": FLAG.or_none}),
-    "Until": Call({"steps": 1}, {"loss": TIME.or_none, "time": TIME.or_none, "steps": NATURAL}),
+    "Record": Call(
+        {},
+        {
+            "every": COUNT.or_none,
+            **dict.fromkeys(("movement", "norm", "certified"), FLAG),
+            "spectrum": FLAG.or_none,
+        },
+    ),
+    "Until": Call(
+        {"steps": 1}, {"loss": TIME.or_none, "time": TIME.or_none, "steps": NATURAL, "certified": FLAG}
+    ),
     "run_grid": Call(
         {"grid": {"x": [1]}, "experiment": experiment, "n_jobs": 1},
         {
@@ -467,7 +481,8 @@ CALLS: dict[str, Call] = {
 }
 #: What the package returns, what a class of one's own derives from, and another name for what is above.
 NOT_CALLED = {"AdjointSolution", "BoundedLoss", "Certificate", "Condition", "ConvergenceCertificate"}
-NOT_CALLED |= {"EquilibriumCount", "GeneralizationBound", "Kernels", "LinearEquilibrium", "PMatrix"}
+NOT_CALLED |= {"EquilibriumCount", "GeneralizationBound", "GlobalMinimum", "Kernels", "LinearEquilibrium"}
+NOT_CALLED |= {"PMatrix", "PacBayesBound"}
 NOT_CALLED |= {"Prediction", "Solution", "Constraint", "data.Digits", "data.Table", "sweep"}
 NOT_CALLED |= {"Advice", "Choice", "Scaling"}
 #: Packages with tables of their own.

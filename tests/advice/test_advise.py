@@ -82,9 +82,9 @@ def test_the_choice_is_among_the_least_errors_and_moves_least(advice) -> None:
 def test_the_held_out_error_is_what_new_samples_show(advice) -> None:
     X_new, y_new = table(n=1000, seed=1)
     p = it.infinite_width_prediction(
-        advice.scale(X),
+        advice.scaling(X),
         advice.scaling.labels(Y),
-        advice.scale(X_new),
+        advice.scaling(X_new),
         advice.scaling.labels(y_new),
         implicit_scale=advice.implicit_scale.value,
         output_scale=advice.output_scale.value,
@@ -99,14 +99,14 @@ def test_the_network_trains_as_far_as_it_was_told(advice) -> None:
     net = advice.network(seed=1, solver=it.Picard(rtol=1e-6))
     assert (net.width, net.n_inputs) == (advice.width.value, advice.scaling.n_inputs)
     flow, record = it.ExponentialFlow(rtol=0.1), it.Record(every=1, spectrum=False)
-    Z, y = advice.scale(X), advice.scaling.labels(Y)
+    Z, y = advice.scaling(X), advice.scaling.labels(Y)
     history = it.train(net, Z, y, method=flow, until=advice.until, record=record)
     # The lazy law is the longest way; a network that moves its features goes a shorter one.
     assert 0.5 < history.movement.iloc[-1] / advice.output_scale.used["lazy movement"] < 1.15
     assert it.certify(net.A, conditions=("monotone",)).well_posed
     X_new, y_new = table(n=500, seed=1)
     with torch.no_grad():
-        error = (advice.scaling.outputs(net(advice.scale(X_new))) - y_new).square().mean() / y_new.var()
+        error = (advice.scaling.outputs(net(advice.scaling(X_new))) - y_new).square().mean() / y_new.var()
     assert float(error) < 1.3 * advice.held_out_error
 
 
@@ -118,10 +118,10 @@ def test_more_movement_is_a_smaller_scale(advice) -> None:
 
 
 def test_the_certified_scale_is_certified_and_a_smaller_one_is_not(advice) -> None:
-    Z, y = advice.scale(X), advice.scaling.labels(Y)
+    Z, y = advice.scaling(X), advice.scaling.labels(Y)
     for factor, holds in ((1.001, True), (0.999, False)):
         net = advice.network(output_scale=factor * advice.certified_scale.value)
-        assert it.convergence_certificate(net, Z, y).holds is holds
+        assert it.convergence_certificate(net, Z, y, claim="C12").holds is holds
 
 
 def left_out(K: torch.Tensor, y: torch.Tensor, ridge: float) -> torch.Tensor:
@@ -132,7 +132,7 @@ def left_out(K: torch.Tensor, y: torch.Tensor, ridge: float) -> torch.Tensor:
 def test_the_width_is_the_first_whose_kernel_predicts_as_the_limit() -> None:
     rows, labels = table(noise=1.0)
     noisy = it.advise(rows, labels)
-    Z, y, ridge = noisy.scale(rows), noisy.scaling.labels(labels), noisy.time.used["ridge"]
+    Z, y, ridge = noisy.scaling(rows), noisy.scaling.labels(labels), noisy.time.used["ridge"]
     limit = left_out(it.limit_kernels(Z, implicit_scale=noisy.implicit_scale.value).implicit, y, ridge)
 
     def deviation(width: int) -> float:
@@ -176,7 +176,7 @@ def test_labels_with_a_meaning_are_cheaper_than_shuffled_ones(advice) -> None:
 def test_float32_gives_a_float32_network_and_the_same_advice(advice) -> None:
     single = it.advise(X.float(), Y.float())
     assert single.network().W.dtype == torch.float32
-    assert single.scale(X.float()).dtype == torch.float32
+    assert single.scaling(X.float()).dtype == torch.float32
     assert single.output_scale.value == pytest.approx(advice.output_scale.value, rel=1e-3)
 
 

@@ -72,7 +72,7 @@ def test_bounds_hold_for_random_and_adversarial_moves():
 
 def test_quantities_are_what_they_are_called():
     net, X, y = lazy_case(m=200)
-    certificate = it.convergence_certificate(net, X, y)
+    certificate = it.convergence_certificate(net, X, y, claim="C12")
     z, u = (s.detach() for s in states(net, X))
     J = torch.einsum("im,ik->imk", u, z).flatten(1) * 1000 / math.sqrt(200)
     assert certificate.s0 == pytest.approx(torch.linalg.svdvals(J)[-1].item(), rel=1e-8)
@@ -101,15 +101,20 @@ def test_a_large_scale_is_certified_and_the_run_obeys():
 
 def test_largest_error_is_the_boundary():
     net, X, y = lazy_case(m=200)
-    largest = it.convergence_certificate(net, X, y).largest_error
-    unit = y / torch.linalg.vector_norm(y)
-    assert it.convergence_certificate(net, X, unit * (0.999 * largest)).holds
-    assert not it.convergence_certificate(net, X, unit * (1.001 * largest)).holds
+    for claim in ("C12", "C20"):
+        far = it.convergence_certificate(net, X, 1e6 * y, claim=claim)
+        assert not far.holds
+        near = far.largest_error / torch.linalg.vector_norm(y)
+        assert it.convergence_certificate(net, X, 0.999 * near * y, claim=claim).holds
+        assert not it.convergence_certificate(net, X, 1.001 * near * y, claim=claim).holds
 
 
 def test_certified_error_grows_like_the_scale():
     """s₀ and Δ are proportional to κ, r* to ‖e₀‖/κ: the certified error grows like κ."""
-    sizes = [it.convergence_certificate(*lazy_case(kappa, m=100)).largest_error for kappa in (1.0, 10.0)]
+    sizes = [
+        it.convergence_certificate(*lazy_case(kappa, m=100), claim="C12").largest_error
+        for kappa in (1.0, 10.0)
+    ]
     assert sizes[1] == pytest.approx(10 * sizes[0], rel=1e-6)
 
 
@@ -136,7 +141,7 @@ def test_proves_nothing_where_it_cannot():
 def test_each_bound_is_its_formula():
     """C12 by hand from ρ₀, r* and the states: no term of δ may be left out."""
     net, X, y = lazy_case(30.0, m=200)
-    c = it.convergence_certificate(net, X, y)
+    c = it.convergence_certificate(net, X, y, claim="C12")
     with torch.no_grad():
         z, u = states(net, X)
     norm_z, norm_u = (torch.linalg.vector_norm(x, dim=1) for x in (z, u))

@@ -25,7 +25,7 @@ from implicit_tutorial.prose import powers
 from implicit_tutorial.training.certificate import convergence_certificate
 
 #: Samples; matrices as large as their number are decomposed once for each offset and σ_A.
-_LEAST, _MOST = 10, 3000
+_LEAST, _MOST = 10, 2000
 #: The narrowest network that is recommended, and the draws that are averaged at each width.
 _NARROWEST, _SEEDS = 128, (0, 1)
 
@@ -49,7 +49,7 @@ def advise(
     flow until t, whose risk is at most 1.69 times as large (Ali, Kolter, Tibshirani 2019). Deterministic.
 
     Args:
-        X: (n, d) training inputs in their own units, 10 ≤ n ≤ 3000; no test data.
+        X: (n, d) training inputs in their own units, 10 ≤ n ≤ 2000 (1500 take a minute); no test data.
         y: (n,) labels; of two classes, two numbers.
         columns: names of the columns, for the sentences.
         movement: above 1, κ is smaller and training richer, and no longer kept well-posed by the lazy law.
@@ -186,16 +186,16 @@ def _width(chosen: Candidate, largest: int) -> Choice:
 def _certified_scale(chosen: Candidate, kappa: float, width: int) -> Choice:
     Z, y = chosen.sample.Z, chosen.sample.y
     scales = {"implicit_scale": chosen.implicit_scale, "output_scale": kappa, "centered": True}
-    certificate = convergence_certificate(EquilibriumNetwork(Z.shape[1], width, **scales), Z, y)
+    certificate = convergence_certificate(EquilibriumNetwork(Z.shape[1], width, **scales), Z, y, claim="C12")
     largest = certificate.largest_error
     # s₀ and Δ are proportional to κ, and the largest radius does not depend on it.
     value = kappa * certificate.initial_error / largest if largest > 0 else math.inf
     return Choice(
         value,
         {"initial error": certificate.initial_error, "certified up to": largest},
-        f"From {powers(value)} on, the network of seed 0 is proved to train before it does (C12), and lazy. "
-        f"With the recommended output_scale an initial error of {powers(largest)} is certified, and that of "
-        f"the labels is {powers(certificate.initial_error)}."
+        f"From {powers(value)} on, convergence is proved before training (C12) for the network of seed 0, "
+        f"which is lazy then. The recommended output_scale certifies an initial error of {powers(largest)}; "
+        f"that of the labels is {powers(certificate.initial_error)}."
         if largest > 0
         else "The certificate (C12) holds at no output_scale: it needs a spectral norm below one, and a "
         "kernel matrix that is not singular to rounding.",

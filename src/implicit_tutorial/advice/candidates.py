@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -100,9 +100,9 @@ class Candidate:
         return float((drawn - self.errors).square().mean())
 
 
-def candidates(sample: Sample) -> Iterator[Candidate]:
+def candidates(sample: Sample, scales: Iterable[float] = IMPLICIT_SCALES) -> Iterator[Candidate]:
     """All settings of one scaling."""
-    for sigma in IMPLICIT_SCALES:
+    for sigma in scales:
         kernels = limit_kernels(sample.Z, implicit_scale=sigma)
         K = HeldOut(kernels.implicit, sample.y, sample.groups)
         unit = float(kernels.implicit.diagonal().mean())

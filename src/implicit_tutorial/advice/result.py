@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from torch import Tensor
 
 from implicit_tutorial.advice.scaling import Scaling
 from implicit_tutorial.network import EquilibriumNetwork
@@ -70,10 +69,6 @@ class Advice:
         names = ("offset", "implicit_scale", "time", "centered", "output_scale", "width")
         return {name: getattr(self, name) for name in names}
 
-    def scale(self, X: Tensor) -> Tensor:
-        """Inputs, old or new, scaled by what the training sample alone says; see :class:`Scaling`."""
-        return self.scaling(X)
-
     def network(self, seed: int = 0, **options: Any) -> EquilibriumNetwork:
         """A network with the recommended scales and width; options of EquilibriumNetwork override them."""
         names = ("width", "implicit_scale", "output_scale", "centered")
@@ -91,7 +86,7 @@ class Advice:
 
     def __str__(self) -> str:
         lines = [line for note in self.notes for line in textwrap.wrap(f"! {note}", 76)]
-        for name, choice in self.choices.items():
+        for name, choice in {**self.choices, "certified_scale": self.certified_scale}.items():
             whole = isinstance(choice.value, int)
             lines.append(f"{name} = {choice.value if whole else powers(choice.value)}  [{choice.basis}]")
             lines += textwrap.wrap(choice.reason, 76, initial_indent="    ", subsequent_indent="    ")

@@ -16,7 +16,7 @@ from torch._higher_order_ops.while_loop import while_loop
 
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.core import Explorer
-from implicit_tutorial.explorer.page import figure_html
+from implicit_tutorial.explorer.page import figure_html, mathjax
 from implicit_tutorial.explorer.program import export_program, exporting
 from implicit_tutorial.explorer.reading import written
 
@@ -271,7 +271,7 @@ class Computed(Explorer):
         starts = {name: v for p in self.points for name, v in zip((p.x, p.y), p.start, strict=True)}
         return self.computation.document(self.controls, self._figures, starts) | {"points": points}
 
-    def html(self) -> str:
-        """The page fragment, which also needs product.js, program.js and computed.js."""
-        text = {"heading": self.heading, "computed": self.document()}
-        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **text)
+    def html(self, math: Callable[[str], str] = mathjax) -> str:
+        """The page fragment, with the programs."""
+        more = {"heading": self.heading, "math": math, "computed": self.document()}
+        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **more)

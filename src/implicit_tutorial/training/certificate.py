@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,9 +11,10 @@ from torch.nn.utils import parametrize
 
 from implicit_tutorial.equilibrium.checks import check_finite, check_problem, checked
 from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.training.branch import branches
 from implicit_tutorial.training.enclosure import Enclosure, Point
 from implicit_tutorial.training.least_squares import LeastSquares
-from implicit_tutorial.training.region import Ball, Branch, Region
+from implicit_tutorial.training.region import Ball, Region
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class ConvergenceCertificate:
 
     All of it is about the network as it is, with what rounding can do on the safe side. C12 says that there
     is one equilibrium for each input, everywhere in its ball. C20 follows those that were computed: they go
-    on, and the flow along them converges; of others it says nothing unless ``unique``.
+    on, and the flow along them converges; of others it says nothing unless ``unique``. Where units are free
+    to pass their kinks, J⁰ and u⁰ are means over the sides on which they may be.
     """
 
     claim: str
@@ -34,7 +36,7 @@ class ConvergenceCertificate:
     r_star: float
     """2‖e₀‖/s₀: the ball ‖A − A₀‖_F ≤ r* that the flow does not leave, and in which it ends."""
     reach: float
-    """How far A may move until the equilibria may be lost: 1 − ρ₀ in C12, 1/max(γ_i + k_i) in C20."""
+    """How far A may move until the theorem loses the equilibria: 1 − ρ₀, or at most 1/max(γ_i + k_i)."""
     rho0: float
     """‖A₀‖₂, from above."""
     unique: bool
@@ -42,11 +44,13 @@ class ConvergenceCertificate:
     gamma: Tensor
     """(n,) γ_i ≥ ‖(I − A_SS)⁻¹‖₂, S the active units of sample i; 1/(1 − ρ₀) in C12."""
     kink: Tensor
-    """(n,) k_i ≥ ‖∇_A h_ir‖_F/|h_ir| for all units r; zero in C12, where units may pass their kinks."""
+    """(n,) k_i ≥ ‖∇_A h_ir‖_F/|h_ir| for all units r that are not free; zero in C12."""
+    free: int
+    """Units, counted over all samples, that may pass their kinks. Zero in C12, where all may."""
     zeta: Tensor
     """(n,) bounds on ‖z_i − z_i⁰‖ in that ball."""
     psi: Tensor
-    """(n,) bounds on ‖(D_i − D_i⁰) g_i⁰‖, however units flip: a fractional knapsack. Zero in C20."""
+    """(n,) what flips do to u_i: in C12 a fractional knapsack, in C20 ‖u_i − u_i⁰‖ over the free units."""
     omega: Tensor
     """(n,) bounds on ‖u_i − u_i⁰‖."""
     delta: Tensor
@@ -72,17 +76,15 @@ class ConvergenceCertificate:
 
     @property
     def margins(self) -> dict[str, float]:
-        """Relative slack of each condition: those on the samples, or ρ₀ + r* < 1 in C12; and Δ ≤ s₀/2."""
-        if self.claim == "C12":
-            first = {"well-posed": 1 - self.rho0 - self.r_star}
-        else:
-            first = {name: float(margin.min()) for name, margin in self.sample_margins.items()}
-        return first | {"jacobian": 1 - self.Delta / (self.s0 / 2) if self.s0 > 0 else -math.inf}
+        """Relative slack of the two conditions: of r* < ``reach``, and of Δ ≤ s₀/2."""
+        return {
+            "equilibria": 1 - self.r_star / self.reach if self.reach > 0 else -math.inf,
+            "jacobian": 1 - self.Delta / (self.s0 / 2) if self.s0 > 0 else -math.inf,
+        }
 
     @property
     def holds(self) -> bool:
-        *strict, jacobian = self.margins.values()
-        return all(margin > 0 for margin in strict) and jacobian >= 0
+        return self.margins["equilibria"] > 0 and self.margins["jacobian"] >= 0
 
     @property
     def rate(self) -> float:
@@ -92,8 +94,9 @@ class ConvergenceCertificate:
     def __str__(self) -> str:
         verdict = "proves convergence" if self.holds else "proves nothing"
         others = "" if self.unique or not self.holds else " along these equilibria"
+        passing = f", {self.free} units may pass their kinks" if self.free else ""
         return (
-            f"{self.claim} {verdict}{others}: ‖e₀‖ = {self.initial_error:.3g}, certified up to "
+            f"{self.claim} {verdict}{others}{passing}: ‖e₀‖ = {self.initial_error:.3g}, certified up to "
             f"{self.largest_error:.3g}; r* = {self.r_star:.3g} (< {self.reach:.3g}), Δ = {self.Delta:.3g} "
             f"(≤ s₀/2 = {self.s0 / 2:.3g}), rate λ₀/4 = {self.rate:.3g}"
         )
@@ -133,6 +136,8 @@ def convergence_certificate(
     if z0 is not None and len(z0) != len(X):
         raise ValueError(f"z0 holds {len(z0)} states for {len(X)} inputs; give one row a sample.")
     point = Point(net, X, y, z0)
+    if claim is None and not point.norm < 1:
+        claim = "C20"  # C12 certifies nothing
     found = [made(point) for name, made in _CLAIMS.items() if claim in (None, name)]
     return max(found, key=lambda certificate: certificate.largest_error)
 
@@ -151,25 +156,28 @@ def check_provable(net: EquilibriumNetwork) -> None:
 
 def _in_ball(point: Point) -> ConvergenceCertificate:
     """C12."""
-    resolvent = 1 / (1 - point.norm) if point.norm < 1 else math.inf
-    gamma = torch.full_like(point.z_defect, resolvent)
-    known = point.enclosed(gamma)
-    return _certificate("C12", point, Ball.at(point, known), known, gamma, torch.zeros_like(gamma))
+    ball, known = Ball.at(point)
+    return _certificate("C12", point, ball, known, torch.zeros_like(ball.gamma), 0)
 
 
 def _on_branch(point: Point) -> ConvergenceCertificate:
-    """C20."""
-    gamma, kink = point.resolvents()
-    known = point.enclosed(gamma)
-    branch = Branch(point.scale, gamma, kink, known.norm_z, known.norm_u)
-    return _certificate("C20", point, branch, known, gamma, kink)
+    """C20, with as few free units as prove it; where none do, with those that certify the largest error."""
+    found = []
+    for branch in branches(point):
+        found.append(_certificate("C20", point, branch, branch.known, branch.kink, branch.free))
+        if found[-1].holds and found[-1].largest_step > 0:
+            break
+    proved = [certificate for certificate in found if certificate.holds]
+    best = proved[0] if proved else max(found, key=lambda certificate: certificate.largest_error)
+    # Descent needs more room than the flow, and may find it with other units free.
+    return replace(best, largest_step=max(certificate.largest_step for certificate in found))
 
 
 _CLAIMS = {"C12": _in_ball, "C20": _on_branch}
 
 
 def _certificate(
-    claim: str, point: Point, region: Region, known: Enclosure, gamma: Tensor, kink: Tensor
+    claim: str, point: Point, region: Region, known: Enclosure, kink: Tensor, free: int
 ) -> ConvergenceCertificate:
     s0, more = known.least, point.more
     r_star = more * 2 * known.error / s0 if s0 > 0 else math.inf
@@ -184,8 +192,9 @@ def _certificate(
         reach=region.reach,
         rho0=point.norm,
         unique=min(point.norm, point.monotone) + r_star < 1,
-        gamma=gamma,
+        gamma=region.gamma,
         kink=kink,
+        free=free,
         zeta=zeta,
         psi=psi,
         omega=omega,
@@ -199,13 +208,16 @@ def _certificate(
 
 
 def _largest_step(known: Enclosure, region: Region) -> float:
-    """(2 − c)/(‖J‖ + Δ(r))² with r = 4‖e‖/cs, for the smallest c ≤ 1 with Δ(r) < cs/10 (C22)."""
+    """(2 − c)/(‖J‖ + Δ(r))² with r = 4‖e‖/cs, for the smallest c ≤ 1 that C22 allows."""
     s = known.least
 
     def change(c: float) -> float:
         """Δ(r); infinite where the condition fails."""
         Delta = region.Delta(4 * known.error / (c * s)) if s > 0 else math.inf
-        return Delta if Delta < c * s / 10 else math.inf
+        if not Delta < s:
+            return math.inf
+        sides = (region.cross + 2 * region.apart * Delta) / (s - Delta)
+        return Delta if 2.5 * Delta + sides < c * s / 4 else math.inf
 
     if not change(1.0) < math.inf:
         return 0.0

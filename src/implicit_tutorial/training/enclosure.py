@@ -14,7 +14,6 @@ from implicit_tutorial.equilibrium.newton import Newton
 from implicit_tutorial.equilibrium.solve import adjoint, solve
 from implicit_tutorial.equilibrium.spectra import (
     least_eigenvalue,
-    least_singular_value,
     monotone_constant,
     rounding,
     row_norm,
@@ -24,11 +23,7 @@ from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training.least_squares import target
 
 #: Operations that a bound may lose a rounding in, besides its sums: far more than any formula here has.
-_FEW = 64
-#: Units of a sample, those nearest to their kink, whose sensitivity is computed and not only bounded.
-_NEAREST = 16
-#: Where λ_min of the symmetric part of I − A is at least this, it bounds the resolvents of all samples.
-_MONOTONE = 0.1
+FEW = 64
 
 
 def lifted(net: EquilibriumNetwork, *tensors: Tensor) -> tuple[EquilibriumNetwork | Tensor, ...]:
@@ -50,7 +45,7 @@ class Point:
         net, X, y = lifted(net, X, y)
         m, (n, d) = net.width, X.shape
         #: A factor that outweighs the roundings in computing a bound.
-        self.more = 1 + rounding(4 * (m + n + d) + _FEW)
+        self.more = 1 + rounding(4 * (m + n + d) + FEW)
         with torch.no_grad():
             self.net, self.A, self.v, b = net, net.A, net.v.detach(), net.injection(X)
             start = solve(self.A, b, solver=net.solver).z if z0 is None else lifted(net, z0)[1]
@@ -62,23 +57,19 @@ class Point:
                 if bool(settled.all()):
                     break
                 z = torch.where(self.D, z, 0)
-            self.z, self.u = z, adjoint(self.A, self.D.to(h.dtype), self.v, solver=_EXACT, throw=False).u
-            g = torch.addmm(self.v, self.u, self.A)
             # Of sums of m or d products, of the roundings in A, b and κ/√m, and of underflow.
-            k, tiny = rounding(m + _FEW), m * torch.finfo(h.dtype).tiny
-            absolute = self.A.abs()
-            of_b = rounding(d + _FEW) * net.input_scale * (X.abs() @ net.W.abs().T)
-            self.h, self.h_noise = h, self.more * (k * (self.z.abs() @ absolute.T + b.abs()) + of_b) + tiny
-            self.g, self.g_noise = g, self.more * k * (self.u.abs() @ absolute + self.v.abs()) + tiny
+            k, tiny = rounding(m + FEW), m * torch.finfo(h.dtype).tiny
+            of_b = rounding(d + FEW) * net.input_scale * (X.abs() @ net.W.abs().T)
+            off = k * (z.abs() @ self.A.abs().T + b.abs()) + of_b
+            self.z, self.h, self.h_noise = z, h, self.more * off + tiny
             #: κ/√m.
             self.scale = net.output_scale / math.sqrt(m)
             wanted = target(net, X, y)
             self.e = self.scale * (self.z @ self.v) - wanted
             size = self.scale * (self.z.abs() @ self.v.abs()) + wanted.abs()
             self.e_noise = self.more * k * size + tiny
-        #: ‖z − D(Az + b)‖ and ‖u − D(Aᵀu + v)‖, from above; infinite where no pattern was found.
+        #: ‖z − D(Az + b)‖, from above; infinite where no pattern was found.
         self.z_defect = self._defect(self.z, h, self.h_noise).masked_fill_(~settled, math.inf)
-        self.u_defect = self._defect(self.u, g, self.g_noise)
         #: What the roundings in A = σ_A Θ/√m come to.
         self.A_noise = 4 * rounding(1) * float(torch.linalg.vector_norm(self.A)) * self.more
 
@@ -97,91 +88,40 @@ class Point:
         value = monotone_constant(self.A)
         return value + self.A_noise + (self.more - 1) * self.norm
 
-    def resolvents(self) -> tuple[Tensor, Tensor]:
-        """(n,) bounds γ_i ≥ ‖(I − A_SS)⁻¹‖₂, S the active units of sample i, and k_i of what its kinks allow.
+    @cached_property
+    def adjoint(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """u, ‖u − D(Aᵀu + v)‖ from above, g = Aᵀu + v, and how far g is off by rounding."""
+        D = self.D.to(self.A.dtype)
+        u = adjoint(self.A, D, self.v, solver=_EXACT, throw=False).u
+        g, k = torch.addmm(self.v, u, self.A), rounding(len(self.v) + FEW)
+        tiny = len(self.v) * torch.finfo(g.dtype).tiny
+        noise = self.more * k * (u.abs() @ self.A.abs() + self.v.abs()) + tiny
+        return u, self._defect(u, g, noise), g, noise
 
-        k_i ≥ ‖∇_A h_ir‖_F/|h_ir| for all units r: the reciprocal of how far A must move, to first order,
-        until a unit reaches its kink. Both are infinite where they cannot be told from infinity.
-        """
-        n = len(self.z)
-        gamma, kink = (torch.full((n,), math.inf, dtype=torch.float64) for _ in range(2))
-        rows = self.more * row_norm(self.A) + self.A_noise
-        for i in range(n):
-            S = torch.nonzero(self.D[i]).flatten()
-            B = torch.eye(len(S), dtype=torch.float64) - self.A.index_select(0, S).index_select(1, S)
-            factors = torch.linalg.lu_factor_ex(B)[:2] if len(S) else None
-            gamma[i] = self._resolvent(B, factors)
-            error = float(gamma[i] * self.z_defect[i])
-            away = torch.where(self.D[i], self.h[i], -self.h[i]) - self.more * (
-                rows * error + self.h_noise[i]
-            )
-            if bool((away > 0).all()):
-                t = self._sensitivities(S, B, factors, float(gamma[i]), rows, away, self.D[i])
-                kink[i] = self.more * (row_norm(self.z[i : i + 1])[0] + error) * (t / away).max()
-        return gamma, kink
-
-    def _resolvent(self, B: Tensor, factors: tuple[Tensor, Tensor] | None) -> float:
-        """γ of one sample, by 1/λ_min of the symmetric part where that is known for all of them."""
-        if factors is None:  # nothing is active, and z = 0 stays where it is
-            return 0.0
-        least = 1 - self.monotone
-        if least < _MONOTONE:
-            least = least_singular_value(B, factors) - self.A_noise - 2 * rounding(1)
-        return self.more / least if least > 0 else math.inf
-
-    def _sensitivities(
-        self,
-        S: Tensor,
-        B: Tensor,
-        factors: tuple[Tensor, Tensor] | None,
-        gamma: float,
-        rows: Tensor,
-        away: Tensor,
-        D: Tensor,
-    ) -> Tensor:
-        """(m,) bounds t_r ≥ ‖∇_A h_r‖_F/‖z‖: ‖B⁻ᵀe_r‖ on an active unit, else √(1 + ‖B⁻ᵀa_r‖²).
-
-        At first ‖B⁻ᵀx‖ ≤ γ‖x‖; for the units nearest to their kinks then by solving for it.
-        """
-        t = torch.where(D, gamma, (1 + (gamma * rows).square()).sqrt()) * self.more
-        if len(S) == 0:
-            return t
-        nearest = torch.topk(t / away, min(_NEAREST, len(t))).indices
-        active = D[nearest]
-        unit = (S[None, :] == nearest[:, None]).to(B.dtype)
-        x = torch.where(active[:, None], unit, self.A[nearest].index_select(1, S))
-        y = torch.linalg.lu_solve(*factors, x.T, adjoint=True).T
-        # B⁻ᵀx − y = B⁻ᵀ(x − Bᵀy), and the roundings in A.
-        noise = rounding(len(S) + _FEW) * (y.abs() @ B.abs() + x.abs())
-        norm = row_norm(y) + gamma * (
-            row_norm(x - y @ B) + row_norm(noise) + self.A_noise * (1 + row_norm(y))
-        )
-        exact = torch.where(active, norm, (1 + norm.square()).sqrt()) * self.more
-        t[nearest] = torch.minimum(t[nearest], torch.where(torch.isfinite(exact), exact, math.inf))
-        return t
-
-    def enclosed(self, resolvent: Tensor | float) -> Enclosure:
-        """What follows when (n,) bounds on the resolvents of the samples are known."""
-        z_error, u_error = (self.more * resolvent * defect for defect in (self.z_defect, self.u_defect))
-        norm_z, norm_u = (row_norm(x) for x in (self.z, self.u))
+    def enclosed(self, resolvent: Tensor, u: Tensor, u_error: Tensor) -> Enclosure:
+        """What follows from (n,) bounds on the resolvents, for J with these adjoints and their errors."""
+        z_error = self.more * resolvent * self.z_defect
+        norm_z, norm_u = (row_norm(x) for x in (self.z, u))
         # ‖uzᵀ‖ and how far it is from that of the states that are meant.
         of_J = u_error * (norm_z + z_error) + norm_u * z_error
         of_e = self.scale * float(torch.linalg.vector_norm(self.v)) * z_error + self.e_noise
         error = self.more * (torch.linalg.vector_norm(self.e) + torch.linalg.vector_norm(of_e))
-        G = self.scale**2 * (self.z @ self.z.T) * (self.u @ self.u.T)
+        G = self.scale**2 * (self.z @ self.z.T) * (u @ u.T)
         trace, moved = float(G.trace()), self.more * self.scale * float(torch.linalg.vector_norm(of_J))
-        noise = self.more * rounding(2 * len(self.v) + _FEW) * trace
+        noise = self.more * rounding(2 * len(self.v) + FEW) * trace
         exact = math.isfinite(moved) and bool(torch.isfinite(G).all())
         least = math.sqrt(least_eigenvalue(G, error=noise)) / self.more - moved if exact else 0.0
         largest = math.sqrt(spectral_norm(G) + noise) + moved if exact else math.inf
+        largest = self.more * largest
         return Enclosure(
+            gram=G,
+            gram_error=noise + self.more * moved * (2 * largest + moved),
             error=float(error) if math.isfinite(error) else math.inf,
             least=max(least, 0.0),
-            largest=self.more * largest,
+            largest=largest,
             norm_z=self.more * (norm_z + z_error),
             norm_u=self.more * (norm_u + u_error),
             z_error=z_error,
-            u_error=u_error,
         )
 
 
@@ -191,8 +131,12 @@ _EXACT = Newton(rtol=1e-14, max_steps=10)
 
 @dataclass(frozen=True)
 class Enclosure:
-    """Bounds at a point that hold in spite of rounding: upper ones, but for ``least``."""
+    """Bounds at a point that hold in spite of rounding: upper ones, but for ``gram`` and ``least``."""
 
+    gram: Tensor
+    """(n, n) JJᵀ as computed."""
+    gram_error: float
+    """How far it is from the one that is meant, in the spectral norm."""
     error: float
     """‖e‖."""
     least: float
@@ -205,5 +149,3 @@ class Enclosure:
     """(n,) ‖u_i‖."""
     z_error: Tensor
     """(n,) how far the computed z_i can be from the equilibrium that is meant."""
-    u_error: Tensor
-    """(n,) the same for its adjoint."""

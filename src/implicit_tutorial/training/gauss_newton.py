@@ -16,6 +16,8 @@ from implicit_tutorial.training.least_squares import LeastSquares, combine
 
 #: Errors below this many roundings of the output cannot be told from zero.
 _FLOOR = 8
+#: A step that promises to lower the error by less than this share promises nothing.
+_NOTHING = 1e-10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +25,9 @@ class GaussNewton:
     """Θ ← Θ − α Jᵀ(JJᵀ)⁻¹e: the shortest step that fits the linearised outputs, and α = 1, halved at need.
 
     It is no flow and has no time. Near an exact fit each step squares the error, so some six of them lead
-    from a rough fit to one up to rounding, near which C20 proves an exact one. A step must lower ‖e‖ by the
-    share α/2. The run is settled when e is rounding, or no step lowers it. Any layers; any number of outputs.
+    from a rough fit to one up to rounding, near which C20 proves an exact one. A step must lower ‖e‖ by α/2
+    of what the linearised outputs promise. The run is settled when e is rounding, or no step lowers it, which
+    can happen at a kink. Any layers, any number of outputs.
     """
 
     halvings: int = 20
@@ -62,16 +65,21 @@ class GaussNewtonStepper(ExactStepper):
         exact, problem = self.exact, self.problem
         z, u, e = exact.z, exact.outputs(), self.e
         exact.count_outputs()
+        before = float(torch.linalg.vector_norm(e))
         K = problem.kernel(z, u)
         inverse = torch.linalg.pinv(K, rtol=len(K) * torch.finfo(K.dtype).eps, hermitian=True)
         w = (inverse @ e.flatten().to(K)).reshape(e.shape).to(e)
+        promised = before - float(torch.linalg.vector_norm(e.flatten().to(K) - K @ w.flatten().to(K)))
+        if promised <= _NOTHING * before:
+            self.settled = True
+            return
         base = {layer: theta.clone() for layer, theta in problem.parameters.items()}
-        before, failure, alpha = float(torch.linalg.vector_norm(e)), None, 1.0
+        failure, alpha = None, 1.0
         for _ in range(self.method.halvings + 1):
             problem.descend(combine(u, alpha * w), z, alpha * w)
             try:
                 self.e, failure = exact.forward(), None
-                if float(torch.linalg.vector_norm(self.e)) <= (1 - alpha / 2) * before:
+                if float(torch.linalg.vector_norm(self.e)) <= before - promised * alpha / 2:
                     self._settle()
                     return
             except EquilibriumError as failed:

@@ -1,4 +1,4 @@
-"""How far states, adjoints and Jacobians can move with A: past kinks (C12), or up to the first (C20)."""
+"""How far states, adjoints and Jacobians can move with A, in a ball in which ‖A‖₂ < 1 (C12)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training.enclosure import Enclosure, Point
 
 #: What a difference of numbers below one may be off by.
-_OFF = rounding(4)
+OFF = rounding(4)
 
 
 class Region:
     """Bounds in ‖A − A₀‖_F ≤ r, for r below ``reach``, in float64."""
 
     reach: float
+    gamma: Tensor
+    """(n,) bounds on the resolvents of the samples, at A₀."""
+    apart: float = 0.0
+    """‖J − J⁰‖ at A₀, where J may be on any side of a kink and is on more than one in J⁰."""
+    cross: float = 0.0
+    """‖(J − J′)J″ᵀ‖ at A₀, for any three of these J."""
 
     def bounds(self, r: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(ζ, ψ, ω, δ), each (n,), at radius r; infinite from ``reach`` on."""
@@ -50,17 +56,20 @@ class Ball(Region):
         self._set(scale, spectral_norm(A), *(x.detach().to(torch.float64) for x in (h, g, z, u)))
 
     @classmethod
-    def at(cls, point: Point, known: Enclosure) -> Ball:
-        """The ball around a point, with |h| from below and all else from above."""
+    def at(cls, point: Point) -> tuple[Ball, Enclosure]:
+        """The ball around a point, with |h| from below and all else from above, and what holds there."""
+        resolvent = torch.full_like(point.z_defect, 1 / (1 - point.norm) if point.norm < 1 else math.inf)
+        u, u_defect, g, g_noise = point.adjoint
+        u_error = point.more * resolvent * u_defect
+        known = point.enclosed(resolvent, u, u_error)
         off_h, off_g = (
             point.more * (point.norm * error[:, None] + noise)
-            for error, noise in ((known.z_error, point.h_noise), (known.u_error, point.g_noise))
+            for error, noise in ((known.z_error, point.h_noise), (u_error, g_noise))
         )
         ball = cls.__new__(cls)
-        h, g = (point.h.abs() - off_h).clamp(min=0), point.g.abs() + off_g
-        ball._set(point.scale, point.norm, h, g, point.z, point.u)
-        ball.norm_z, ball.norm_u = known.norm_z, known.norm_u
-        return ball
+        ball._set(point.scale, point.norm, (point.h.abs() - off_h).clamp(min=0), g.abs() + off_g, point.z, u)
+        ball.norm_z, ball.norm_u, ball.gamma = known.norm_z, known.norm_u, resolvent
+        return ball, known
 
     def _set(self, scale: float, rho0: float, h: Tensor, g: Tensor, z: Tensor, u: Tensor) -> None:
         self.scale, self.rho0, self.reach = scale, rho0, 1 - rho0
@@ -85,7 +94,7 @@ class Ball(Region):
 
     def bounds(self, r: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(ζ, ψ, ω, δ), each (n,), at radius r; infinite when ρ₀ + r ≥ 1."""
-        contraction = 1 - self.rho0 - r - _OFF
+        contraction = 1 - self.rho0 - r - OFF
         if not contraction > 0:
             infinite = torch.full_like(self.norm_z, math.inf)
             return infinite, infinite, infinite, infinite
@@ -94,22 +103,3 @@ class Ball(Region):
         omega = (r * self.norm_u + psi) / contraction
         delta = self.scale * (omega * (self.norm_z + zeta) + self.norm_u * zeta)
         return zeta, psi, omega, delta
-
-
-class Branch(Region):
-    """C20: the patterns of the point are kept, and each sample has a resolvent of its own."""
-
-    def __init__(self, scale: float, gamma: Tensor, kink: Tensor, norm_z: Tensor, norm_u: Tensor) -> None:
-        self.scale, self.gamma, self.norm_z, self.norm_u = scale, gamma, norm_z, norm_u
-        steepest = float((gamma + kink).max())
-        self.reach = (1 - _OFF) / steepest if steepest > 0 else math.inf
-
-    def bounds(self, r: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(ζ, 0, ω, δ), each (n,), at radius r; infinite from the nearest kink on."""
-        if not r < self.reach:
-            infinite = torch.full_like(self.norm_z, math.inf)
-            return infinite, torch.zeros_like(infinite), infinite, infinite
-        g = r * self.gamma / (1 - self.gamma * r - _OFF)
-        zeta, omega = g * self.norm_z, g * self.norm_u
-        delta = self.scale * (omega * (self.norm_z + zeta) + self.norm_u * zeta)
-        return zeta, torch.zeros_like(zeta), omega, delta
