@@ -24,7 +24,10 @@ const SCROLLING =
   'mjx-container[display="true"], .pst-scrollable-table-container, div.cell_output .text_html:has(> table, > div > table)';
 function markMore() {
   for (const box of document.querySelectorAll(`.bd-article :is(${SCROLLING})`)) {
-    const mark = () => box.classList.toggle("it-more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
+    // A wide figure does not scroll: it takes the margin.
+    const scrolls = getComputedStyle(box).overflowX !== "visible";
+    const mark = () =>
+      box.classList.toggle("it-more", scrolls && box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
     box.onscroll = mark;
     mark();
   }

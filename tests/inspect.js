@@ -101,18 +101,21 @@ window.inspect = {
     ];
   },
 
-  // What scrolls sideways without showing it, or need not scroll: cards, and formulas with wide spaces.
+  // What scrolls sideways without showing it, or need not scroll: cards, and formulas with wide spaces. And figures
+  // that fade without scrolling.
   sideways() {
-    const scrolls = (e) => e.scrollWidth - e.clientWidth - e.scrollLeft > 2;
+    const moves = (e) => getComputedStyle(e).overflowX !== "visible";
+    const scrolls = (e) => moves(e) && e.scrollWidth - e.clientWidth - e.scrollLeft > 2;
     const name = (e) => `${e.tagName}: ${e.textContent.trim().slice(0, 60)}`;
     const boxes = [...document.querySelectorAll(".bd-article :is(mjx-container[display='true'], .text_html:has(table))")];
     const wide = ":is([style*='width: 1em'], [style*='width: 2em'])";
     const spaces = (e) => [...e.querySelectorAll(`:scope > mjx-math > mjx-mstyle:has(> mjx-mspace${wide})`)];
+    const faded = [...document.querySelectorAll(".it-more figure")].map((e) => `${name(e)} fades`);
     return boxes.filter(scrolls).flatMap((e) => [
       ...(getComputedStyle(e).maskImage === "none" ? [`${name(e)} does not fade`] : []),
       ...(e.querySelector(".it-cards") ? [`${name(e)} is no stack of cards`] : []),
       ...(spaces(e).some((s) => getComputedStyle(s).display !== "block") ? [`${name(e)} is not broken`] : []),
-    ]);
+    ]).concat(faded);
   },
 
   // What lies over what a reader wants to see: the way back to the top, and beside a wide figure the contents.

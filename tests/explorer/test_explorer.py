@@ -87,6 +87,16 @@ def test_html_is_labelled_and_escaped(curve, waves):
     assert '<p class="it-readout" aria-live="polite">scale × depth = 5.00</p>' in waves.html()
 
 
+@pytest.mark.parametrize(
+    ("heights", "leads"), [((400, 300, 300), True), ((300, 300, 300), False), ((300, 400, 300), False)]
+)
+def test_the_first_of_three_panels_leads_if_it_is_taller(heights, leads):
+    figures = [go.Figure(layout={"height": height}) for height in heights]
+    page = Elements(Figure(figures, name="three", caption="c", alt="a").html())
+    plots = [a["class"] for a in page.all("div") if a.get("role") == "img"]
+    assert plots == ["it-plot it-lead" if leads else "it-plot", "it-plot", "it-plot"]
+
+
 def test_many_stops_are_a_slider_and_few_a_switch(curve, waves):
     page = Elements(waves.html())
     sliders = page.all("input")

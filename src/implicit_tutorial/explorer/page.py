@@ -116,13 +116,14 @@ def element(
 def _plots(panels: Sequence[Panel], alt: str, pictures: bool) -> str:
     """One box a panel, with its height reserved so that the page does not jump when plotly arrives."""
     count = len(panels)
+    heights = [panel["layout"].get("height", DEFAULT_HEIGHT) for panel in panels]
     boxes = []
-    for p, panel in enumerate(panels):
+    for p, height in enumerate(heights):
         label = alt if count == 1 else f"{alt} (panel {p + 1} of {count})"
-        height = panel["layout"].get("height", DEFAULT_HEIGHT)
+        lead = " it-lead" if p == 0 and count == 3 and height > max(heights[1:]) else ""
         boxes.append(
-            f'<div class="it-plot" role="img" aria-label="{escape(label)}" style="height:{height}px">'
-            f"{_picture(panel) if pictures else ''}</div>"
+            f'<div class="it-plot{lead}" role="img" aria-label="{escape(label)}" style="height:{height}px">'
+            f"{_picture(panels[p]) if pictures else ''}</div>"
         )
     return f'<div class="it-panels">{"".join(boxes)}</div>'
 
