@@ -407,7 +407,7 @@ CALLS: dict[str, Call] = {
 #: What the package returns, what a class of one's own derives from, and another name for what is above.
 NOT_CALLED = {"AdjointSolution", "BoundedLoss", "Certificate", "Condition", "ConvergenceCertificate"}
 NOT_CALLED |= {"EquilibriumCount", "GeneralizationBound", "Kernels", "LinearEquilibrium", "PMatrix"}
-NOT_CALLED |= {"Prediction", "Solution", "Constraint", "data.Digits", "sweep"}
+NOT_CALLED |= {"PacBayesBound", "Prediction", "Solution", "Constraint", "data.Digits", "sweep"}
 #: Packages with tables of their own.
 ELSEWHERE = {"explorer"}
 
