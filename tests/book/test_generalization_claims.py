@@ -1,4 +1,4 @@
-"""C15 … C19 and C21 hold, quickly and repeatably, and each is refuted by a subject that is five per cent off."""
+"""C15 … C19 and C21 hold, quickly and repeatably; each is refuted by subjects that are a little off."""
 
 from __future__ import annotations
 
