@@ -90,8 +90,8 @@ def _readout(n_samples: int) -> str:
     b = bound(n_samples)
     word = "says nothing" if b.vacuous else "not vacuous"
     return (
-        f"n = {n_samples}: the sign of a drawn function is wrong on {100 * b.test_error:.1f} % of the circle, "
-        f"guaranteed {100 * b.total:.0f} % ({word}); that of the mean on {100 * b.mean_error:.1f} %."
+        f"n = {n_samples}: a drawn function has the wrong sign on {100 * b.test_error:.1f} % of the circle, "
+        f"guaranteed {100 * b.total:.0f} % ({word}); the mean has it on {100 * b.mean_error:.1f} %."
     )
 
 
