@@ -32,10 +32,11 @@ window.geometry = {
       Math.min(a.right, b.right) - Math.max(a.left, b.left) > slack &&
       Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > slack;
 
-    // The column is what the text has, and the figure fills it.
+    // The column is what the text has, and the figure fills it; a wide one takes the margin, too.
     const room = figure.closest(".jp-OutputArea-output, .bd-article, main, body");
     const inside = room.clientWidth - ["paddingLeft", "paddingRight"].reduce(
-      (sum, side) => sum + parseFloat(getComputedStyle(room)[side]), 0);
+      (sum, side) => sum + parseFloat(getComputedStyle(room)[side]), 0)
+      + (innerWidth < 1200 || !figure.matches(".bd-article .full-width") ? 0 : box(document.querySelector(".bd-sidebar-secondary")).width);
     if (column.width > inside + 1) faults.push(`is ${column.width} px wide in a column of ${inside}`);
     if (column.width < inside - 24) faults.push(`takes ${column.width} px of a column of ${inside}`);
     for (let e = figure.parentElement; e && e !== room.parentElement; e = e.parentElement) {
@@ -68,6 +69,7 @@ window.geometry = {
     }));
 
     const plots = [...figure.querySelectorAll(".it-plot")];
+    if (plots.length && box(plots.at(-1)).right < column.right - 30) faults.push("panels leave a hole");
     plots.forEach((plot, i) => {
       const name = plots.length > 1 ? `panel ${i + 1}` : "the plot";
       const frame = box(plot);

@@ -21,6 +21,7 @@ METHODS = {
     "fused": it.SingleSweep(fused=2),
     "ExponentialFlow": it.ExponentialFlow(),
     "ReferenceFlow": it.ReferenceFlow(rtol=0.1),
+    "GaussNewton": it.GaussNewton(),
     "Adam": it.Optimizer("Adam", lr=0.02, batch_size=3),
 }
 UNTIL = it.Until(steps=4)

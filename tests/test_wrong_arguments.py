@@ -11,6 +11,7 @@ import inspect
 import math
 import pkgutil
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -61,6 +62,7 @@ from tests.mistakes import (
     Wrong,
     X,
     Y,
+    bad_labels,
     bad_rows,
     bad_tensors,
     instance,
@@ -70,8 +72,27 @@ CENTERED = it.EquilibriumNetwork(3, 16, implicit_scale=0.3, centered=True)
 STATES = NET.equilibrium(X).z.detach()
 
 
+#: A sample in units of its own, as large as advice wants it.
+OWN_X = it.data.sphere(12, 3, seed=1)
+OWN_Y = it.data.linear(OWN_X)
+OWN_ROWS = Kind(bad_rows(OWN_X)).but("too narrow", "too wide").also(OWN_X[:1], OWN_X[:1].expand(12, 3))
+OWN_LABELS = Kind(bad_labels(OWN_Y)).also(0 * OWN_Y, OWN_Y[:, None])
+SCALING = it.fit_scaling(OWN_X, OWN_Y)
+NEW_LABELS = Kind(bad_labels(OWN_Y)).but("too few")
+
+
 def experiment(x: int) -> dict[str, int]:
     return {"y": x}
+
+
+def table_file() -> Path:
+    """Any file with two columns."""
+    path = Path(tempfile.mkdtemp()) / "table.csv"
+    path.write_text("a,b\n1,2\n3,4\n", encoding="utf-8")
+    return path
+
+
+TABLE = table_file()
 
 
 #: Every public function and class of the library that a user calls, and the methods that users call.
@@ -224,7 +245,11 @@ CALLS: dict[str, Call] = {
         },
     ),
     "network_kernels": Call({"net": NET, "X": X}, {"net": NETWORK, "X": INPUTS, "X2": INPUTS.or_none}),
-    "convergence_certificate": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
+    "global_minimum": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
+    "convergence_certificate": Call(
+        {"net": NET, "X": X, "y": Y},
+        {"net": NETWORK, "X": SAMPLE, "y": LABELS, "claim": WORD.or_none, "z0": START},
+    ),
     "generalization_bound": Call(
         {"net0": NET, "net": NET, "X": X, "y": Y},
         {
@@ -298,6 +323,7 @@ CALLS: dict[str, Call] = {
         },
     ),
     "GradientDescent": Call({}, {"step": POSITIVE.or_none, "fraction": POSITIVE}),
+    "GaussNewton": Call({}, {"halvings": NATURAL}),
     "SingleSweep": Call(
         {},
         {
@@ -320,8 +346,17 @@ CALLS: dict[str, Call] = {
             "seed": SEED,
         },
     ),
-    "Record": Call({}, {"every": COUNT.or_none, "movement": FLAG, "norm": FLAG, "spectrum": FLAG.or_none}),
-    "Until": Call({"steps": 1}, {"loss": TIME.or_none, "time": TIME.or_none, "steps": NATURAL}),
+    "Record": Call(
+        {},
+        {
+            "every": COUNT.or_none,
+            **dict.fromkeys(("movement", "norm", "certified"), FLAG),
+            "spectrum": FLAG.or_none,
+        },
+    ),
+    "Until": Call(
+        {"steps": 1}, {"loss": TIME.or_none, "time": TIME.or_none, "steps": NATURAL, "certified": FLAG}
+    ),
     "run_grid": Call(
         {"grid": {"x": [1]}, "experiment": experiment, "n_jobs": 1},
         {
@@ -381,7 +416,47 @@ CALLS: dict[str, Call] = {
     "Run.load_state_dict": Call(
         {"self": it.Run(NET, X, Y), "state": it.Run(NET, X, Y).state_dict()}, {"state": Kind(NO_OBJECTS)}
     ),
+    "fit_scaling": Call({"X": OWN_X}, {"X": OWN_ROWS, "y": OWN_LABELS.or_none, "offset": SCALE}),
+    "Scaling.__call__": Call({"self": SCALING, "X": X}, {"X": INPUTS}),
+    "Scaling.labels": Call({"self": SCALING, "y": OWN_Y}, {"y": NEW_LABELS}),
+    "Scaling.outputs": Call({"self": SCALING, "f": OWN_Y}, {"f": NEW_LABELS}),
+    "advise": Call(
+        {"X": OWN_X, "y": OWN_Y},
+        {
+            "X": OWN_ROWS.also(OWN_X[:9], OWN_X.repeat(251, 1)),
+            "y": OWN_LABELS,
+            "columns": Kind(
+                [
+                    Wrong("a word", "abc"),
+                    Wrong("too few", ["a"]),
+                    Wrong("empty", []),
+                    Wrong("numbers", [1, 2, 3]),
+                    Wrong("None in it", [None, "a", "b"]),
+                    Wrong("a number", 3),
+                    Wrong("a class", list),
+                    Wrong("a truth value", True),
+                    Wrong("a function", experiment),
+                    Wrong("a dict", {"a": 1}),
+                    Wrong("bytes", b"abc"),
+                ]
+            ).or_none,
+            "movement": POSITIVE,
+            "largest_width": COUNT,
+        },
+    ),
     "verify": Call({}, {"label": WORD.but("unknown").also(1.5)}),
+    "data.read_csv": Call(
+        {"path": TABLE, "target": "b"},
+        {
+            "path": Kind(NO_OBJECTS).but("a string").also(None, b"table.csv", 0.5),
+            "target": WORD,
+            "dtype": Kind(NO_DTYPES),
+        },
+    ),
+    "data.Table.split": Call(
+        {"self": it.data.read_csv(TABLE, target="b"), "n_train": 1},
+        {"n_train": COUNT.also(2, 100), "seed": SEED},
+    ),
     "data.sphere": Call(
         {"n_samples": 3, "n_inputs": 2, "seed": 0},
         {"n_samples": COUNT, "n_inputs": COUNT, "seed": SEED, "dtype": Kind(NO_DTYPES)},
@@ -406,8 +481,10 @@ CALLS: dict[str, Call] = {
 }
 #: What the package returns, what a class of one's own derives from, and another name for what is above.
 NOT_CALLED = {"AdjointSolution", "BoundedLoss", "Certificate", "Condition", "ConvergenceCertificate"}
-NOT_CALLED |= {"EquilibriumCount", "GeneralizationBound", "Kernels", "LinearEquilibrium", "PMatrix"}
-NOT_CALLED |= {"PacBayesBound", "Prediction", "Solution", "Constraint", "data.Digits", "sweep"}
+NOT_CALLED |= {"EquilibriumCount", "GeneralizationBound", "GlobalMinimum", "Kernels", "LinearEquilibrium"}
+NOT_CALLED |= {"PMatrix", "PacBayesBound"}
+NOT_CALLED |= {"Prediction", "Solution", "Constraint", "data.Digits", "data.Table", "sweep"}
+NOT_CALLED |= {"Advice", "Choice", "Scaling"}
 #: Packages with tables of their own.
 ELSEWHERE = {"explorer"}
 

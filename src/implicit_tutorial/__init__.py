@@ -5,6 +5,7 @@
 """
 
 from implicit_tutorial import data
+from implicit_tutorial.advice import Advice, Scaling, advise, fit_scaling
 from implicit_tutorial.claims import verify
 from implicit_tutorial.constraints import (
     FixedScale,
@@ -55,6 +56,8 @@ from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training import (
     ConvergenceCertificate,
     ExponentialFlow,
+    GaussNewton,
+    GlobalMinimum,
     GradientDescent,
     Optimizer,
     Record,
@@ -64,6 +67,7 @@ from implicit_tutorial.training import (
     TrainingError,
     Until,
     convergence_certificate,
+    global_minimum,
     train,
     train_ensemble,
 )
@@ -71,6 +75,7 @@ from implicit_tutorial.training import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Advice",
     "Anderson",
     "Broyden",
     "ConvergenceCertificate",
@@ -80,6 +85,8 @@ __all__ = [
     "ExponentialFlow",
     "FixedScale",
     "ForwardBackward",
+    "GaussNewton",
+    "GlobalMinimum",
     "GradientDescent",
     "Kernels",
     "L1Rows",
@@ -93,6 +100,7 @@ __all__ = [
     "Record",
     "ReferenceFlow",
     "Run",
+    "Scaling",
     "Shine",
     "SingleSweep",
     "SoftmaxColumns",
@@ -104,6 +112,7 @@ __all__ = [
     "UnsafeStepError",
     "Until",
     "adjoint",
+    "advise",
     "as_equilibrium",
     "certify",
     "constrain",
@@ -113,7 +122,9 @@ __all__ = [
     "data",
     "diagonal_rescaling",
     "energy",
+    "fit_scaling",
     "generalization_bound",
+    "global_minimum",
     "infinite_width_prediction",
     "is_p_matrix",
     "jacobian_penalty",

@@ -151,7 +151,7 @@ def test_one_certificate_tells_those_of_all_output_scales(kappa: float) -> None:
     norm, jacobian, _ = conditions(64, 0.2)
     X = it.data.sphere(4, 10, seed=0)
     net = it.EquilibriumNetwork(10, 64, implicit_scale=0.2, output_scale=kappa, centered=True, seed=0)
-    found = it.convergence_certificate(net, X, fig.unit_labels(X))
+    found = it.convergence_certificate(net, X, fig.unit_labels(X), claim="C12")
     at = np.log(kappa), np.log(KAPPAS)
     assert np.exp(np.interp(*at, np.log(norm))) == pytest.approx(found.rho0 + found.r_star, rel=0.02)
     expected = found.Delta / (found.s0 / 2)

@@ -197,4 +197,4 @@ def test_circle_and_digits_are_compared_like_with_like():
     assert found["price of shuffled labels over that of the labels"][1] == pytest.approx(
         price("even or odd, shuffled") / price("even or odd"), rel=0.05
     ), "one order is near the mean of all"
-    assert len(fig.carried_over().splitlines()) == 2 + len(found)
+    assert len(fig.circle_and_digits().splitlines()) == 2 + len(found)

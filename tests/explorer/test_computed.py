@@ -14,10 +14,14 @@ from implicit_tutorial.explorer import STATIC, Control, style
 from implicit_tutorial.explorer.computed import Computation, Computed, normals, steps
 from implicit_tutorial.explorer.page import figure_html
 from implicit_tutorial.explorer.reading import number, written
+from implicit_tutorial.explorer.style import SCRIPTS
 from tests.browser import reader
 from tests.explorer.conftest import THEME
 
-SCRIPTS = ("product.js", "program.js", "computed.js", "explorer.js")
+pytestmark = pytest.mark.skipif(
+    not hasattr(torch.compiler, "is_exporting"),
+    reason="this torch exports no loops; pages are made with a later one",
+)
 
 
 def wave(x, height, bend):

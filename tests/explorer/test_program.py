@@ -13,6 +13,11 @@ from implicit_tutorial.explorer import STATIC
 from implicit_tutorial.explorer.program import OPERATIONS, UnknownOperationError, export_program
 from tests.browser import reader
 
+pytestmark = pytest.mark.skipif(
+    not hasattr(torch.compiler, "is_exporting"),
+    reason="this torch exports no loops; pages are made with a later one",
+)
+
 aten = torch.ops.aten
 
 

@@ -82,6 +82,8 @@ def test_page_is_whole_in_every_appearance(tab) -> None:
         assert tab.evaluate("document.documentElement.dataset.theme") == theme
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, at
         assert tab.evaluate("inspect.cutOff()") == [], at
+        assert tab.evaluate("inspect.sideways()") == [], at
+        assert tab.evaluate("inspect.covering()") == [], at
         assert tab.locator(".it-plot:has(.main-svg)").count() == tab.locator(".it-plot").count(), at
         assert min(tab.evaluate("inspect.plotContrasts()"), default=21) >= 4.5, at
         if theme == "light":
@@ -91,6 +93,7 @@ def test_page_is_whole_in_every_appearance(tab) -> None:
     for width in WIDTHS:
         look(tab, width, "light")
         assert tab.evaluate("geometry.remaining()") == [], f"at {width} px"
+        assert tab.evaluate("inspect.covering()") == [], f"at {width} px"
 
 
 class Handle:

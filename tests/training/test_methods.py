@@ -322,3 +322,56 @@ def test_a_recorded_residual_is_the_greatest_of_all_samples():
     assert relative.max() > 1.2 * relative.min()
     history = train(net, data, it.GradientDescent(step=0.1), 1)
     assert history.residual.iloc[0] == pytest.approx(relative.max().item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize("n_outputs", [None, 2])
+def test_gauss_newton_interpolates_in_a_few_steps_with_any_layers(layers, n_outputs):
+    """Each step squares the error, and the first is the shortest that fits the linearised outputs."""
+    X, y = data = problem(n=8, n_outputs=n_outputs)
+    net, start = (network(m=96, n_outputs=n_outputs, output_scale=3.0) for _ in range(2))
+    train(net, data, it.GaussNewton(), 1, layers)
+    J = torch.cat([j.flatten(y.ndim) for j in jacobian(start, X, layers)], dim=-1).reshape(y.numel(), -1)
+    step = torch.linalg.pinv(J) @ (y - start(X)).flatten().detach()
+    moved = [(getattr(net, NAMES[k]) - getattr(start, NAMES[k])).detach().flatten() for k in layers]
+    torch.testing.assert_close(torch.cat(moved), step, rtol=1e-6, atol=1e-8)
+    history = train(net, data, it.GaussNewton(), 20, layers)
+    assert history.attrs["status"] == "settled"
+    assert history.step.iloc[-1] <= 7
+    assert history.train_loss.iloc[-1] < 1e-24
+    error = (2 * history.train_loss).pow(0.5)
+    before, after = error[:-1].to_numpy(), error[1:].to_numpy()
+    quadratic = after[after > 1e-10] / before[after > 1e-10] ** 2
+    assert (quadratic < 10).all()
+
+
+def jacobian(net, X, layers):
+    """∂f/∂θ of each layer, by autograd."""
+    names = [NAMES[layer] for layer in layers]
+
+    def f(*parameters):
+        return torch.func.functional_call(net, dict(zip(names, parameters, strict=True)), (X,))
+
+    found = torch.func.jacrev(f, argnums=tuple(range(len(names))))(*(getattr(net, k).detach() for k in names))
+    return [j.detach() for j in found]
+
+
+def test_gauss_newton_halves_a_step_that_does_not_help_and_ends_where_none_does():
+    X, y = problem(n=12)
+    net = network(m=24, output_scale=0.3)
+    history = train(net, (X, 4 * y), it.GaussNewton(), 30)
+    assert history.train_loss.is_monotonic_decreasing
+    falls = (history.train_loss / history.train_loss.shift()).dropna() ** 0.5
+    assert (falls.iloc[:2] > 0.5).any(), "Not every step is a whole one."
+    # The same input twice with two labels: the best fit is the mean, and no step lowers the loss there.
+    twice = X[[0, 0, 1]]
+    history = train(network(), (twice, torch.tensor([1.0, 2.0, 0.5]).double()), it.GaussNewton(), 50)
+    assert history.attrs["status"] == "settled"
+    assert history.train_loss.iloc[-1] == pytest.approx(0.25, rel=1e-6)
+
+
+def test_gauss_newton_reports_lost_equilibria():
+    X, y = problem()
+    net = network(m=4, output_scale=0.01, implicit_scale=0.9)
+    history = it.train(net, X, y, method=it.GaussNewton(halvings=0), until=it.Until(steps=50), throw=False)
+    assert history.attrs["status"] in ("left the well-posed region", "settled")

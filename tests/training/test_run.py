@@ -21,6 +21,7 @@ METHODS = [
     it.SingleSweep(step=0.1, fused=2),
     it.ExponentialFlow(),
     it.ReferenceFlow(rtol=0.1),
+    it.GaussNewton(),
     it.Optimizer("Adam", lr=0.02, batch_size=3),
 ]
 
@@ -365,3 +366,72 @@ def test_refuses_by_name():
         it.train_ensemble([network(8), network(9)], X, y, until=one)
     with pytest.raises(TypeError, match="not by GradientDescent"):
         it.train_ensemble([net], X, y, method=it.GradientDescent(), until=one)
+
+
+def nearly():
+    """A run that certifies itself on the way."""
+    X, y = problem(6, 4)
+    return X, y, network(64, 4, output_scale=2.0, seed=3, solver=it.Picard(rtol=1e-12))
+
+
+def test_a_run_stops_where_its_end_is_proved():
+    X, y, net = nearly()
+    method, until = it.GradientDescent(), it.Until(certified=True, steps=20_000)
+    history = it.train(net, X, y, method=method, until=until, record=Record(every=20))
+    assert history.attrs["status"] == "certified"
+    assert history.certified.iloc[:-1].eq(0).all()
+    assert history.certified.iloc[-1] == 1
+    found = it.convergence_certificate(net, X, y)
+    assert found.holds
+    *_, again = nearly()
+    last = int(history.step.iloc[-2])
+    it.train(again, X, y, method=method, until=it.Until(steps=last), record=Record(every=20))
+    assert not it.convergence_certificate(again, X, y).holds, "It stopped at the first row that it could."
+
+
+def test_the_history_says_from_when_on_the_end_is_proved():
+    X, y, net = nearly()
+    history = it.train(
+        net, X, y, method=it.GaussNewton(), until=it.Until(steps=9), record=Record(certified=True)
+    )
+    assert history.certified.iloc[0] == 0
+    assert history.certified.iloc[-1] == 1
+    assert history.certified.is_monotonic_increasing
+    plain = it.train(nearly()[2], X, y, method=it.GaussNewton(), until=it.Until(steps=9))
+    assert plain.certified.isna().all()
+    assert plain.train_loss.equals(history.train_loss), "Asking changes nothing."
+
+
+def test_a_run_that_was_not_asked_can_be_asked_at_its_end():
+    X, y, net = nearly()
+    run = Run(net, X, y, method=it.GaussNewton())
+    assert run.advance(it.Until(steps=20)).attrs["status"] == "settled"
+    assert run.advance(it.Until(certified=True)).attrs["status"] == "certified"
+    assert run.history.certified.iloc[-1] == 1
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+def test_every_method_can_be_asked(method):
+    X, y = problem()
+    history = it.train(network(), X, y, method=method, until=it.Until(steps=2, certified=True))
+    assert history.certified.isin([0.0, 1.0]).all()
+
+
+def test_an_ensemble_stops_where_each_end_is_proved():
+    X, y, _ = nearly()
+    nets = [network(64, 4, output_scale=2.0, seed=s, solver=it.Picard(rtol=1e-12)) for s in (3, 4)]
+    until = it.Until(certified=True, steps=20_000)
+    method = it.SingleSweep(tolerance=1e-12)
+    history = it.train_ensemble(nets, X, y, method=method, until=until, record=Record(every=50))
+    assert history.attrs["status"] == ["certified", "certified"]
+    assert all(it.convergence_certificate(net, X, y).holds for net in nets)
+
+
+def test_what_cannot_be_certified_is_refused_before_the_first_step():
+    X, y = problem()
+    until = it.Until(certified=True)
+    with pytest.raises(ValueError, match="implicit layer alone"):
+        it.train(network(), X, y, layers=("implicit", "output"), until=until)
+    many = network(n_outputs=2)
+    with pytest.raises(ValueError, match="one output"):
+        it.train(many, *problem(n_outputs=2), until=until)

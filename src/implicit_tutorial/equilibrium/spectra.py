@@ -17,6 +17,14 @@ from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, che
 
 #: Widths up to here take dense eigenvalues (exact and quick); above, Lanczos, Arnoldi and power iterations.
 DENSE_WIDTH = 256
+#: Up to this width dense singular values are quicker than inverse iteration.
+_DENSE_INVERSE = 96
+#: u = 2⁻⁵³, the relative error of one operation in float64.
+_UNIT = torch.finfo(torch.float64).eps / 2
+#: How much more than its textbook bound a factorisation that is done in blocks may be off.
+_BLOCKED = 4
+#: By which shares an estimate is lowered, one after the other, until a factorisation confirms it.
+_SHARES = (1e-9, 1e-6, 1e-3, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9)
 #: Steps of the Perron root's iteration, and restarts after which Arnoldi gives way to dense eigenvalues.
 _POWER_STEPS, _INVERSE_STEPS, _ARNOLDI_RESTARTS = 100, 30, 30
 
@@ -40,6 +48,61 @@ def monotone_constant(A: Tensor) -> float:
     """λ_max((A + Aᵀ)/2) from above; the network is strongly monotone with μ = 1 − this value."""
     size, A = _normalised(_matrix(A))
     return size * _verified_top_eigenvalue((A + A.T) / 2)
+
+
+def rounding(k: int) -> float:
+    """γ_k = ku/(1 − ku): the relative error of a sum of k products in float64, in any order (Higham 2002)."""
+    return k * _UNIT / (1 - k * _UNIT)
+
+
+def least_eigenvalue(S: Tensor, *, estimate: float | None = None, error: float = 0.0) -> float:
+    """λ_min of a symmetric S from below, rounding included; zero where it cannot be told from zero.
+
+    Args:
+        S: (n, n) in float64, with a positive diagonal.
+        estimate: of λ_min; computed where it is not given, and lowered until S − τI has a Cholesky factor.
+        error: how far S may be from the matrix that is meant, in the spectral norm.
+    """
+    n = len(S)
+    if not bool(torch.isfinite(S).all()):
+        return 0.0
+    estimate = float(torch.linalg.eigvalsh(S)[0]) if estimate is None else estimate
+    if not estimate > 0:
+        return 0.0
+    # Where the algorithm reaches its end, λ_min ≥ −γ_{n+1}/(1 − γ_{n+1}) tr S (Demmel 1989, Rump 2006).
+    error += (_BLOCKED * rounding(n + 2) + _UNIT) * float(S.diagonal().sum())
+    eye = torch.eye(n, dtype=S.dtype)
+    for share in _SHARES:
+        tau = (1 - share) * estimate
+        if int(torch.linalg.cholesky_ex(S - tau * eye)[1]) == 0:
+            return max(tau - error, 0.0)
+    return 0.0
+
+
+def least_singular_value(B: Tensor, factors: tuple[Tensor, Tensor]) -> float:
+    """σ_min of a square B in float64 from below, the root of λ_min(BᵀB); zero where it is too small to tell.
+
+    ``factors`` are those of ``torch.linalg.lu_factor(B)``.
+    """
+    k, (lu, pivots) = len(B), factors
+
+    def inverse(x: np.ndarray) -> np.ndarray:
+        """(BᵀB)⁻¹x."""
+        y = torch.linalg.lu_solve(lu, pivots, torch.from_numpy(x.reshape(k, 1)), adjoint=True)
+        return torch.linalg.lu_solve(lu, pivots, y).numpy()
+
+    if not bool(torch.isfinite(lu).all() & (lu.diagonal() != 0).all()):
+        return 0.0
+    tolerance = 1e-3
+    options = {"k": 1, "which": "LA", "ncv": 8, "tol": tolerance, "return_eigenvectors": False}
+    found = _arpack(eigsh, inverse, k, dense_width=_DENSE_INVERSE, **options)
+    if found is None:
+        estimate = float(torch.linalg.svdvals(B)[-1]) ** 2
+    else:
+        estimate = (1 - 2 * tolerance) / float(found[0])
+    # Of the product BᵀB, and of ‖B‖_F² itself.
+    error = 2 * rounding(k + 2) * float(torch.linalg.vector_norm(B)) ** 2
+    return (1 - 4 * _UNIT) * math.sqrt(least_eigenvalue(B.T @ B, estimate=estimate, error=error))
 
 
 @checked

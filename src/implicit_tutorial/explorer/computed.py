@@ -16,8 +16,8 @@ from torch._higher_order_ops.while_loop import while_loop
 
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.core import Explorer
-from implicit_tutorial.explorer.page import figure_html
-from implicit_tutorial.explorer.program import export_program
+from implicit_tutorial.explorer.page import figure_html, mathjax
+from implicit_tutorial.explorer.program import export_program, exporting
 from implicit_tutorial.explorer.reading import written
 
 Pure = Callable[..., dict[str, Tensor]]
@@ -136,7 +136,7 @@ def takes(function: Pure) -> list[str]:
 
 def repeated(times: int, once: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
     """(times + 1, …) what comes of applying a function again and again; a loop also in what is exported."""
-    if not torch.compiler.is_exporting():
+    if not exporting():
         path = [start]
         for _ in range(times):
             path.append(once(path[-1]))
@@ -167,7 +167,7 @@ def settled(
         return new, torch.linalg.vector_norm(new - z) / torch.linalg.vector_norm(new), step + 1
 
     state = (start, torch.ones((), dtype=start.dtype), torch.zeros((), dtype=torch.int64))
-    if torch.compiler.is_exporting():
+    if exporting():
         state = while_loop(moving, step, state)
     else:
         while bool(moving(*state)):
@@ -271,7 +271,7 @@ class Computed(Explorer):
         starts = {name: v for p in self.points for name, v in zip((p.x, p.y), p.start, strict=True)}
         return self.computation.document(self.controls, self._figures, starts) | {"points": points}
 
-    def html(self) -> str:
-        """The page fragment, which also needs product.js, program.js and computed.js."""
-        text = {"heading": self.heading, "computed": self.document()}
-        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **text)
+    def html(self, math: Callable[[str], str] = mathjax) -> str:
+        """The page fragment, with the programs."""
+        more = {"heading": self.heading, "math": math, "computed": self.document()}
+        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **more)

@@ -56,8 +56,17 @@ OPERATIONS: dict[Any, str] = {
 _STORAGE = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking"}
 
 
+#: Loops that close over what is around them are exported only by a torch that knows this question.
+_EXPORTS = hasattr(torch.compiler, "is_exporting")
+
+
 class UnknownOperationError(ValueError):
     """A function uses an operation that the page does not know."""
+
+
+def exporting() -> bool:
+    """Whether a function is being written down for a page, which an early torch cannot do."""
+    return _EXPORTS and torch.compiler.is_exporting()
 
 
 def export_program(
@@ -76,7 +85,13 @@ def export_program(
 
     Raises:
         UnknownOperationError: the function uses an operation that the page does not know.
+        RuntimeError: torch is too old to export loops.
     """
+    if not _EXPORTS:
+        raise RuntimeError(
+            f"torch {torch.__version__} is too old to write down a figure that its page computes; take the "
+            "one in requirements.txt. In a notebook this figure works as it is."
+        )
     names = list(example)
     free = {name: Dim(name, min=2) for dims in (sizes or {}).values() for name in dims if name}
     shapes = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import plotly.graph_objects as go
 
 from implicit_tutorial.equilibrium.checks import checked
 
-STATIC = Path(__file__).parent / "static"  # explorer.js and explorer.css, which a page must load
+STATIC = Path(__file__).parent / "static"  # the scripts and the style sheet that a page must load
+#: The scripts of a page, each after those that it uses; plotly.min.js lies beside them.
+SCRIPTS = ("product.js", "program.js", "computed.js", "explorer.js", "paper.js", "save.js")
 
 _BLUE = "#006cab"
 _ORANGE = "#c67f00"
@@ -46,7 +49,7 @@ SEQUENTIAL = "Cividis"
 DIVERGING = "RdBu"
 INK = [[0, "#f4f4f0"], [1, "#1a1a1a"]]  # a picture is the same by day and by night
 
-_COLORBAR = {"outlinewidth": 0, "thickness": 12}
+COLORBAR = {"outlinewidth": 0, "thickness": 12}
 
 _AXIS = {
     "gridcolor": "rgba(128,128,128,0.2)",
@@ -91,15 +94,20 @@ TEMPLATE: dict[str, Any] = {
         "dragmode": False,
         "annotationdefaults": {"arrowcolor": GUIDE, "arrowwidth": 1, "font": {"size": 12}},
         "shapedefaults": {"line": {"color": GUIDE, "width": 1}},
-        "coloraxis": {"colorbar": _COLORBAR},
+        "coloraxis": {"colorbar": COLORBAR},
         "polar": {"bgcolor": "rgba(0,0,0,0)"},
         "scene": {axis: {"backgroundcolor": "rgba(0,0,0,0)"} for axis in ("xaxis", "yaxis", "zaxis")},
     },
     "data": {
-        kind: [{"type": kind, "colorscale": SEQUENTIAL, "colorbar": _COLORBAR}]
+        kind: [{"type": kind, "colorscale": SEQUENTIAL, "colorbar": COLORBAR}]
         for kind in ("heatmap", "contour")
     },
 }
+
+
+def plotly_js() -> bytes:
+    """The plotting library of the browser, as the plotly package brings it."""
+    return (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
 
 
 @checked

@@ -12,8 +12,8 @@ from torch import Tensor
 from implicit_tutorial.equilibrium.checks import check_rows, checked
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
-from implicit_tutorial.training.certificate import Ball
 from implicit_tutorial.training.least_squares import check_labels
+from implicit_tutorial.training.region import Ball
 
 
 @dataclass(frozen=True)

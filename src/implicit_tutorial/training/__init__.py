@@ -1,10 +1,12 @@
-"""Training a network, or only one of its layers: methods, stopping rules, histories, and a certificate."""
+"""Training a network, or only one of its layers: methods, stopping rules, histories, and certificates."""
 
 from implicit_tutorial.training.certificate import ConvergenceCertificate, convergence_certificate
 from implicit_tutorial.training.descent import GradientDescent
 from implicit_tutorial.training.ensemble import train_ensemble
 from implicit_tutorial.training.flow import ExponentialFlow
+from implicit_tutorial.training.gauss_newton import GaussNewton
 from implicit_tutorial.training.history import Record
+from implicit_tutorial.training.minimum import GlobalMinimum, global_minimum
 from implicit_tutorial.training.optimizer import Optimizer
 from implicit_tutorial.training.reference import ReferenceFlow
 from implicit_tutorial.training.run import Run, TrainingInterrupted, train
@@ -14,6 +16,8 @@ from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, U
 __all__ = [
     "ConvergenceCertificate",
     "ExponentialFlow",
+    "GaussNewton",
+    "GlobalMinimum",
     "GradientDescent",
     "Optimizer",
     "Record",
@@ -25,6 +29,7 @@ __all__ = [
     "TrainingStatus",
     "Until",
     "convergence_certificate",
+    "global_minimum",
     "train",
     "train_ensemble",
 ]

@@ -1,58 +1,90 @@
-"""The convergence certificate, computed at initialization (C12)."""
+"""What is proved of training from a computed point on: C12, C20 for the flow, C22 for descent."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 
-from implicit_tutorial.equilibrium.checks import checked
-from implicit_tutorial.equilibrium.spectra import spectral_norm
-from implicit_tutorial.kernels.network import states
+from implicit_tutorial.equilibrium.checks import check_finite, check_problem, checked
 from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.training.branch import branches
+from implicit_tutorial.training.enclosure import Enclosure, Point
 from implicit_tutorial.training.least_squares import LeastSquares
+from implicit_tutorial.training.region import Ball, Region
 
 
 @dataclass(frozen=True)
 class ConvergenceCertificate:
-    """Every quantity of C12; ``holds`` proves that gradient flow on Θ converges from here, and how fast."""
+    """Every quantity of C12 or C20; ``holds`` proves that gradient flow on Θ converges from here.
 
+    All of it is about the network as it is, with what rounding can do on the safe side. C12 says that there
+    is one equilibrium for each input, everywhere in its ball. C20 follows those that were computed: they go
+    on, and the flow along them converges; of others it says nothing unless ``unique``. Where units are free
+    to pass their kinks, J⁰ and u⁰ are means over the sides on which they may be.
+    """
+
+    claim: str
+    """``"C12"`` or ``"C20"``: the theorem whose quantities these are."""
     initial_error: float
-    """‖e₀‖ = ‖f₀ − y‖."""
+    """‖e₀‖ = ‖f₀ − y‖, from above."""
     s0: float
-    """σ_min of the n × m² Jacobian of f with respect to A."""
+    """σ_min of the n × m² Jacobian of f with respect to A, from below."""
     r_star: float
-    """2‖e₀‖/s₀: the ball ‖A − A₀‖_F ≤ r* that the flow does not leave."""
+    """2‖e₀‖/s₀: the ball ‖A − A₀‖_F ≤ r* that the flow does not leave, and in which it ends."""
+    reach: float
+    """How far A may move until the theorem loses the equilibria: 1 − ρ₀, or at most 1/max(γ_i + k_i)."""
     rho0: float
     """‖A₀‖₂, from above."""
+    unique: bool
+    """Whether a condition of C5 holds in the whole ball, so that each input has one equilibrium there."""
+    gamma: Tensor
+    """(n,) γ_i ≥ ‖(I − A_SS)⁻¹‖₂, S the active units of sample i; 1/(1 − ρ₀) in C12."""
+    kink: Tensor
+    """(n,) k_i ≥ ‖∇_A h_ir‖_F/|h_ir| for all units r that are not free; zero in C12."""
+    free: int
+    """Units, counted over all samples, that may pass their kinks. Zero in C12, where all may."""
     zeta: Tensor
-    """(n,) bounds on ‖z_i − z_i⁰‖ in that ball, and on ‖h_i − h_i⁰‖."""
+    """(n,) bounds on ‖z_i − z_i⁰‖ in that ball."""
     psi: Tensor
-    """(n,) bounds on ‖(D_i − D_i⁰) g_i⁰‖, however the activations flip: a fractional knapsack."""
+    """(n,) what flips do to u_i: in C12 a fractional knapsack, in C20 ‖u_i − u_i⁰‖ over the free units."""
     omega: Tensor
     """(n,) bounds on ‖u_i − u_i⁰‖."""
     delta: Tensor
     """(n,) bounds on ‖J_i − J_i⁰‖."""
     Delta: float
-    """√Σ δ_i²; infinite when the ball reaches ‖A‖₂ = 1."""
+    """√Σ δ_i²; infinite when r* is not below ``reach``."""
     lambda0: float
-    """λ_min(K(0)) = σ_A² s₀²/m."""
+    """λ_min(K) = σ_A² s₀²/m, from below."""
     largest_error: float
-    """The largest ‖e₀‖ that this initialization certifies; zero when ‖A₀‖₂ ≥ 1 or s₀ = 0."""
+    """The largest ‖e₀‖ that is certified at this A."""
+    largest_step: float
+    """The largest η for which Θ ← Θ − η∇L is proved to converge from here (C22); zero where none is."""
+    stable_step: float
+    """2/λ_max(K): with a longer step descent leaves the neighbourhood of a minimum with this kernel (C22)."""
+
+    @property
+    def sample_margins(self) -> dict[str, Tensor]:
+        """(n,) relative slack of the conditions on each sample: of γ_i r* < 1, and of (γ_i + k_i) r* < 1."""
+        return {
+            "resolvent": 1 - self.gamma * self.r_star,
+            "kinks": 1 - (self.gamma + self.kink) * self.r_star,
+        }
 
     @property
     def margins(self) -> dict[str, float]:
-        """Relative slack of the two conditions: of ρ₀ + r* < 1, and of Δ ≤ s₀/2."""
+        """Relative slack of the two conditions: of r* < ``reach``, and of Δ ≤ s₀/2."""
         return {
-            "well-posed": 1 - self.rho0 - self.r_star,
+            "equilibria": 1 - self.r_star / self.reach if self.reach > 0 else -math.inf,
             "jacobian": 1 - self.Delta / (self.s0 / 2) if self.s0 > 0 else -math.inf,
         }
 
     @property
     def holds(self) -> bool:
-        return self.margins["well-posed"] > 0 and self.margins["jacobian"] >= 0
+        return self.margins["equilibria"] > 0 and self.margins["jacobian"] >= 0
 
     @property
     def rate(self) -> float:
@@ -61,103 +93,136 @@ class ConvergenceCertificate:
 
     def __str__(self) -> str:
         verdict = "proves convergence" if self.holds else "proves nothing"
+        others = "" if self.unique or not self.holds else " along these equilibria"
+        passing = f", {self.free} units may pass their kinks" if self.free else ""
         return (
-            f"{verdict}: ‖e₀‖ = {self.initial_error:.3g}, certified up to {self.largest_error:.3g}; "
-            f"ρ₀ + r* = {self.rho0 + self.r_star:.3g} (< 1), Δ = {self.Delta:.3g} "
+            f"{self.claim} {verdict}{others}{passing}: ‖e₀‖ = {self.initial_error:.3g}, certified up to "
+            f"{self.largest_error:.3g}; r* = {self.r_star:.3g} (< {self.reach:.3g}), Δ = {self.Delta:.3g} "
             f"(≤ s₀/2 = {self.s0 / 2:.3g}), rate λ₀/4 = {self.rate:.3g}"
         )
 
 
 @checked
-def convergence_certificate(net: EquilibriumNetwork, X: Tensor, y: Tensor) -> ConvergenceCertificate:
-    """Check at initialization that gradient flow on Θ converges to a global minimum at a linear rate (C12).
+def convergence_certificate(
+    net: EquilibriumNetwork,
+    X: Tensor,
+    y: Tensor,
+    *,
+    claim: str | None = None,
+    z0: Tensor | None = None,
+) -> ConvergenceCertificate:
+    """Prove that gradient flow on Θ converges from here to a global minimum, at a linear rate (C12, C20).
+
+    At initialization or anywhere along a run, in float64 whatever the network's dtype. For descent the
+    longest step that is proved to converge is part of it (C22). O(nm³) time, O(nm + m²) memory.
 
     Args:
-        net: a network with one output, where training begins.
+        net: a network with one output.
         X: (n, d) inputs. y: (n,) labels.
+        claim: ``"C12"`` or ``"C20"``; by default the one that certifies the larger error.
+        z0: (n, m) states near the equilibria that are meant; by default those that the network finds.
 
     Raises:
-        ValueError, TypeError: several outputs, implicit_scale = 0, or data that the network refuses.
-        EquilibriumError: an equilibrium or adjoint at initialization did not converge.
+        ValueError, TypeError: several outputs, implicit_scale = 0, a constrained network, an unknown claim,
+            or data that the network refuses.
+        EquilibriumError: an equilibrium did not converge.
     """
+    check_provable(net)
+    if claim not in (None, "C12", "C20"):
+        raise ValueError(f"claim={claim!r}; choose 'C12', 'C20', or None for the one that says more.")
+    LeastSquares(net, X, y, ("implicit",))  # refuses wrong data
+    check_problem(net.A, z0=z0)
+    check_finite(z0=z0)
+    if z0 is not None and len(z0) != len(X):
+        raise ValueError(f"z0 holds {len(z0)} states for {len(X)} inputs; give one row a sample.")
+    point = Point(net, X, y, z0)
+    if claim is None and not point.norm < 1:
+        claim = "C20"  # C12 certifies nothing
+    found = [made(point) for name, made in _CLAIMS.items() if claim in (None, name)]
+    return max(found, key=lambda certificate: certificate.largest_error)
+
+
+def check_provable(net: EquilibriumNetwork) -> None:
+    """Raise unless the theorems are about this network."""
     if net.n_outputs is not None:
         raise ValueError(
             f"the certificate is for one output, but this network has n_outputs={net.n_outputs}."
         )
     if net.implicit_scale == 0:
         raise ValueError("implicit_scale=0: the implicit layer does not act, so training it moves nothing.")
-    problem = LeastSquares(net, X, y, ("implicit",))
-    with torch.no_grad():
-        z, u = states(net, X)
-        ball = Ball(net, X, z, u)
-        e0 = float(torch.linalg.vector_norm(problem.error(z)))
-        K = problem.kernel(z, u)
-    lambda0 = max(float(torch.linalg.eigvalsh(K)[0]), 0.0)
-    s0 = math.sqrt(lambda0 * net.width) / net.implicit_scale
-    r_star = 2 * e0 / s0 if s0 > 0 else math.inf
-    zeta, psi, omega, delta = ball.bounds(r_star)
+    if parametrize.is_parametrized(net):
+        raise ValueError("this network is constrained, and the certificate is for the flow of a free Θ.")
+
+
+def _in_ball(point: Point) -> ConvergenceCertificate:
+    """C12."""
+    ball, known = Ball.at(point)
+    return _certificate("C12", point, ball, known, torch.zeros_like(ball.gamma), 0)
+
+
+def _on_branch(point: Point) -> ConvergenceCertificate:
+    """C20, with as few free units as prove it; where none do, with those that certify the largest error."""
+    found = []
+    for branch in branches(point):
+        found.append(_certificate("C20", point, branch, branch.known, branch.kink, branch.free))
+        if found[-1].holds and found[-1].largest_step > 0:
+            break
+    proved = [certificate for certificate in found if certificate.holds]
+    best = proved[0] if proved else max(found, key=lambda certificate: certificate.largest_error)
+    # Descent needs more room than the flow, and may find it with other units free.
+    return replace(best, largest_step=max(certificate.largest_step for certificate in found))
+
+
+_CLAIMS = {"C12": _in_ball, "C20": _on_branch}
+
+
+def _certificate(
+    claim: str, point: Point, region: Region, known: Enclosure, kink: Tensor, free: int
+) -> ConvergenceCertificate:
+    s0, more = known.least, point.more
+    r_star = more * 2 * known.error / s0 if s0 > 0 else math.inf
+    zeta, psi, omega, delta = (more * x for x in region.bounds(r_star))
+    #: From a step in A to one in Θ.
+    unit = point.net.width / point.net.implicit_scale**2
     return ConvergenceCertificate(
-        initial_error=e0,
+        claim=claim,
+        initial_error=known.error,
         s0=s0,
         r_star=r_star,
-        rho0=ball.rho0,
+        reach=region.reach,
+        rho0=point.norm,
+        unique=min(point.norm, point.monotone) + r_star < 1,
+        gamma=region.gamma,
+        kink=kink,
+        free=free,
         zeta=zeta,
         psi=psi,
         omega=omega,
         delta=delta,
-        Delta=float(torch.linalg.vector_norm(delta)),
-        lambda0=lambda0,
-        largest_error=s0 * ball.largest_radius(s0 / 2) / 2,
+        Delta=more * float(torch.linalg.vector_norm(delta)),
+        lambda0=s0**2 / unit / more,
+        largest_error=s0 * region.largest_radius(s0 / 2) / 2 / more,
+        largest_step=unit * _largest_step(known, region) / more,
+        stable_step=2 * unit / known.largest**2 if known.largest > 0 else math.inf,
     )
 
 
-class Ball:
-    """How far states, adjoints and the Jacobian's rows can move while ‖A − A₀‖_F ≤ r, in float64."""
+def _largest_step(known: Enclosure, region: Region) -> float:
+    """(2 − c)/(‖J‖ + Δ(r))² with r = 4‖e‖/cs, for the smallest c ≤ 1 that C22 allows."""
+    s = known.least
 
-    def __init__(self, net: EquilibriumNetwork, X: Tensor, z: Tensor, u: Tensor) -> None:
-        A = net.A
-        self.rho0 = spectral_norm(A)
-        self.scale = net.output_scale / math.sqrt(net.width)
-        h2 = torch.addmm(net.injection(X), z, A.T).to(torch.float64).square()
-        g2 = (u @ A + net.v).to(torch.float64).square()
-        # The knapsack's order: the units with the largest g² for their h² first.
-        order = torch.argsort(g2 / h2, dim=1, descending=True)
-        zero = torch.zeros_like(h2[:, :1])
-        self.weight = torch.cat([zero, h2.gather(1, order).cumsum(1)], dim=1)
-        self.value = torch.cat([zero, g2.gather(1, order).cumsum(1)], dim=1)
-        self.norm_z = torch.linalg.vector_norm(z.to(torch.float64), dim=1)
-        self.norm_u = torch.linalg.vector_norm(u.to(torch.float64), dim=1)
+    def change(c: float) -> float:
+        """Δ(r); infinite where the condition fails."""
+        Delta = region.Delta(4 * known.error / (c * s)) if s > 0 else math.inf
+        if not Delta < s:
+            return math.inf
+        sides = (region.cross + 2 * region.apart * Delta) / (s - Delta)
+        return Delta if 2.5 * Delta + sides < c * s / 4 else math.inf
 
-    def knapsack(self, eta: Tensor) -> Tensor:
-        """ψ_i(η_i): the largest √Σ_S g² over sets, and fractions of a unit, with Σ_S h² ≤ η_i²."""
-        budget = eta.square()[:, None]
-        last = self.weight.shape[1] - 1
-        full = (torch.searchsorted(self.weight, budget, right=True) - 1).clamp(max=last)
-        more = (full + 1).clamp(max=last)
-        w0, w1 = self.weight.gather(1, full), self.weight.gather(1, more)
-        v0, v1 = self.value.gather(1, full), self.value.gather(1, more)
-        fraction = torch.where(w1 > w0, (budget - w0) / (w1 - w0).clamp(min=1e-300), torch.zeros_like(w0))
-        return (v0 + fraction.clamp(0, 1) * (v1 - v0)).sqrt()[:, 0]
-
-    def bounds(self, r: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(ζ, ψ, ω, δ), each (n,), at radius r; infinite when ρ₀ + r ≥ 1."""
-        if not self.rho0 + r < 1:
-            infinite = torch.full_like(self.norm_z, math.inf)
-            return infinite, infinite, infinite, infinite
-        contraction = 1 - self.rho0 - r
-        zeta = r * self.norm_z / contraction
-        psi = self.knapsack(zeta)
-        omega = (r * self.norm_u + psi) / contraction
-        delta = self.scale * (omega * (self.norm_z + zeta) + self.norm_u * zeta)
-        return zeta, psi, omega, delta
-
-    def largest_radius(self, limit: float) -> float:
-        """The largest r with ρ₀ + r < 1 and Δ(r) ≤ limit, by bisection from below; Δ grows with r."""
-        low, high = 0.0, max(1 - self.rho0, 0.0)
-        for _ in range(100):
-            middle = (low + high) / 2
-            if float(torch.linalg.vector_norm(self.bounds(middle)[3])) <= limit:
-                low = middle
-            else:
-                high = middle
-        return low
+    if not change(1.0) < math.inf:
+        return 0.0
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if change(middle) < math.inf else (middle, high)
+    return (2 - high) / (known.largest + change(high)) ** 2

@@ -41,10 +41,15 @@ class ExactStepper:
     """A stepper that solves for its states: e is the error at the present ones."""
 
     e: Tensor
+    settled: bool = False
 
     def __init__(self, problem: LeastSquares) -> None:
         self.problem, self.exact = problem, ExactStates(problem)
         self.time = 0.0
+
+    @property
+    def z(self) -> Tensor:
+        return self.exact.z
 
     @property
     def forward_sweeps(self) -> int:

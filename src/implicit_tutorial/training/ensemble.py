@@ -99,6 +99,7 @@ def _advance_together(runs: list[Run], method: SingleSweep, until: Until) -> Non
     members = method.start_together([run.problem for run in runs])
     sweeper = members[0].sweeper
     for run, member in zip(runs, members, strict=True):
+        run.watch(until)
         run.begin(member)
     active = [i for i, run in enumerate(runs) if not run.finished(until)]
     step, goal = 0, -math.inf if until.loss is None else until.loss

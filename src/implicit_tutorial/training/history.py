@@ -21,6 +21,7 @@ COLUMNS = (
     "forward_sweeps",
     "adjoint_sweeps",
     "residual",
+    "certified",
 )
 
 
@@ -36,6 +37,9 @@ class Record:
     """‖A‖₂, by Lanczos iteration to six digits: some dozens of products with a vector."""
     spectrum: bool | None = None
     """λ_min(K), an eigenvalue problem as large as the number of labels. None: up to 256 of them."""
+    certified: bool = False
+    """Whether gradient flow on Θ is proved to converge from the row on (C12, C20): 1 or 0; NaN if not asked.
+    Some dozens of sweeps, and where it may be true a factorisation for each sample."""
 
     def __post_init__(self) -> None:
         check_fields(self)

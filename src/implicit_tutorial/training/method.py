@@ -29,6 +29,10 @@ class Stepper(Protocol):
 
     time: float
     """t of the gradient flow; NaN for a method that has none."""
+    z: Tensor
+    """(n, m) the states that its training follows, as starts of solves."""
+    settled: bool
+    """No step changes anything any more."""
 
     @property
     def forward_sweeps(self) -> int: ...

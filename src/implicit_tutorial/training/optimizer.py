@@ -56,6 +56,8 @@ class Optimizer:
 class OptimizerStepper:
     """The optimizer, the order of the samples, and each sample's last equilibrium and adjoint as starts."""
 
+    settled: bool = False
+
     def __init__(self, problem: LeastSquares, method: Optimizer) -> None:
         self.problem, self.exact = problem, ExactStates(problem)
         self.time, self.residual = math.nan, math.nan

@@ -25,6 +25,7 @@ from implicit_tutorial.training.descent import GradientDescent
 from implicit_tutorial.training.history import Record, frame
 from implicit_tutorial.training.least_squares import LeastSquares, TestSample, half_square
 from implicit_tutorial.training.method import Method, Stepper
+from implicit_tutorial.training.prover import Prover
 from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, Until
 
 #: A loss that has grown by this factor ends the run.
@@ -59,8 +60,8 @@ def train(
     Args:
         net: the network, changed in place.
         X: (n, d) inputs. y: (n,) labels, or (n, k) for k outputs.
-        method: ``GradientDescent()`` by default; or ``SingleSweep``, ``ExponentialFlow``, ``Optimizer``,
-            ``ReferenceFlow``.
+        method: ``GradientDescent()`` by default; or ``SingleSweep``, ``ExponentialFlow``, ``GaussNewton``,
+            ``Optimizer``, ``ReferenceFlow``.
         layers: any of ``"implicit"`` (Θ), ``"output"`` (v), ``"input"`` (W); Θ alone by default.
         until: when to stop.
         X_test, y_test: a test sample for the column ``test_error``.
@@ -73,8 +74,9 @@ def train(
         gradient flow (NaN for an ``Optimizer``), ``step``, ``train_loss`` L, ``test_error`` the
         mean of (f − y)² over the test sample (summed over outputs), ``movement`` ‖A − A₀‖_F,
         ``norm_A`` ‖A‖₂, ``lambda_min`` of the trained layers' tangent kernel K (C9),
-        ``forward_sweeps`` and ``adjoint_sweeps`` since the start of training, and ``residual``, the
-        largest relative residual of an equilibrium. Its ``attrs`` hold status and message.
+        ``forward_sweeps`` and ``adjoint_sweeps`` since the start of training, ``residual``, the
+        largest relative residual of an equilibrium, and ``certified``, whether the flow from there is
+        proved to converge (C12, C20; NaN where it is not asked). Its ``attrs`` hold status and message.
 
     Raises:
         ValueError, TypeError: wrong shapes, dtypes, names, or non-finite data, by name.
@@ -122,6 +124,7 @@ class Run:
             raise ValueError("give X_test and y_test together, or neither.")
         self._test = None if X_test is None else TestSample(net, X_test, y_test)
         self._norm = NormEstimate()
+        self._prover: Prover | None = None
         self._initial_Theta = None
         if record.movement and "implicit" in self.problem.layers:
             self._initial_Theta = net.Theta.detach().clone()
@@ -145,6 +148,7 @@ class Run:
             raise ValueError(f"this run has failed ({self.message}) and cannot go on; start a new one.")
         check_tensor("X", self.problem.X)
         until.check(has_time=self.method.has_time, reaches_infinity=self.method.reaches_infinity)
+        self.watch(until)
         self.status = TrainingStatus.RUNNING
         try:
             if self.stepper is None:
@@ -156,6 +160,13 @@ class Run:
         if self.status.failed and throw:
             raise TrainingError(self.message, self.status, self.history)
         return self.history
+
+    def watch(self, until: Until) -> None:
+        """Ask in each row from now on whether the end is proved, if someone wants to know."""
+        wanted = until.certified or self.record.certified
+        self._prover = (self._prover or Prover(self.problem)) if wanted else None
+        if self.rows and self.rows[-1][1] == self.step and math.isnan(self.rows[-1][-1]):
+            self.rows[-1] = (*self.rows[-1][:-1], self._proved())
 
     def _loop(self, until: Until) -> None:
         options = {"total": until.steps, "initial": self.step, "disable": not self.progress}
@@ -200,8 +211,12 @@ class Run:
             self.status = TrainingStatus.LOSS_REACHED
         elif self.stepper.time >= (math.inf if until.time is None else until.time):
             self.status = TrainingStatus.TIME_REACHED
+        elif until.certified and self.rows[-1][1] == self.step and self.rows[-1][-1] == 1:
+            self.status = TrainingStatus.CERTIFIED
         elif until.steps is not None and self.step >= until.steps:
             self.status = TrainingStatus.STEPS_DONE
+        elif self.stepper.settled:
+            self.status = TrainingStatus.SETTLED
         else:
             return False
         if not self.status.failed:
@@ -237,7 +252,10 @@ class Run:
         norm = self._norm(net.A) if self.record.norm else math.nan
         smallest = float(torch.linalg.eigvalsh(s.kernel())[0]) if self.spectrum else math.nan
         row = (s.time, self.step, loss, test_error, movement, norm, smallest)
-        self.rows.append((*row, s.forward_sweeps, s.adjoint_sweeps, s.residual))
+        self.rows.append((*row, s.forward_sweeps, s.adjoint_sweeps, s.residual, self._proved()))
+
+    def _proved(self) -> float:
+        return math.nan if self._prover is None else float(self._prover(self.stepper.z))
 
     def fail(self, status: TrainingStatus, cause: str) -> None:
         """End the run with the conditions of C5 that its matrix has lost."""

@@ -70,6 +70,8 @@ class SingleSweep:
 class Member:
     """One network of a :class:`Sweeper` as a run sees it."""
 
+    settled: bool = False
+
     def __init__(self, sweeper: Sweeper, index: int, problem: LeastSquares, method: SingleSweep) -> None:
         self.sweeper, self.index, self.problem = sweeper, index, problem
         self.time, self.residual = 0.0, 0.0
@@ -78,6 +80,10 @@ class Member:
         if self.eta is None:
             self.eta = method.fraction * stability_limit(self.kernel())
         self._steps = torch.empty(len(sweeper.b), dtype=problem.X.dtype, device=problem.X.device)
+
+    @property
+    def z(self) -> Tensor:
+        return self.sweeper.z[self.index]
 
     @property
     def forward_sweeps(self) -> int:

@@ -14,7 +14,7 @@ from implicit_tutorial.equilibrium.status import Portable
 
 @dataclass(frozen=True, kw_only=True)
 class Until:
-    """Stop at the first of these: L ≤ ``loss``, gradient-flow time ``time``, or ``steps`` steps in all."""
+    """Stop at the first of these: L ≤ ``loss``, ``time`` of the flow, ``steps`` in all, or ``certified``."""
 
     loss: float | None = None
     """Of the training loss L = ½ Σ e²."""
@@ -22,10 +22,12 @@ class Until:
     """t of dΘ/dt = −∇L; ``math.inf`` for the flow's limit."""
     steps: int | None = None
     """Counted from the beginning of the run, also after a resume."""
+    certified: bool = False
+    """Stop at the first row of the history from which the flow on Θ is proved to converge (C12, C20)."""
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.loss is None and self.time is None and self.steps is None:
+        if self.loss is None and self.time is None and self.steps is None and not self.certified:
             raise ValueError("Until() never stops; give it a loss, a time, or a number of steps.")
         for name in ("loss", "time", "steps"):
             value = getattr(self, name)
@@ -38,7 +40,8 @@ class Until:
             return
         if not has_time:
             raise ValueError("this method has no gradient-flow time; stop it at a loss or a number of steps.")
-        if self.time == math.inf and not reaches_infinity and self.loss is None and self.steps is None:
+        ends = self.loss is not None or self.steps is not None or self.certified
+        if self.time == math.inf and not reaches_infinity and not ends:
             advice = "use ExponentialFlow(), or stop at a loss."
             raise ValueError(f"time=inf is never reached by steps of a fixed length; {advice}")
 
@@ -50,6 +53,8 @@ class TrainingStatus(StrEnum):
     LOSS_REACHED = "loss reached"
     TIME_REACHED = "time reached"
     STEPS_DONE = "steps done"
+    CERTIFIED = "certified"
+    SETTLED = "settled"
     LEFT_WELL_POSED = "left the well-posed region"
     UNSTABLE = "unstable"
 

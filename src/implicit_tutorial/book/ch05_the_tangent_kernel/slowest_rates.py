@@ -15,7 +15,7 @@ from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
     lambda_min,
     limit,
 )
-from implicit_tutorial.book.evidence import MEAN_FIELD
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Figure, explorer, style
 from implicit_tutorial.kernels import Kernels
@@ -43,10 +43,10 @@ def slowest_rates() -> Figure:
     axis = {"y_title": "slowest rate λ<sub>min</sub>", "y_log": True, "y_range": (3e-4, 100)}
     fig = style.figure(x_title="implicit_scale σ<sub>A</sub>", x_range=(0.05, 1.38), **axis, height=380)
     for name, (_, color) in TRAINED.items():
-        exact, measured = (rates(name, limiting=limiting) for limiting in (True, False))
+        exact, found = (rates(name, limiting=limiting) for limiting in (True, False))
         fig.add_scatter(x=SCALES, y=exact, **style.theory(None, color), showlegend=False)
-        there = np.isfinite(measured)
-        fig.add_scatter(x=np.array(SCALES)[there], y=measured[there], **style.points(name, color))
+        there = np.isfinite(found)
+        fig.add_scatter(x=np.array(SCALES)[there], y=found[there], **style.points(name, color))
     fig.add_scatter(x=[None], y=[None], **style.theory("infinite width"))
     return Figure(
         fig,

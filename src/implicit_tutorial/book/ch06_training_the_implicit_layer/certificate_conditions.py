@@ -15,7 +15,7 @@ from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.prose import powers
-from implicit_tutorial.training.certificate import Ball
+from implicit_tutorial.training.region import Ball
 
 _SAMPLES = 4
 KAPPAS = np.geomspace(1, 1e6, 25)
@@ -30,7 +30,7 @@ def conditions(width: int, implicit_scale: float) -> tuple[np.ndarray, np.ndarra
     """
     X = it.data.sphere(_SAMPLES, 10, seed=0)
     net = it.EquilibriumNetwork(10, width, implicit_scale=implicit_scale, centered=True, seed=0)
-    one = it.convergence_certificate(net, X, unit_labels(X))
+    one = it.convergence_certificate(net, X, unit_labels(X), claim="C12")
     with torch.no_grad():
         ball = Ball(net, X, *states(net, X))
     radii = one.r_star / KAPPAS

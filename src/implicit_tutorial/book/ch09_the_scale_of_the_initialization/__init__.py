@@ -28,6 +28,6 @@ number(
     9,
     "phase-diagram",
     "kappa-law",
-    "circle-scale",
     "learning-curves",
+    "circle-scale",
 )

@@ -1,6 +1,6 @@
 """Chapter 10, Real data."""
 
-from implicit_tutorial.book.ch10_real_data.circle_and_digits import carried_over, compared
+from implicit_tutorial.book.ch10_real_data.circle_and_digits import circle_and_digits, compared
 from implicit_tutorial.book.ch10_real_data.digit_laws import digit_laws, lazy_movement, runs
 from implicit_tutorial.book.ch10_real_data.digit_mistakes import clear, digit_mistakes, ranked
 from implicit_tutorial.book.ch10_real_data.label_modes import label_modes, price, spectrum

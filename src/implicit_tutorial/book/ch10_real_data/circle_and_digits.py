@@ -56,7 +56,7 @@ def compared() -> dict[str, tuple[float, float]]:
     return found
 
 
-def carried_over() -> str:
+def circle_and_digits() -> str:
     """The comparison as text."""
     laid = ((name, *(f"{value:.2f}" for value in pair)) for name, pair in compared().items())
     return aligned([("", "circle", "digits"), *laid])

@@ -179,6 +179,10 @@ var implicitComputed = (() => {
         return Number.isInteger(at) ? super.text(k, at) : number(this.value(k, at), this.controls[k].whole ? "d" : ".3g");
       }
 
+      words(position) {
+        return [...super.words(position), ...this.points.map(({ now }) => now.map((v) => number(v, ".3g")).join(", "))];
+      }
+
       place(k, wanted) {
         const { values } = this.controls[k];
         const nearest = super.place(k, wanted), value = Number(wanted);

@@ -127,6 +127,11 @@ var implicitTutorial = (() => {
       return this.controls[k].texts[at];
     }
 
+    /* What paper says of each handle. */
+    words(position) {
+      return this.controls.map((_, k) => this.text(k, position[k]));
+    }
+
     place(k, wanted) {
       const { values } = this.controls[k];
       if (typeof values[0] === "string") return Math.max(values.indexOf(wanted), 0);
@@ -145,7 +150,7 @@ var implicitTutorial = (() => {
 
     /* Fetch what drawing needs: plotly, and the arrays. */
     async open() {
-      plotly ??= loadPlotly(new URL("plotly.min.js", HERE).href);
+      plotly ??= loadPlotly(HERE && new URL("plotly.min.js", HERE).href);
       const kinds = Object.entries(this.arrays);
       const [Plotly, ...lists] = await Promise.all([plotly, ...kinds.map(([kind, entry]) => unpack(kind, entry))]);
       const arrays = Object.fromEntries(kinds.map(([kind], i) => [kind, lists[i]]));
@@ -200,6 +205,7 @@ var implicitTutorial = (() => {
       this.position = [...source.start];
       this.plots = [...figure.querySelectorAll(".it-plot")];
       this.inputs = [...figure.querySelectorAll(".it-control > :is([type=range], select, .it-switch)")];
+      this.values = [...figure.querySelectorAll(".it-state .it-value")];
       this.line = figure.querySelector(".it-readout");
       this.inputs.forEach((input, k) => {
         input.addEventListener("input", ({ target }) => {
@@ -243,6 +249,7 @@ var implicitTutorial = (() => {
       this.inputs.forEach((input, k) => {
         const { texts } = this.source.controls[k];
         const i = this.position[k];
+        this.values[k].textContent = this.source.text(k, i);
         if (input.matches(".it-switch")) return void (input.querySelectorAll("input")[i].checked = true);
         input.value = i;
         if (input.type !== "range") return;
@@ -250,6 +257,7 @@ var implicitTutorial = (() => {
         input.style.setProperty("--it-fill", `${(100 * i) / Math.max(texts.length - 1, 1)}%`);
         input.nextElementSibling.value = this.source.text(k, i);
       });
+      this.source.words(this.position).forEach((word, k) => (this.values[k].textContent = word));
       this.frame = this.source.frame(this.position);
       this.say();
       this.schedule();
@@ -270,10 +278,21 @@ var implicitTutorial = (() => {
       });
     }
 
+    /* Fetch what drawing needs, once. */
+    open() {
+      this.opening ??= this.source.open().then((Plotly) => (this.ready = Plotly));
+      return this.opening;
+    }
+
     async mount() {
-      const Plotly = await this.source.open();
-      if (this.gone) return;
-      this.Plotly = Plotly;
+      await this.open();
+      this.begin();
+    }
+
+    /* Draw for the first time, if all is there that drawing needs. */
+    begin() {
+      if (this.gone || this.Plotly || !this.ready) return;
+      this.Plotly = this.ready;
       this.shown = this.plots.map(() => null);
       this.retheme();
       this.frame = this.source.frame(this.position); // an open source may know more
@@ -303,11 +322,24 @@ var implicitTutorial = (() => {
       });
     }
 
+    /* The template in the colours of the page. */
+    themed() {
+      return themed(this.source.template, this.figure);
+    }
+
     retheme() {
       if (!this.Plotly) return;
-      this.template = themed(this.source.template, this.figure);
+      this.template = this.themed();
       this.shown.fill(null);
       delete this.figure.dataset.shown;
+    }
+
+    /* Draw everything anew at once, in the page's colours and at its width of this moment. */
+    redraw() {
+      if (!this.Plotly) return;
+      this.retheme();
+      this.draw();
+      this.plots.forEach((plot) => (plot.itWidth = Math.round(plot.clientWidth)));
     }
 
     /* Draw the panels of which something changed. */
@@ -316,6 +348,7 @@ var implicitTutorial = (() => {
         if (this.shown[p] === key) return;
         this.shown[p] = key;
         const { data, layout } = figure();
+        delete layout.height; // the box has it
         Object.assign(layout, { template: this.template, autosize: true, uirevision: this.source.name });
         this.Plotly.react(this.plots[p], data, layout, CONFIG);
       });
@@ -395,10 +428,13 @@ var implicitTutorial = (() => {
     onTheme(() => explorers.forEach((one) => (one.retheme(), one.schedule())));
   }
 
-  if (HERE !== undefined) {
-    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-    else start();
+  /* Call `back` when the page's elements are there. */
+  function whenParsed(back) {
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", back);
+    else back();
   }
 
-  return { Explorer, Source, loadPlotly, onTheme, revive, split, states };
+  if (HERE !== undefined) whenParsed(start);
+
+  return { Explorer, Source, explorers, loadPlotly, onTheme, revive, split, states, whenParsed };
 })();
