@@ -14,8 +14,8 @@ from implicit_tutorial.equilibrium.spectra import monotone_constant
 from implicit_tutorial.network import EquilibriumNetwork
 
 _MAX_SWEEPS = 200
-#: Sweeps before the decided samples are taken out for the first time; before, hardly any are.
-_FIRST = 3
+#: Sweeps in single precision, by which those begin that certify: so far hardly any sample is decided.
+_COARSE = 4
 #: Where the equilibria at initialization are unique, f₀ is computed to this tolerance, whatever the solver's.
 _FINE = {torch.float64: 1e-13, torch.float32: 3e-6}
 #: For the rounding of the few operations that a bound itself is made of.
@@ -50,8 +50,9 @@ class Signs:
         self.truth = y.argmax(dim=1) if self.several else y.sign()
         self.injection = net.injection(X)
         self.scale = net.implicit_scale / math.sqrt(net.width)
-        #: Where the sweeps begin; see :meth:`begin_at`.
-        self.start = torch.zeros_like(self.injection)
+        #: For the sweeps in single precision, with where they begin; see :meth:`begin_at`.
+        self.coarse = self.injection.float()
+        self.start = torch.zeros_like(self.coarse)
         #: Relative rounding of Az + b: m + d products and sums, and the scales.
         self.gamma = (net.width + net.n_inputs + 4) * torch.finfo(net.W.dtype).eps / 2
         sizes = torch.linalg.vector_norm(net.W) * torch.linalg.vector_norm(X, dim=1)
@@ -80,7 +81,7 @@ class Signs:
     def begin_at(self, Theta: Tensor) -> None:
         """Start what follows from the equilibria of this Θ, where they are found."""
         solution = solve(Theta * self.scale, self.injection, solver=self.net.solver, throw=False)
-        self.start = torch.where(solution.converged[:, None], solution.z, 0.0)
+        self.start = torch.where(solution.converged[:, None], solution.z, 0.0).float()
 
     @torch.no_grad()
     def __call__(self, Theta: Tensor) -> Decision:
@@ -102,8 +103,8 @@ class Signs:
         b, norm = self.injection, torch.linalg.vector_norm(A)
         rows = torch.arange(len(b), device=b.device)
         wrong, known = (torch.full((len(b),), x, device=b.device) for x in (True, False))
-        h = torch.addmm(b, self.start, A.T)
-        for sweep in range(_MAX_SWEEPS):
+        h = torch.addmm(b, self._approach(A).to(b), A.T)
+        for _ in range(_MAX_SWEEPS):
             z = torch.relu(h)
             after = torch.addmm(b, z, A.T)
             size = torch.linalg.vector_norm(z, dim=1)
@@ -114,13 +115,18 @@ class Signs:
             right = (margin > error).all(dim=1)
             decided = right | (margin < -error).any(dim=1)
             wrong[rows[right]], known[rows[decided]] = False, True
-            h = after
-            if sweep >= _FIRST:
-                open_ = ~decided & (change > rounding)  # below it, another sweep would not help
-                rows, h, b = rows[open_], h[open_], b[open_]
-                if not len(rows):
-                    break
+            open_ = ~decided & (change > rounding)  # below it, another sweep would not help
+            rows, h, b = rows[open_], after[open_], b[open_]
+            if not len(rows):
+                break
         return Decision(wrong, int((~known).sum()), certified=True)
+
+    def _approach(self, A: Tensor) -> Tensor:
+        """States from which to begin. Whatever they are, what is said later is certified."""
+        A, z = A.float(), self.start
+        for _ in range(_COARSE):
+            z = torch.relu(torch.addmm(self.coarse, z, A.T))
+        return z
 
     def _margins(self, z: Tensor, rows: Tensor | slice) -> Tensor:
         """(r, 1) the output times the label's sign; (r, k) the true output minus each other one."""
