@@ -53,6 +53,7 @@ lint: setup  ## ruff: rules and formatting
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
 format: setup  ## let ruff mend what it can
+	@$(PY) tools/format_chapters.py
 	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
 
 clean:  ## remove what was built (the environment stays; delete .venv to start over)

@@ -26,7 +26,7 @@ def package_folder(name: str) -> Path:
 
 
 def add_explorer_files(app: Sphinx, config: Config) -> None:
-    """Serve explorer.js and explorer.css out of the package: one copy, whatever the page."""
+    """Serve the explorers' scripts and style sheet out of the package: one copy, whatever the page."""
     config.html_static_path = [
         *config.html_static_path,
         str(package_folder("implicit_tutorial") / "explorer" / "static"),
@@ -92,5 +92,8 @@ def setup(app: Sphinx) -> dict:
     app.connect("build-finished", copy_vendor)
     app.connect("build-finished", complete_redirect, priority=900)  # when the redirect has been written
     app.add_css_file("explorer.css")
-    app.add_js_file("explorer.js", loading_method="defer")
+    from implicit_tutorial.explorer.style import SCRIPTS  # here, for it takes a second
+
+    for script in SCRIPTS:
+        app.add_js_file(script, loading_method="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 BINDER = "https://mybinder.org/v2"
+COLAB = "https://colab.research.google.com/github"
 ICONS = {"github.com": "fab fa-github", "gitlab.com": "fab fa-gitlab", "bitbucket.org": "fab fa-bitbucket"}
 SCP_FORM = re.compile(r"^(?:[\w.-]+@)?(?P<host>[\w.-]+\.[a-z]{2,}):(?!//)(?P<path>[^\\]+)$", re.IGNORECASE)
 
@@ -45,6 +46,12 @@ class Repository:
         else:
             return None
         return f"{BINDER}/{where}/{quote(ref, safe='')}?urlpath=lab/tree/{quote(document)}"
+
+    def colab(self, ref: str, document: str) -> str | None:
+        """Where Colab opens `document`; None for a host that it does not read."""
+        if self.host != "github.com":
+            return None
+        return f"{COLAB}/{self.path}/blob/{quote(ref)}/{quote(document)}"
 
     def archive(self, ref: str) -> str | None:
         """The whole repository as one zip file, where the host's address for it is known."""
@@ -108,22 +115,30 @@ def offer_notebook(app: Sphinx, pagename: str, templatename: str, context: dict,
 
 
 def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
-    """Binder for notebooks, the whole repository among the downloads, and the repository itself."""
+    """Binder and Colab for notebooks, the whole repository among the downloads, and the repository itself."""
     repository, ref = app.repository, app.repository_ref
     if repository is None or doctree is None:
         return
     buttons = context["header_buttons"]
-    if notebook_beside(app, pagename) and (url := repository.binder(ref, f"{pagename}.ipynb")):
-        buttons.insert(
-            0,
-            {
-                "type": "link",
-                "url": url,
-                "tooltip": "Run this chapter on Binder",
-                "icon": "fas fa-rocket",
-                "label": "launch-binder",
-            },
-        )
+    if notebook_beside(app, pagename):
+        document = f"{pagename}.ipynb"
+        launch = {
+            "launch-binder": (
+                repository.binder(ref, document),
+                "Run this chapter on Binder",
+                "fas fa-rocket",
+            ),
+            "launch-colab": (
+                repository.colab(ref, document),
+                "Open this chapter in Colab, where its first cell says what to install",
+                "fas fa-infinity",
+            ),
+        }
+        buttons[:0] = [
+            {"type": "link", "url": url, "tooltip": tooltip, "icon": icon, "label": label}
+            for label, (url, tooltip, icon) in launch.items()
+            if url
+        ]
     if archive := repository.archive(ref):
         for group in buttons:
             if group.get("label") == "download-buttons":

@@ -7,21 +7,39 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 
 // A formula in running text that is wider than its line scrolls in a box of its own. Only such a formula gets the
-// box, because a box moves it off the line of the text.
+// box, because a box moves it off the line of the text. A displayed one has its box, and is broken at wide spaces.
 function boxWideFormulas() {
+  for (const formula of document.querySelectorAll('.bd-article mjx-container[display="true"]')) {
+    formula.classList.remove("wide");
+    formula.classList.toggle("wide", formula.scrollWidth > formula.clientWidth + 1);
+  }
   for (const formula of document.querySelectorAll('.bd-article mjx-container:not([display="true"])')) {
     formula.classList.remove("wide");
     const block = formula.closest("p, li, td, dd, h1, h2, h3, figcaption, summary") ?? formula.parentElement;
     formula.classList.toggle("wide", formula.getBoundingClientRect().width > block.clientWidth + 1);
   }
 }
+// What scrolls sideways shows at its edge that there is more.
+const SCROLLING = 'mjx-container[display="true"], .pst-scrollable-table-container, div.cell_output .text_html';
+function markMore() {
+  for (const box of document.querySelectorAll(`.bd-article :is(${SCROLLING})`)) {
+    const mark = () => box.classList.toggle("it-more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
+    box.onscroll = mark;
+    mark();
+  }
+}
 window.addEventListener("load", async () => {
+  markMore();
   if (!window.MathJax?.startup) return;
   await MathJax.startup.promise;
   boxWideFormulas();
+  markMore();
   let width = innerWidth;
   addEventListener("resize", () => {
-    if (innerWidth !== width) boxWideFormulas();
+    if (innerWidth !== width) {
+      boxWideFormulas();
+      markMore();
+    }
     width = innerWidth;
   });
 });

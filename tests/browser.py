@@ -10,6 +10,18 @@ from typing import Any
 #: What a test asks a page about itself, and where things lie in its figures; for `add_init_script`.
 INSPECT, GEOMETRY = (Path(__file__).parent / name for name in ("inspect.js", "geometry.js"))
 
+#: What holds the place of each control of a figure: a slider, a list, or the chosen button of a switch.
+HANDLE = ".it-control :is([type=range], select, input:checked)"
+
+
+def press(control: Any, key: str) -> None:
+    """Press a key on a control; a switch has none that lead to its ends, so a button of it is clicked."""
+    stops = control.get_by_role("radio")
+    if key in ("Home", "End") and stops.count():
+        (stops.first if key == "Home" else stops.last).check()
+    else:
+        control.locator(HANDLE.partition(" ")[2]).press(key)
+
 
 @contextmanager
 def reader(

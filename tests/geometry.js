@@ -32,10 +32,11 @@ window.geometry = {
       Math.min(a.right, b.right) - Math.max(a.left, b.left) > slack &&
       Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > slack;
 
-    // The column is what the text has, and the figure fills it.
+    // The column is what the text has, and the figure fills it; a wide one takes the margin, too.
     const room = figure.closest(".jp-OutputArea-output, .bd-article, main, body");
     const inside = room.clientWidth - ["paddingLeft", "paddingRight"].reduce(
-      (sum, side) => sum + parseFloat(getComputedStyle(room)[side]), 0);
+      (sum, side) => sum + parseFloat(getComputedStyle(room)[side]), 0)
+      + (innerWidth < 1200 || !figure.matches(".bd-article .full-width") ? 0 : box(document.querySelector(".bd-sidebar-secondary")).width);
     if (column.width > inside + 1) faults.push(`is ${column.width} px wide in a column of ${inside}`);
     if (column.width < inside - 24) faults.push(`takes ${column.width} px of a column of ${inside}`);
     for (let e = figure.parentElement; e && e !== room.parentElement; e = e.parentElement) {
@@ -46,16 +47,16 @@ window.geometry = {
         e.contains(figure) && e.clientHeight < column.height) faults.push(`scrolls in ${e.className}`);
     }
 
-    // From top to bottom: panels, controls, readout, caption. On a phone the controls stick to the window's foot.
-    const controls = figure.querySelector(".it-controls");
-    if (controls) controls.style.position = "static";
+    // From top to bottom: panels, controls, readout, caption. On a phone the last two but one stick to the window's foot.
+    const desk = figure.querySelector(".it-desk");
+    if (desk) desk.style.position = "static";
     const parts = [".it-panels", ".it-controls", ".it-readout", "figcaption"]
       .map((kind) => figure.querySelector(kind)).filter((part) => part && part.getClientRects().length);
     parts.forEach((part, i) => {
       if (!within(box(part), column, 1)) faults.push(`${said(part)} lies outside of the figure`);
       if (i && box(part).top < box(parts[i - 1]).bottom - 1) faults.push(`${said(part)} covers what stands above it`);
     });
-    if (controls) controls.style.position = "";
+    if (desk) desk.style.position = "";
 
     const texts = [...figure.querySelectorAll(".it-control label, .it-control output, .it-control select, .it-readout, figcaption")];
     for (const text of texts) {
@@ -68,6 +69,7 @@ window.geometry = {
     }));
 
     const plots = [...figure.querySelectorAll(".it-plot")];
+    if (plots.length && box(plots.at(-1)).right < column.right - 30) faults.push("panels leave a hole");
     plots.forEach((plot, i) => {
       const name = plots.length > 1 ? `panel ${i + 1}` : "the plot";
       const frame = box(plot);

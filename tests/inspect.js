@@ -26,7 +26,8 @@ window.inspect = {
       location.hash = hash;
     }),
 
-  inputs: (figure) => [...figure.querySelectorAll(".it-control input, .it-control select")],
+  // What holds the place of each control: a slider, a list, or the chosen button of a switch.
+  inputs: (figure) => [...figure.querySelectorAll(".it-control :is([type=range], select, input:checked)")],
 
   // Wait until a figure shows what its controls say; `bring` it into the window until it is drawn.
   async settled(figure, bring = () => {}) {
@@ -68,6 +69,42 @@ window.inspect = {
     return [...document.querySelectorAll(kinds.map((kind) => `.bd-article ${kind}`).join())]
       .filter((e) => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e))
       .map((e) => `${e.tagName}: ${e.textContent.slice(0, 60)}`);
+  },
+
+  // What scrolls sideways without showing it, or need not scroll: cards, and formulas with wide spaces.
+  sideways() {
+    const scrolls = (e) => e.scrollWidth - e.clientWidth - e.scrollLeft > 2;
+    const name = (e) => `${e.tagName}: ${e.textContent.trim().slice(0, 60)}`;
+    const boxes = [...document.querySelectorAll(".bd-article mjx-container[display='true'], .bd-article .text_html")];
+    const wide = ":is([style*='width: 1em'], [style*='width: 2em'])";
+    const spaces = (e) => [...e.querySelectorAll(`:scope > mjx-math > mjx-mstyle:has(> mjx-mspace${wide})`)];
+    return boxes.filter(scrolls).flatMap((e) => [
+      ...(getComputedStyle(e).maskImage === "none" ? [`${name(e)} does not fade`] : []),
+      ...(e.querySelector(".it-cards") ? [`${name(e)} is no stack of cards`] : []),
+      ...(spaces(e).some((s) => getComputedStyle(s).display !== "block") ? [`${name(e)} is not broken`] : []),
+    ]);
+  },
+
+  // What lies over what a reader wants to see: the way back to the top, and beside a wide figure the contents.
+  async covering() {
+    const box = (e) => e.getBoundingClientRect();
+    const meet = (a, b) =>
+      Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+    const found = [];
+    const back = document.querySelector("#pst-back-to-top");
+    back.style.display = "block";
+    if (meet(box(back), box(document.querySelector(".bd-article")))) found.push("the way back to the top");
+    back.style.display = "";
+    const links = () => [...document.querySelectorAll(".bd-sidebar-secondary nav.page-toc a")];
+    const seen = (e) => e.checkVisibility({ opacityProperty: true }) && box(e).bottom < box(e.closest(".bd-sidebar-secondary")).bottom;
+    for (const figure of document.querySelectorAll("figure.it-explorer.full-width")) {
+      figure.scrollIntoView({ block: "center", behavior: "instant" });
+      const over = () => links().filter((link) => seen(link) && meet(box(link), box(figure)));
+      for (let i = 0; i < 20 && over().length; i++) await new Promise((resolve) => setTimeout(resolve, 100));
+      if (over().length) found.push(`${figure.id} and the contents`);
+    }
+    window.scrollTo({ top: 0, behavior: "instant" });
+    return found;
   },
 
   // WCAG contrast of every text that plotly wrote against what lies behind the plot.

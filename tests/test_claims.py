@@ -24,6 +24,7 @@ from implicit_tutorial.claims import (
     claims,
     close,
 )
+from implicit_tutorial.prose import plain
 
 LABELS = ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]
 
@@ -115,7 +116,7 @@ def test_claim_holds(label):
     assert verdict.measurements, "a claim without a measurement holds vacuously"
     assert verdict.margin > 0
     assert verdict.margin <= 1
-    assert repr(verdict).startswith(f"✓ {label}: ")
+    assert repr(verdict).startswith(f"{label} holds: ")
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -123,7 +124,7 @@ def test_claim_is_refuted_by_a_broken_subject(label):
     for subject in BROKEN[label]:
         verdict = claims()[label].check(subject)
         assert not verdict.holds, f"{label} did not notice {subject}"
-        assert repr(verdict).startswith(f"✗ {label}: ")
+        assert repr(verdict).startswith(f"{label} fails: ")
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -132,18 +133,18 @@ def test_verdict_is_the_same_each_time(label):
     one, other = claims()[label].check(), verdict_of(label)
     assert repr(one) == repr(other)
     for mine, theirs in zip(one.measurements, other.measurements, strict=True):
-        assert (mine.quantity, mine.expected) == (theirs.quantity, theirs.expected)
+        assert (mine.words, mine.expected) == (theirs.words, theirs.expected)
         assert mine.measured == pytest.approx(theirs.measured, rel=1e-6)
 
 
 @pytest.mark.parametrize("label", claims())
 def test_statement_is_one_readable_line(label):
     entry = claims()[label]
-    assert "\n" not in entry.statement
-    assert "$" not in entry.statement
-    assert "\\" not in entry.statement
-    assert entry.statement.endswith(".")
     assert re.fullmatch(r"\d\d_[a-z_]+", entry.chapter)
+    assert entry.statement.endswith(".")
+    assert not set("\n$\\{}`") & set(plain(entry.statement))
+    # On the page it is typeset: what is outside of $…$ holds no sign of mathematics.
+    assert not set("^_=<>≤‖√λρσκ") & set(re.sub(r"\$[^$]+\$", "", entry.statement))
 
 
 def test_the_registry_is_in_the_order_of_the_book():
@@ -206,33 +207,68 @@ def test_no_text_refers_to_a_claim_that_does_not_exist(root):
 
 
 def test_margins():
-    assert below("x", 1.0, 4.0).margin == 0.75
-    assert below("x", 5.0, 4.0).margin < 0
-    assert above("x", 8.0, 2.0).margin == 0.75
-    assert above("x", 1.0, 2.0).margin < 0
-    assert above("x", -1.0, 2.0).margin < 0
-    assert close("x", 1.01, 1.0, rtol=0.02).margin == pytest.approx(0.5)
-    assert close("x", 0.9, 1.0, rtol=0.02).margin < 0
+    assert below("it is {}", 1.0, 4.0).margin == 0.75
+    assert below("it is {}", 5.0, 4.0).margin < 0
+    assert above("it is {}", 8.0, 2.0).margin == 0.75
+    assert above("it is {}", 1.0, 2.0).margin < 0
+    assert above("it is {}", -1.0, 2.0).margin < 0
+    assert close("it is {}", 1.01, 1.0, rtol=0.02).margin == pytest.approx(0.5)
+    assert close("it is {}", 0.9, 1.0, rtol=0.02).margin < 0
+
+
+def test_a_measurement_is_told_in_words():
+    said = {
+        "it took 31.2 sweeps; 30.5 was expected, give or take 4 %": close(
+            "it took {} sweeps", 31.2, 30.5, rtol=0.04
+        ),
+        "50 % of them failed; less than 30 % was expected": below("{} % of them failed", 0.5, 0.3),
+        "it is off by 2.00·10⁻⁷; less than 10⁻⁵ was expected": below("it is off by {}", 2e-7, 1e-5),
+        "it reached ∞; more than 1 was expected": above("it reached {}", float("inf"), 1),
+        "it falls like −0.478; −0.5 was expected, give or take 20 %": close(
+            "it falls like {}", -0.478, -0.5, rtol=0.2
+        ),
+        "there are 2; 2 was expected, up to rounding": close("there are {}", 2.0, 2.0, rtol=1e-6),
+        "it is not a number; less than 0.02 was expected": below("it is {}", float("nan"), 0.02),
+    }
+    assert list(said) == [measurement.sentence for measurement in said.values()]
+
+
+@pytest.mark.parametrize("words", ["sweeps", "{} of {} sweeps", ""])
+def test_words_without_a_place_for_the_value_are_refused(words):
+    with pytest.raises(ValueError, match=r"told in words, with .* where its value stands"):
+        below(words, 1.0, 2.0)
 
 
 def test_what_is_not_a_number_refutes():
     entry = Claim(
-        "C0", "x.", "00", None, lambda _: [close("x", float("nan"), 1.0, rtol=0.1), below("y", 0.0, 1.0)]
+        "C0",
+        "x.",
+        "00",
+        None,
+        lambda _: [close("x is {}", float("nan"), 1.0, rtol=0.1), below("y is {}", 0.0, 1.0)],
     )
     verdict = entry.check()
     assert not verdict.holds
-    assert verdict.tightest.quantity == "x"
+    assert verdict.tightest.words == "x is {}"
+    told = "C0 fails: x is not a number; 1 was expected, give or take 10 % (1 of 2 measurements)."
+    assert repr(verdict) == told
 
 
 def test_the_tightest_measurement_is_the_one_shown():
-    verdict = Claim("C0", "x.", "00", 2.0, lambda s: [below("x", s, 4.0), below("y", s, 2.5)]).check()
-    assert (verdict.measured, verdict.expected) == (2.0, "< 2.5")
-    assert repr(verdict) == "✓ C0: y = 2 (expected < 2.5)"
+    words = ("the *{}* of $\\lVert x\\rVert_2$", "the norm $\\lVert y\\rVert_2$ is {}")
+    verdict = Claim(
+        "C0", "x.", "00", 2.0, lambda s: [below(words[0], s, 4.0), below(words[1], s, 2.5)]
+    ).check()
+    assert verdict.measured == 2.0
+    told = "C0 holds: the norm ‖y‖₂ is 2; less than 2.5 was expected (the tightest of 2 measurements)."
+    assert repr(verdict) == told
+    verdict = Claim("C0", "x.", "00", 2.0, lambda s: [below(words[1], s, 2.5)]).check()
+    assert repr(verdict) == "C0 holds: the norm ‖y‖₂ is 2; less than 2.5 was expected."
 
 
 def test_a_label_can_be_registered_once():
     with pytest.raises(ValueError, match="claim C1 is registered twice"):
-        claim("C1", "Again.", subject=None)(lambda _: [Measurement("x", 0.0, "0", 1.0)])
+        claim("C1", "Again.", subject=None)(lambda _: [Measurement("{}", 0.0, "0", 1.0)])
 
 
 def test_verify_refuses_an_unknown_label():
@@ -243,5 +279,5 @@ def test_verify_refuses_an_unknown_label():
 def test_verify_raises_when_a_claim_is_refuted(monkeypatch):
     broken = dataclasses.replace(claims()["C2"], subject=five_percent(it.solve))
     monkeypatch.setitem(claims(), "C2", broken)
-    with pytest.raises(ClaimRefutedError, match="✗ C2: "):
+    with pytest.raises(ClaimRefutedError, match="C2 fails: "):
         it.verify("C2")

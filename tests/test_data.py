@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_diabetes, load_digits
 
 import implicit_tutorial as it
 
@@ -96,3 +98,80 @@ def test_one_column_a_digit() -> None:
     assert digits.y.shape == (50, 10)
     assert digits.y.argmax(dim=1).tolist() == digits.labels.tolist()
     assert digits.y.sum(dim=1).tolist() == [-8.0] * 50
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_is_read_as_it_is(tmp_path) -> None:
+    """The diabetes data, written and read back: numbers, names and order."""
+    frame = load_diabetes(as_frame=True, scaled=False).frame
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    table = it.data.read_csv(tmp_path / "d.csv", target="target")
+    assert table.columns == tuple(frame.columns[:-1])
+    np.testing.assert_array_equal(table.X.numpy(), frame.iloc[:, :-1].to_numpy())
+    np.testing.assert_array_equal(table.y.numpy(), frame["target"].to_numpy())
+    assert table.classes is None
+    assert (
+        it.data.read_csv(str(tmp_path / "d.csv"), target="bmi", dtype=torch.float32).y.dtype == torch.float32
+    )
+
+
+def test_two_words_become_signs_and_say_which(tmp_path) -> None:
+    table = it.data.read_csv(written(tmp_path, "a,b\n1,yes\n2,no\n3,yes\n"), target="b")
+    assert table.classes == ("no", "yes")
+    assert table.y.tolist() == [1, -1, 1]
+
+
+def test_a_split_uses_each_row_once(tmp_path) -> None:
+    rows = "\n".join(f"{i},{2 * i}" for i in range(30))
+    table = it.data.read_csv(written(tmp_path, f"a,b\n{rows}\n"), target="b")
+    train, test = table.split(20, seed=1)
+    assert (len(train), len(test)) == (20, 10)
+    assert sorted(torch.cat([train.X, test.X])[:, 0].tolist()) == list(range(30))
+    assert torch.equal(train.y, 2 * train.X[:, 0])
+    assert torch.equal(table.split(20, seed=1)[0].X, train.X)
+    assert not torch.equal(table.split(20, seed=2)[0].X, train.X)
+    with pytest.raises(ValueError, match="n_train=30: of 30 rows"):
+        table.split(30)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,b,y\n1,2,3\n4,,5\n6,,7\n", "column 'b' has no entry in row 1 and in 1 more; fill in"),
+        ("a,b,y\n1,2,3\n4,x,5\n", "column 'b' holds 'x' in row 1, no number; leave the column out"),
+        ("a,y\n1,u\n2,v\n3,w\n", "column 'y' holds 3 different words, e.g. 'u'"),
+        ("a,why\n1,2\n", "target='y' is no column of this file"),
+        ("alpha,why\n1,2\n", re.escape("the columns are ['alpha', 'why'].")),
+        ("y\n1\n", "1 rows and 1 columns; no sample"),
+        ("a,y\n", "0 rows and 2 columns; no sample"),
+    ],
+)
+def test_what_a_file_lacks_is_said_by_column_and_row(tmp_path, text, sentence) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        it.data.read_csv(written(tmp_path, text), target="y")
+
+
+def test_a_mistyped_target_is_guessed(tmp_path) -> None:
+    with pytest.raises(ValueError, match="did you mean 'diagnosis'"):
+        it.data.read_csv(written(tmp_path, "a,diagnosis\n1,2\n"), target="diagnose")
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_images_set_aside_centre_the_others_and_are_among_neither(seed: int) -> None:
+    """A bound needs inputs that do not know the sample: no training image has a say in another one."""
+    digits = it.data.digits(n_train=400, n_reference=97, seed=seed)
+    order = np.random.default_rng(seed).permutation(1797)
+    reference = order[-97:]
+    mean = RAW.data[reference].mean(axis=0)
+    train, test = found(digits.X, mean), found(digits.X_test, mean)
+    assert len(train) == 400
+    assert len(test) == 1300
+    assert not set(reference) & (set(train) | set(test))
+    assert (RAW.images[train] == digits.images).all()
+    with pytest.raises(ValueError, match="n_reference=97 do not fit"):
+        it.data.digits(n_train=1700, n_test=1, n_reference=97)

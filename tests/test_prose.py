@@ -1,4 +1,4 @@
-"""Numbers for the prose are kept as what they are, whoever computed them."""
+"""Numbers for the prose are kept as what they are, and mathematics is read without TeX."""
 
 import ast
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from implicit_tutorial.prose import PREFIX, glue
+from implicit_tutorial.prose import PREFIX, glue, plain
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,22 @@ def test_a_glued_value_can_be_read_again(monkeypatch, value) -> None:
     [(data, metadata)] = kept
     assert ast.literal_eval(data[f"{PREFIX}text/plain"]) == value
     assert metadata["scrapbook"]["name"] == "name"
+
+
+@pytest.mark.parametrize(
+    ("tex", "text"),
+    [
+        (r"\lVert A\rVert_2 \le \rho < 1", "‖A‖₂ ≤ ρ < 1"),
+        (r"\rho^L\,\lVert z^*\rVert", "ρᴸ ‖z*‖"),
+        (r"\lambda_{\max}\bigl((A + A^\top)/2\bigr)", "λ_max((A + Aᵀ)/2)"),
+        (r"\sqrt{\sum_i\lVert J_i^0\rVert_F^2}", "√(Σᵢ‖Jᵢ⁰‖_F²)"),
+        (r"e^{-\lambda_0t/4}", "e^(−λ₀t/4)"),
+        (r"\dot e = -K e", "ė = −K e"),
+        (r"\operatorname{relu}(Az + b)", "relu(Az + b)"),
+        (r"\kappa^{-2}y^\top K_1^{-1}y", "κ⁻²yᵀ K₁⁻¹y"),
+        (r"m \to \infty", "m → ∞"),
+        (r"\ln \varepsilon/\ln(\sigma_A/\sqrt2)", "ln ε/ln(σ_A/√2)"),
+    ],
+)
+def test_mathematics_in_plain_text(tex: str, text: str) -> None:
+    assert plain(f"here ${tex}$, there ${tex}$.") == f"here {text}, there {text}."

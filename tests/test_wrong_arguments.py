@@ -6,253 +6,96 @@ likely to be passed instead of that kind.
 
 from __future__ import annotations
 
+import enum
 import inspect
 import math
+import pkgutil
 import re
+import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 import implicit_tutorial as it
+from implicit_tutorial.constraints import CONSTRAINTS
+from tests.mistakes import (
+    COUNT,
+    FLAG,
+    GRADIENT,
+    INPUTS,
+    LABELS,
+    LAYERS,
+    MATRIX,
+    NATURAL,
+    NET,
+    NETWORK,
+    NO_DEVICES,
+    NO_DTYPES,
+    NO_INTEGERS,
+    NO_NUMBERS,
+    NO_OBJECTS,
+    ONE,
+    POSITIVE,
+    ROWS,
+    SAMPLE,
+    SCALE,
+    SEED,
+    SHARE,
+    SOLVER,
+    SOLVERS,
+    SPREADS,
+    START,
+    TARGET,
+    TIME,
+    TRAINED,
+    TRAINING,
+    WORD,
+    A,
+    B,
+    Call,
+    Kind,
+    Wrong,
+    X,
+    Y,
+    bad_labels,
+    bad_rows,
+    bad_tensors,
+    instance,
+)
 
-X = it.data.sphere(6, 3, seed=0)
-Y = it.data.linear(X)
-A = torch.eye(4, dtype=torch.float64) / 2
-B = torch.ones(3, 4, dtype=torch.float64)
-NET = it.EquilibriumNetwork(3, 16, implicit_scale=0.3)
-ONE = it.Until(steps=1)
-
-
-class Wrong(NamedTuple):
-    """A mistake, and what it is called."""
-
-    what: str
-    value: Any
-
-
-def bad_tensors(good: torch.Tensor) -> list[Wrong]:
-    nan, infinite = good.clone(), good.clone()
-    nan.view(-1)[-1], infinite.view(-1)[0] = math.nan, math.inf
-    return [
-        Wrong("a list", good.tolist()),
-        Wrong("numpy", good.numpy()),
-        Wrong("a number", 1.0),
-        Wrong("a string", "X"),
-        Wrong("a class", torch.Tensor),
-        Wrong("integers", good.long()),
-        Wrong("complex", good.cfloat()),
-        Wrong("half precision", good.half()),
-        Wrong("nan", nan),
-        Wrong("infinity", infinite),
-        Wrong("sparse", good.to_sparse()),
-        Wrong("one dimension more", good[None]),
-        Wrong("0-D", good.flatten()[0]),
-    ]
-
-
-def bad_matrices(good: torch.Tensor) -> list[Wrong]:
-    return [
-        *bad_tensors(good),
-        Wrong("1-D", good[0]),
-        Wrong("empty", good[:0, :0]),
-        Wrong("not square", good[:2]),
-    ]
-
-
-def bad_rows(good: torch.Tensor) -> list[Wrong]:
-    return [
-        *bad_tensors(good),
-        Wrong("1-D", good[0]),
-        Wrong("too narrow", good[:, :-1]),
-        Wrong("too wide", wide(good)),
-    ]
+CENTERED = it.EquilibriumNetwork(3, 16, implicit_scale=0.3, centered=True)
+STATES = NET.equilibrium(X).z.detach()
 
 
-def wide(good: torch.Tensor) -> torch.Tensor:
-    return torch.cat([good, good], dim=1)
-
-
-def bad_labels(good: torch.Tensor) -> list[Wrong]:
-    other_dtype = [Wrong("float32", good.float())]
-    return [
-        *bad_tensors(good),
-        *other_dtype,
-        Wrong("too few", good[:-1]),
-        Wrong("a column", good[:, None, None]),
-    ]
-
-
-#: What is no object of any of the package's classes.
-NO_OBJECTS = [
-    Wrong("a string", "anderson"),
-    Wrong("a number", 100),
-    Wrong("a list", [1]),
-    Wrong("a dict", {"rtol": 1e-3}),
-    Wrong("a class of another kind", torch.nn.Linear),
-    Wrong("numpy", np.ones(2)),
-    Wrong("a tensor", X),
-    Wrong("a function", it.solve),
-    Wrong("a module", torch),
-    Wrong("a truth value", True),
-]
-
-NO_INTEGERS = [
-    Wrong("a string", "3"),
-    Wrong("a float", 2.5),
-    Wrong("a whole float", 3.0),
-    Wrong("a list", [3]),
-    Wrong("a truth value", True),
-    Wrong("nan", math.nan),
-    Wrong("a class", int),
-    Wrong("an array", np.array([3, 4])),
-    Wrong("a float tensor", torch.tensor(3.0)),
-    Wrong("a bool tensor", torch.tensor(True)),
-    Wrong("complex", 3j),
-]
-NO_NUMBERS = [
-    Wrong("a string", "0.5"),
-    Wrong("a list", [0.5]),
-    Wrong("a truth value", True),
-    Wrong("nan", math.nan),
-    Wrong("numpy nan", np.float64("nan")),
-    Wrong("a class", float),
-    Wrong("an array", np.array([0.5, 0.5])),
-    Wrong("a tensor", torch.ones(2)),
-    Wrong("complex", 0.5j),
-    Wrong("a dict", {}),
-]
-NO_FLAGS = [
-    Wrong("a string", "False"),
-    Wrong("an integer", 1),
-    Wrong("zero", 0),
-    Wrong("a number", 0.5),
-    Wrong("a list", []),
-    Wrong("a class", bool),
-    Wrong("an array", np.array([True, False])),
-    Wrong("a tensor", torch.tensor([True, False])),
-    Wrong("a dict", {}),
-    Wrong("a function", it.solve),
-]
-NO_STRINGS = [
-    Wrong("a number", 3),
-    Wrong("a list", ["Adam"]),
-    Wrong("bytes", b"Adam"),
-    Wrong("a class", torch.optim.Adam),
-    Wrong("a truth value", True),
-    Wrong("a tensor", X),
-    Wrong("a tuple", ("Adam",)),
-    Wrong("a dict", {}),
-    Wrong("a function", it.solve),
-    Wrong("unknown", "no such thing"),
-]
-NO_LAYERS = [
-    Wrong("unknown", ("hidden",)),
-    Wrong("empty", ()),
-    Wrong("a number", 1),
-    Wrong("numbers", (1, 2)),
-    Wrong("a class", str),
-    Wrong("a dict of others", {"hidden": 1}),
-    Wrong("a truth value", True),
-    Wrong("an unknown word", "hidden"),
-    Wrong("a parameter", ("Theta",)),
-    Wrong("None in it", (None,)),
-]
-NO_DTYPES = [
-    Wrong("a word", "float64"),
-    Wrong("numpy's", np.float64),
-    Wrong("a class", float),
-    Wrong("64", 64),
-]
-NO_DTYPES += [Wrong("integers", torch.int64), Wrong("complex", torch.cfloat), Wrong("bool", torch.bool)]
-NO_DTYPES += [Wrong("half", torch.float16), Wrong("bfloat", torch.bfloat16), Wrong("a tensor", X)]
-NO_DEVICES = [
-    Wrong("unknown", "gpu"),
-    Wrong("a list", ["cpu"]),
-    Wrong("a number", 1.5),
-    Wrong("a class", str),
-]
-NO_DEVICES += [Wrong("a dtype", torch.float64), Wrong("an empty word", ""), Wrong("None in a list", [None])]
-NO_DEVICES += [Wrong("a dict", {}), Wrong("a tensor", X), Wrong("a tuple", ("cpu", 0))]
-
-
-class Kind(NamedTuple):
-    """What an argument may not be; None neither, unless it is ``optional``."""
-
-    wrong: list[Wrong]
-    optional: bool = False
-
-    def also(self, *values: Any) -> Kind:
-        return Kind([*self.wrong, *(Wrong(repr(v), v) for v in values)], self.optional)
-
-    def but(self, *names: str) -> Kind:
-        return Kind([w for w in self.wrong if w.what not in names], self.optional)
-
-    @property
-    def or_none(self) -> Kind:
-        return Kind(self.wrong, True)
-
-
-def instance(*classes: type) -> Kind:
-    """An object of a class of the package: the class itself is the first mistake."""
-    return Kind([*(Wrong(f"the class {c.__name__}", c) for c in classes), *NO_OBJECTS])
-
-
-COUNT = Kind(NO_INTEGERS).also(0, -1)
-NATURAL = Kind(NO_INTEGERS).also(-1)
-SEED = Kind(NO_INTEGERS).also(2**64, -(2**70))
-POSITIVE = Kind(NO_NUMBERS).also(0.0, -1.0, math.inf)
-TIME = Kind(NO_NUMBERS).also(-1.0)
-SCALE = Kind(NO_NUMBERS).also(-1.0, math.inf)
-SHARE = Kind(NO_NUMBERS).also(0.0, 1.0, -0.5, 2.0, math.inf)
-FLAG = Kind(NO_FLAGS)
-WORD = Kind(NO_STRINGS)
-LAYERS = Kind(NO_LAYERS)
-SOLVER = instance(it.Picard, it.Newton).or_none
-GRADIENT = instance(it.Exact).or_none
-NETWORK = instance(it.EquilibriumNetwork)
-METHOD = instance(it.GradientDescent, it.SingleSweep).or_none.but("a module")
-MATRIX = Kind(bad_matrices(A))
-ROWS = Kind(bad_rows(B))
-START = Kind([*bad_rows(B), Wrong("too few rows", B[:2])]).or_none
-INPUTS = Kind(bad_rows(X))
-LABELS = Kind(bad_labels(Y))
-#: Inputs of a network may be of another sample size, those of training hold at least one sample.
-SAMPLE = INPUTS.also(X[:0])
-TRAINING = {
-    "net": NETWORK,
-    "X": SAMPLE,
-    "y": LABELS,
-    "method": METHOD,
-    "layers": LAYERS,
-    "X_test": SAMPLE.or_none,
-    "y_test": LABELS.or_none,
-    "record": instance(it.Record).or_none,
-}
-TRAINED = {"X": X, "y": Y, "X_test": X, "y_test": Y}
-SOLVERS = {
-    "rtol": Kind(NO_NUMBERS).or_none,
-    "atol": Kind(NO_NUMBERS).also(-1.0, math.inf),
-    "max_steps": COUNT,
-}
-TARGET = {"X": Kind(bad_tensors(X)), "seed": SEED}
-
-
-class Call(NamedTuple):
-    """A function, arguments with which it works, and the kind of each argument that it has."""
-
-    right: dict[str, Any]
-    kinds: dict[str, Kind]
+#: A sample in units of its own, as large as advice wants it.
+OWN_X = it.data.sphere(12, 3, seed=1)
+OWN_Y = it.data.linear(OWN_X)
+OWN_ROWS = Kind(bad_rows(OWN_X)).but("too narrow", "too wide").also(OWN_X[:1], OWN_X[:1].expand(12, 3))
+OWN_LABELS = Kind(bad_labels(OWN_Y)).also(0 * OWN_Y, OWN_Y[:, None])
+SCALING = it.fit_scaling(OWN_X, OWN_Y)
+NEW_LABELS = Kind(bad_labels(OWN_Y)).but("too few")
 
 
 def experiment(x: int) -> dict[str, int]:
     return {"y": x}
 
 
-#: Every function and class of ``it.__all__`` and ``it.data`` that a user calls.
+def table_file() -> Path:
+    """Any file with two columns."""
+    path = Path(tempfile.mkdtemp()) / "table.csv"
+    path.write_text("a,b\n1,2\n3,4\n", encoding="utf-8")
+    return path
+
+
+TABLE = table_file()
+
+
+#: Every public function and class of the library that a user calls, and the methods that users call.
 CALLS: dict[str, Call] = {
     "Picard": Call({}, SOLVERS),
     "Newton": Call({}, SOLVERS),
@@ -402,11 +245,11 @@ CALLS: dict[str, Call] = {
         },
     ),
     "network_kernels": Call({"net": NET, "X": X}, {"net": NETWORK, "X": INPUTS, "X2": INPUTS.or_none}),
+    "global_minimum": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
     "convergence_certificate": Call(
         {"net": NET, "X": X, "y": Y},
         {"net": NETWORK, "X": SAMPLE, "y": LABELS, "claim": WORD.or_none, "z0": START},
     ),
-    "global_minimum": Call({"net": NET, "X": X, "y": Y}, {"net": NETWORK, "X": SAMPLE, "y": LABELS}),
     "generalization_bound": Call(
         {"net0": NET, "net": NET, "X": X, "y": Y},
         {
@@ -417,6 +260,34 @@ CALLS: dict[str, Call] = {
             "confidence": SHARE,
             "loss": WORD.but("a truth value").also(True, None),
             "base": POSITIVE,
+        },
+    ),
+    "pac_bayes_bound": Call(
+        {"net0": NET, "X": X, "y": Y, "X_test": X, "y_test": Y, "draws": 2},
+        {
+            "net0": NETWORK,
+            "X": SAMPLE,
+            "y": LABELS,
+            "net": NETWORK.or_none,
+            "X_test": SAMPLE,
+            "y_test": LABELS,
+            "confidence": SHARE,
+            "scales": SPREADS.or_none,
+            "draws": COUNT,
+            "seed": SEED,
+        },
+    ),
+    "pac_bayes_limit": Call(
+        {"X": X, "y": Y, "X_test": X, "y_test": Y, "implicit_scale": 0.5},
+        {
+            "X": SAMPLE,
+            "y": LABELS,
+            "implicit_scale": POSITIVE.also(1.5),
+            "input_scale": POSITIVE,
+            "X_test": SAMPLE,
+            "y_test": LABELS,
+            "confidence": SHARE,
+            "spreads": SPREADS,
         },
     ),
     "infinite_width_prediction": Call(
@@ -452,6 +323,7 @@ CALLS: dict[str, Call] = {
         },
     ),
     "GradientDescent": Call({}, {"step": POSITIVE.or_none, "fraction": POSITIVE}),
+    "GaussNewton": Call({}, {"halvings": NATURAL}),
     "SingleSweep": Call(
         {},
         {
@@ -512,7 +384,80 @@ CALLS: dict[str, Call] = {
             "reusable": Kind([w for w in NO_OBJECTS if not callable(w.value)]).or_none.also("yes", 0.5),
         },
     ),
+    "equilibrium.spectral_norm": Call({"A": A}, {"A": MATRIX}),
+    "equilibrium.monotone_constant": Call({"A": A}, {"A": MATRIX}),
+    "equilibrium.spectral_radius": Call({"A": A}, {"A": MATRIX}),
+    "equilibrium.perron_root": Call({"A": A}, {"A": MATRIX, "rtol": POSITIVE}),
+    "equilibrium.Certificate.error_bound": Call(
+        {"self": it.certify(A), "A": A, "b": B, "z": B},
+        # The state of a solve that failed may hold anything, and its bound says so.
+        {"A": MATRIX, "b": ROWS, "z": ROWS.but("nan", "infinity")},
+    ),
+    "EquilibriumNetwork.forward": Call({"self": NET, "X": X}, {"X": INPUTS}),
+    "EquilibriumNetwork.injection": Call({"self": NET, "X": X}, {"X": INPUTS}),
+    "EquilibriumNetwork.initial_output": Call({"self": CENTERED, "X": X}, {"X": INPUTS}),
+    "EquilibriumNetwork.output": Call(
+        {"self": NET, "z": STATES},
+        {"z": Kind(bad_rows(STATES)).but("nan", "infinity", "one dimension more")},
+    ),
+    "EquilibriumNetwork.equilibrium": Call(
+        {"self": NET, "X": X},
+        {
+            "X": INPUTS,
+            "solver": SOLVER,
+            "z0": Kind(bad_rows(STATES)).or_none,
+            "u0": Kind(bad_rows(STATES)).or_none,
+            "gradient": GRADIENT,
+            "throw": FLAG,
+        },
+    ),
+    "Run.advance": Call(
+        {"self": it.Run(NET, X, Y), "until": ONE}, {"until": instance(it.Until), "throw": FLAG}
+    ),
+    "Run.load_state_dict": Call(
+        {"self": it.Run(NET, X, Y), "state": it.Run(NET, X, Y).state_dict()}, {"state": Kind(NO_OBJECTS)}
+    ),
+    "fit_scaling": Call({"X": OWN_X}, {"X": OWN_ROWS, "y": OWN_LABELS.or_none, "offset": SCALE}),
+    "Scaling.__call__": Call({"self": SCALING, "X": X}, {"X": INPUTS}),
+    "Scaling.labels": Call({"self": SCALING, "y": OWN_Y}, {"y": NEW_LABELS}),
+    "Scaling.outputs": Call({"self": SCALING, "f": OWN_Y}, {"f": NEW_LABELS}),
+    "advise": Call(
+        {"X": OWN_X, "y": OWN_Y},
+        {
+            "X": OWN_ROWS.also(OWN_X[:9], OWN_X.repeat(251, 1)),
+            "y": OWN_LABELS,
+            "columns": Kind(
+                [
+                    Wrong("a word", "abc"),
+                    Wrong("too few", ["a"]),
+                    Wrong("empty", []),
+                    Wrong("numbers", [1, 2, 3]),
+                    Wrong("None in it", [None, "a", "b"]),
+                    Wrong("a number", 3),
+                    Wrong("a class", list),
+                    Wrong("a truth value", True),
+                    Wrong("a function", experiment),
+                    Wrong("a dict", {"a": 1}),
+                    Wrong("bytes", b"abc"),
+                ]
+            ).or_none,
+            "movement": POSITIVE,
+            "largest_width": COUNT,
+        },
+    ),
     "verify": Call({}, {"label": WORD.but("unknown").also(1.5)}),
+    "data.read_csv": Call(
+        {"path": TABLE, "target": "b"},
+        {
+            "path": Kind(NO_OBJECTS).but("a string").also(None, b"table.csv", 0.5),
+            "target": WORD,
+            "dtype": Kind(NO_DTYPES),
+        },
+    ),
+    "data.Table.split": Call(
+        {"self": it.data.read_csv(TABLE, target="b"), "n_train": 1},
+        {"n_train": COUNT.also(2, 100), "seed": SEED},
+    ),
     "data.sphere": Call(
         {"n_samples": 3, "n_inputs": 2, "seed": 0},
         {"n_samples": COUNT, "n_inputs": COUNT, "seed": SEED, "dtype": Kind(NO_DTYPES)},
@@ -529,14 +474,20 @@ CALLS: dict[str, Call] = {
             "task": WORD,
             "n_train": COUNT.also(10**6),
             "n_test": NATURAL.or_none.also(10**6),
+            "n_reference": NATURAL.also(10**6),
             "seed": SEED.also(-1),
             "dtype": Kind(NO_DTYPES),
         },
     ),
 }
-#: What the package returns or raises, or another name for what is above.
-NOT_CALLED = {"ConvergenceCertificate", "EquilibriumError", "GlobalMinimum", "Kernels", "Solution", "Status"}
-NOT_CALLED |= {"TrainingError", "UnsafeStepError", "sweep", "data"}
+#: What the package returns, what a class of one's own derives from, and another name for what is above.
+NOT_CALLED = {"AdjointSolution", "BoundedLoss", "Certificate", "Condition", "ConvergenceCertificate"}
+NOT_CALLED |= {"EquilibriumCount", "GeneralizationBound", "GlobalMinimum", "Kernels", "LinearEquilibrium"}
+NOT_CALLED |= {"PMatrix", "PacBayesBound"}
+NOT_CALLED |= {"Prediction", "Solution", "Constraint", "data.Digits", "data.Table", "sweep"}
+NOT_CALLED |= {"Advice", "Choice", "Scaling"}
+#: Packages with tables of their own.
+ELSEWHERE = {"explorer"}
 
 
 def function(name: str) -> Callable:
@@ -559,14 +510,50 @@ def mistakes() -> Iterator[Any]:
                 yield pytest.param(name, argument, wrong.value, id=f"{name}-{argument}-{wrong.what}")
 
 
+def to_call(package: Any) -> dict[str, Any]:
+    """What a package offers and a user can call, by name: no module, exception, or word of an enumeration."""
+    own = [n for n, f in vars(package).items() if getattr(f, "__module__", "") == package.__name__]
+    named = {n: getattr(package, n) for n in getattr(package, "__all__", own) if n[0] != "_"}
+    given = (enum.Enum, BaseException)
+    return {
+        n: x for n, x in named.items() if callable(x) and not (inspect.isclass(x) and issubclass(x, given))
+    }
+
+
 def test_every_public_function_and_argument_is_in_the_table() -> None:
-    public = {n for n in it.__all__ if n not in NOT_CALLED}
-    own = (f for f in vars(it.data).values() if inspect.isfunction(f) and f.__module__ == it.data.__name__)
-    public |= {f"data.{f.__name__}" for f in own if not f.__name__.startswith("_")}
-    assert public == set(CALLS)
+    public = set(to_call(it)) | {f"data.{name}" for name in to_call(it.data)}
+    known = [getattr(it, name) for name in it.__all__]
+    for module in pkgutil.iter_modules(it.__path__):
+        package = import_module(f"{it.__name__}.{module.name}")
+        if hasattr(package, "__all__") and module.name not in ELSEWHERE:
+            new = {n for n, x in to_call(package).items() if not any(x is y for y in known)}
+            public |= {n if n in NOT_CALLED else f"{module.name}.{n}" for n in new}
+    methods = {name for name, (right, _) in CALLS.items() if "self" in right}
+    assert public - NOT_CALLED == set(CALLS) - methods
+    assert public >= NOT_CALLED, "no longer there"
     for name, (_, kinds) in CALLS.items():
-        assert set(inspect.signature(function(name)).parameters) == set(kinds), name
+        assert set(inspect.signature(function(name)).parameters) - {"self"} == set(kinds), name
         assert all(len(kind.wrong) >= 10 for kind in kinds.values()), name
+
+
+def test_every_method_of_a_network_is_in_the_table() -> None:
+    """But for those that torch calls."""
+    methods = {n for n, f in vars(it.EquilibriumNetwork).items() if inspect.isfunction(f) and n[0] != "_"}
+    methods -= {"get_extra_state", "set_extra_state", "extra_repr"}
+    assert {f"EquilibriumNetwork.{name}" for name in methods} <= set(CALLS)
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+@pytest.mark.parametrize("wrong", MATRIX.but("nan", "infinity").wrong, ids=lambda wrong: wrong.what)
+def test_a_constraint_refuses_what_is_no_matrix_by_name(name: str, wrong: Any) -> None:
+    """In training the parameters may become infinite: the solve with them says so."""
+    constraint = CONSTRAINTS[name](0.5)
+    if constraint.rectangular and wrong.what in ("not square", "empty"):
+        return
+    names = list(inspect.signature(constraint.forward).parameters)
+    for k, argument in enumerate(names):
+        with pytest.raises((TypeError, ValueError), match=rf"\b{argument}\b"):
+            constraint(*(wrong.value if i == k else A for i in range(len(names))))
 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if name != "verify"])

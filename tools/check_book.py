@@ -118,7 +118,7 @@ def check_page(page: Path, executed: Path) -> Iterator[str]:
             images += 1
         elif name not in figures:
             yield f"cell {number} made the figure {name}, which the page lacks"
-    shown = len(soup.select("div.cell_output img"))
+    shown = len(soup.select("div.cell_output img:not(.it-still)"))
     if shown < images:
         yield f"its cells made {images} images, and the page shows {shown}"
 

@@ -5,6 +5,7 @@
 """
 
 from implicit_tutorial import data
+from implicit_tutorial.advice import Advice, Scaling, advise, fit_scaling
 from implicit_tutorial.claims import verify
 from implicit_tutorial.constraints import (
     FixedScale,
@@ -43,7 +44,12 @@ from implicit_tutorial.equilibrium import (
     solve,
     unrolled,
 )
-from implicit_tutorial.generalization import generalization_bound, infinite_width_prediction
+from implicit_tutorial.generalization import (
+    generalization_bound,
+    infinite_width_prediction,
+    pac_bayes_bound,
+    pac_bayes_limit,
+)
 from implicit_tutorial.grid import run_grid, sweep
 from implicit_tutorial.kernels import Kernels, limit_kernels, network_kernels
 from implicit_tutorial.network import EquilibriumNetwork
@@ -69,6 +75,7 @@ from implicit_tutorial.training import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Advice",
     "Anderson",
     "Broyden",
     "ConvergenceCertificate",
@@ -93,6 +100,7 @@ __all__ = [
     "Record",
     "ReferenceFlow",
     "Run",
+    "Scaling",
     "Shine",
     "SingleSweep",
     "SoftmaxColumns",
@@ -104,6 +112,7 @@ __all__ = [
     "UnsafeStepError",
     "Until",
     "adjoint",
+    "advise",
     "as_equilibrium",
     "certify",
     "constrain",
@@ -113,6 +122,7 @@ __all__ = [
     "data",
     "diagonal_rescaling",
     "energy",
+    "fit_scaling",
     "generalization_bound",
     "global_minimum",
     "infinite_width_prediction",
@@ -121,6 +131,8 @@ __all__ = [
     "limit_kernels",
     "linear_equilibrium",
     "network_kernels",
+    "pac_bayes_bound",
+    "pac_bayes_limit",
     "run_grid",
     "solve",
     "sweep",

@@ -10,36 +10,73 @@ from importlib import import_module
 from typing import Any
 
 from implicit_tutorial.equilibrium.checks import checked
+from implicit_tutorial.prose import plain, powers
 
 
 @dataclass(frozen=True)
 class Measurement:
     """One value of an experiment against what the theory says of it."""
 
-    quantity: str
+    words: str
+    """A clause with ``{}`` where the value stands; ``{} %`` shows a share in percent, $…$ is mathematics."""
     measured: float
     expected: str
+    """The other half of the sentence: less than 0.5 was expected."""
     margin: float
     """Relative slack: positive when the value agrees with the theory, 1 when it agrees perfectly."""
 
+    def __post_init__(self) -> None:
+        if self.words.count("{}") != 1:
+            raise ValueError(
+                f"A measurement is told in words, with {{}} where its value stands; {self.words!r} has "
+                f"{self.words.count('{}')} places for it."
+            )
 
-def below(quantity: str, measured: float, limit: float) -> Measurement:
+    @property
+    def holds(self) -> bool:
+        """Whether the value agrees with the theory."""
+        return math.isfinite(self.margin) and self.margin > 0
+
+    @property
+    def sentence(self) -> str:
+        """What was measured and what was expected; $…$ is mathematics."""
+        return self.words.replace("{}", _number(self.measured, self.words)) + f"; {self.expected}"
+
+
+def below(words: str, measured: float, limit: float) -> Measurement:
     """measured < limit; margin 1 − measured/limit."""
-    return Measurement(quantity, float(measured), f"< {limit:.4g}", 1 - float(measured) / limit)
+    expected = f"less than {_limit(limit, words)} was expected"
+    return Measurement(words, float(measured), expected, 1 - float(measured) / limit)
 
 
-def above(quantity: str, measured: float, limit: float) -> Measurement:
+def above(words: str, measured: float, limit: float) -> Measurement:
     """measured > limit > 0; margin 1 − limit/measured."""
     measured = float(measured)
-    return Measurement(
-        quantity, measured, f"> {limit:.4g}", 1 - limit / measured if measured > 0 else -math.inf
-    )
+    expected = f"more than {_limit(limit, words)} was expected"
+    return Measurement(words, measured, expected, 1 - limit / measured if measured > 0 else -math.inf)
 
 
-def close(quantity: str, measured: float, expected: float, *, rtol: float) -> Measurement:
+def close(words: str, measured: float, expected: float, *, rtol: float) -> Measurement:
     """|measured − expected| < rtol·|expected|; margin is the unused part of the tolerance."""
     gap = abs(float(measured) - expected) / (rtol * abs(expected))
-    return Measurement(quantity, float(measured), f"{expected:.4g} ± {100 * rtol:g} %", 1 - gap)
+    slack = f"give or take {100 * rtol:g} %" if rtol > 1e-5 else "up to rounding"
+    return Measurement(words, float(measured), f"{_limit(expected, words)} was expected, {slack}", 1 - gap)
+
+
+def _number(value: float, words: str) -> str:
+    """A value as in print, to three digits; a whole number in full."""
+    value = 100 * value if "{} %" in words else value
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "∞"
+    return powers(value, 3) if value % 1 or abs(value) >= 1e4 else f"{value:.0f}".replace("-", "−")
+
+
+def _limit(value: float, words: str) -> str:
+    """A limit likewise, without zeros at its end, and 10⁻⁵ for 1.00·10⁻⁵."""
+    mantissa, times, power = _number(value, words).partition("·")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    number = power if mantissa == "1" and times else mantissa + times + power
+    return f"{number} %" if "{} %" in words else number
 
 
 @dataclass(frozen=True)
@@ -48,6 +85,7 @@ class Verdict:
 
     label: str
     statement: str
+    """As the claim's; $…$ is mathematics."""
     measurements: tuple[Measurement, ...]
 
     @property
@@ -71,14 +109,15 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        return bool(self.measurements) and all(
-            math.isfinite(m.margin) and m.margin > 0 for m in self.measurements
-        )
+        return bool(self.measurements) and all(m.holds for m in self.measurements)
 
     def __repr__(self) -> str:
-        t = self.tightest
-        mark = "✓" if self.holds else "✗"
-        return f"{mark} {self.label}: {t.quantity} = {t.measured:.4g} (expected {t.expected})"
+        """A sentence: the claim, whether it holds, and the measurement that comes nearest to refuting it."""
+        total, wrong = len(self.measurements), sum(not m.holds for m in self.measurements)
+        told = f"{self.label} {'holds' if self.holds else 'fails'}: {plain(self.tightest.sentence)}"
+        if total == 1:
+            return f"{told}."
+        return f"{told} ({f'{wrong} of' if wrong else 'the tightest of'} {total} measurements)."
 
 
 class ClaimRefutedError(AssertionError):
@@ -91,6 +130,7 @@ class Claim:
 
     label: str
     statement: str
+    """One sentence or two, in which $…$ is mathematics; ``prose.plain`` makes it one for a terminal."""
     chapter: str
     subject: Any
     experiment: Callable[[Any], Iterable[Measurement]]
@@ -127,7 +167,7 @@ def claims() -> Mapping[str, Claim]:
 
 @checked
 def verify(label: str) -> Verdict:
-    """Run the experiment of a claim and return its verdict; raise when the claim does not hold.
+    """Run the experiment of a claim and return its verdict, a sentence; raise when the claim does not hold.
 
     Raises:
         KeyError: no such claim.

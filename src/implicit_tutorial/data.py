@@ -1,12 +1,15 @@
-"""Inputs on the unit sphere and the targets that the book learns."""
+"""Inputs on the unit sphere, the targets that the book learns, and tables of the reader's own."""
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -145,6 +148,7 @@ def digits(
     *,
     n_train: int = 1000,
     n_test: int | None = None,
+    n_reference: int = 0,
     seed: int = 0,
     dtype: torch.dtype = torch.float64,
 ) -> Digits:
@@ -153,6 +157,8 @@ def digits(
     Args:
         task: ``"parity"`` (+1 for even digits, −1 for odd ones) or ``"one_vs_rest"`` (ten outputs).
         n_train, n_test: sizes of the split; the rest of the images by default for the test.
+        n_reference: images that are set aside, and whose mean centres all others; with none it is the mean of
+            the training images. A bound needs them: what it bounds may not know the sample (C21).
         seed: of the permutation that splits.
 
     Raises:
@@ -161,19 +167,21 @@ def digits(
     from sklearn.datasets import load_digits  # a second to import; nothing else here needs it
 
     check_dtype(dtype)
-    check_least(0, seed=seed)
+    check_least(0, seed=seed, n_reference=n_reference)
     if task not in ("parity", "one_vs_rest"):
         raise ValueError(f"task={task!r}; choose 'parity' or 'one_vs_rest'.")
     bunch = load_digits()
     total = len(bunch.target)
-    n_test = total - n_train if n_test is None else n_test
-    if not (n_train > 0 and n_test >= 0 and n_train + n_test <= total):
+    n_test = total - n_train - n_reference if n_test is None else n_test
+    if not (n_train > 0 and n_test >= 0 and n_train + n_test + n_reference <= total):
+        aside = f", n_reference={n_reference}" if n_reference else ""
         raise ValueError(
-            f"n_train={n_train} and n_test={n_test} do not fit into the {total} images there are."
+            f"n_train={n_train} and n_test={n_test}{aside} do not fit into the {total} images there are."
         )
     order = np.random.default_rng(seed).permutation(total)
     train, test = order[:n_train], order[n_train : n_train + n_test]
-    X = torch.as_tensor(bunch.data - bunch.data[train].mean(axis=0))
+    reference = order[total - n_reference :] if n_reference else train
+    X = torch.as_tensor(bunch.data - bunch.data[reference].mean(axis=0))
     X = X / torch.linalg.vector_norm(X, dim=1, keepdim=True)
     labels = torch.as_tensor(bunch.target)
     if task == "parity":
@@ -182,3 +190,81 @@ def digits(
         y = 2.0 * torch.nn.functional.one_hot(labels, 10) - 1.0
     X, y = X.to(dtype), y.to(dtype)
     return Digits(X[train], y[train], X[test], y[test], labels[train], labels[test], bunch.images[train])
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a file holds, as it is: one row a sample, in the units of the file."""
+
+    X: Tensor
+    """(n, d) all columns but the target's."""
+    y: Tensor
+    """(n,) the target; of two words the first in the alphabet is −1, the other +1."""
+    columns: tuple[str, ...]
+    """The names of X's columns."""
+    classes: tuple[str, str] | None
+    """The two words that stand for −1 and +1, where the target is made of words."""
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @checked
+    def split(self, n_train: int, seed: int = 0) -> tuple[Table, Table]:
+        """A random part of so many rows to train on, and the rest to test with."""
+        if not 0 < n_train < len(self):
+            raise ValueError(
+                f"n_train={n_train}: of {len(self)} rows some are for training, some for the test."
+            )
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        parts = order[:n_train], order[n_train:]
+        train, test = (replace(self, X=self.X[rows], y=self.y[rows]) for rows in parts)
+        return train, test
+
+
+@checked
+def read_csv(path: Path | str, *, target: str, dtype: torch.dtype = torch.float64) -> Table:
+    """A file of comma-separated values with a line of names, one column of which is to be learned.
+
+    Args:
+        path: of the file.
+        target: the name of the column to learn, numbers or two different words.
+
+    Raises:
+        ValueError: what cannot be used, by its column and its row (0 is the first below the names): no such
+            column, words where numbers are expected, missing entries, more or fewer than two words.
+    """
+    check_dtype(dtype)
+    frame = pd.read_csv(path)
+    if target not in frame.columns:
+        close = difflib.get_close_matches(target, map(str, frame.columns), 1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; the columns are {list(frame.columns)}."
+        raise ValueError(f"target={target!r} is no column of this file{hint}")
+    if frame.shape[1] < 2 or frame.empty:
+        raise ValueError(
+            f"path: this file has {frame.shape[0]} rows and {frame.shape[1]} columns; no sample."
+        )
+    for name, column in frame.items():
+        missing = np.flatnonzero(column.isna())
+        if len(missing):
+            more = f" and in {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise ValueError(
+                f"path: column {name!r} has no entry in row {missing[0]}{more}; fill in what is missing, or "
+                "leave those rows out."
+            )
+        words = np.flatnonzero(pd.to_numeric(column, errors="coerce").isna())
+        if len(words) and name != target:
+            raise ValueError(
+                f"path: column {name!r} holds {column.iloc[words[0]]!r} in row {words[0]}, no number; leave "
+                "the column out, or code it as numbers."
+            )
+    y, classes = frame.pop(target), None
+    if not pd.api.types.is_numeric_dtype(y):
+        classes = tuple(sorted(map(str, y.unique())))
+        if len(classes) != 2:
+            raise ValueError(
+                f"target: column {target!r} holds {len(classes)} different words, e.g. {classes[0]!r}; "
+                "two can be learned as −1 and +1, more of them one at a time."
+            )
+        y = 2 * (y.astype(str) == classes[1]) - 1
+    X, labels = (torch.tensor(part.to_numpy(dtype=float), dtype=dtype) for part in (frame, y))
+    return Table(X, labels, tuple(map(str, frame)), classes)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from implicit_tutorial.equilibrium.checks import check_dtype, check_finite, check_rows, checked
+from implicit_tutorial.equilibrium.checks import check_dtype, check_finite, check_rows, check_tensor, checked
 from implicit_tutorial.equilibrium.gradient import Gradient
 from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.solution import Solution
@@ -113,9 +113,12 @@ class EquilibriumNetwork(nn.Module):
         return solve(self.A, self.injection(X), solver=solver, z0=z0, u0=u0, gradient=gradient, throw=throw)
 
     def output(self, z: Tensor) -> Tensor:
-        """κ v·z/√m, of shape (n,) or (n, k), for states z (n, m); without centering."""
+        """κ v·z/√m, of shape (…, n) or (…, n, k), for states z (…, n, m); without centering."""
+        check_tensor("z", z)
+        check_rows(z.flatten(0, -2) if z.ndim > 2 else z, self.width, "z", self.v, row="state", column="unit")
         return z @ self.v * (self.output_scale / math.sqrt(self.width))
 
+    @checked
     def forward(self, X: Tensor) -> Tensor:
         """f(x) of shape (n,) or (n, k) for inputs X (n, d), differentiable in the layers and in X (C1)."""
         f = self.output(self.equilibrium(X).z)

@@ -7,10 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
-
-from hatchling.builders.wheel import WheelBuilder
 
 
 def pins(file: Path) -> dict[str, str]:
@@ -43,18 +40,6 @@ def test_binder_installs_what_the_package_needs_and_no_more(root: Path) -> None:
     wanted = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
     names = {re.split(r"[<>=!~ ]", line)[0].lower() for line in wanted} - {"ipython"}  # comes with Jupyter
     assert names == set(pins(root / "binder" / "requirements.txt"))
-
-
-def test_the_wheel_holds_every_file_of_the_package(root: Path, tmp_path: Path) -> None:
-    """Scripts, style sheets and stored results included, for whoever installs without `-e`."""
-    (wheel,) = WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
-    package = root / "src" / "implicit_tutorial"
-    files = {path.relative_to(package.parent).as_posix() for path in package.rglob("*") if path.is_file()}
-    with zipfile.ZipFile(wheel) as inside:
-        missing = {name for name in files if "__pycache__" not in name} - set(inside.namelist())
-    assert missing == set()
-    assert any(name.endswith(".js") for name in files)
-    assert any(name.endswith(".json") for name in files)
 
 
 def test_post_build_can_be_executed(root: Path) -> None:

@@ -7,18 +7,23 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch01_equilibrium_networks as fig
 from implicit_tutorial.book.ch01_equilibrium_networks.backward_cost import stored_times
-from implicit_tutorial.book.ch01_equilibrium_networks.digits import _pixels, shown_images
+from implicit_tutorial.book.ch01_equilibrium_networks.circle_start import (
+    NETWORKS,
+    SCALES,
+    functions,
+    size,
+    typical_size,
+)
 from implicit_tutorial.book.ch01_equilibrium_networks.euler_step import SPIRAL, SPIRAL_B
 from implicit_tutorial.book.ch01_equilibrium_networks.feed_forward import LAYERS, STEPS
-from implicit_tutorial.book.ch01_equilibrium_networks.irregular_times import HORIZON, arrivals
 from implicit_tutorial.book.ch01_equilibrium_networks.setting import WIDTH
 from implicit_tutorial.book.ch01_equilibrium_networks.studies import DEPTHS
 from implicit_tutorial.book.ch01_equilibrium_networks.truncated_depth import N_ANGLES
+from implicit_tutorial.book.tasks import CIRCLE_ANGLES, circle_target, on_circle
 from tests.book.traces import trace
 
 
@@ -122,18 +127,6 @@ def test_the_flow_comes_to_rest_at_the_equilibrium():
     torch.testing.assert_close(end, z, rtol=1e-6, atol=1e-6)
 
 
-def test_a_fast_state_reaches_each_equilibrium_and_a_slow_one_does_not():
-    times, X = arrivals()
-    net = it.EquilibriumNetwork(2, 64, implicit_scale=0.7, seed=1)
-    levels = net(X).detach().numpy()
-    gaps = np.diff(np.append(times, HORIZON))
-    assert gaps.std() > 0.3 * gaps.mean(), "the times are meant to be irregular"
-    f = {t: trace(fig.irregular_times(), "state that follows it", time_constant=t)["y"] for t in (0.05, 1.6)}
-    miss = {t: np.abs(f[t][23::24] - levels) for t in f}
-    assert (miss[0.05][gaps > 0.8] < 1e-4).all()
-    assert miss[1.6].max() > 0.2
-
-
 def test_c1_the_equilibrium_keeps_the_matrix_and_one_state_and_the_layers_keep_all():
     n, m, number = 5, 32, 8
     net = it.EquilibriumNetwork(3, m, implicit_scale=0.8, seed=0)
@@ -167,25 +160,25 @@ def test_stored_times_are_of_one_thread_and_grow_in_proportion_to_depth():
         assert DEPTHS[0] < fig.break_even(width) < DEPTHS[-1]
 
 
-def test_the_digits_shown_are_test_images_as_scikit_learn_ships_them():
-    images = load_digits().images / 16
-    labels = load_digits().target
-    for digit, pixels in enumerate(_pixels()):
-        distance = np.abs(images - pixels).max(axis=(1, 2))
-        assert distance.min() < 1e-12
-        assert labels[distance.argmin()] == digit
-
-
-def test_the_outputs_shown_for_a_digit_come_from_its_equilibrium():
-    data, rows = it.data.digits("one_vs_rest"), shown_images()
-    net = it.EquilibriumNetwork(64, 256, implicit_scale=0.4, seed=0)
+@pytest.mark.parametrize("scale", [0.4, 0.8])
+def test_the_functions_before_training_are_the_networks_by_another_solver(scale: float):
+    shown = trace(fig.circle_start(), "the book's network", implicit_scale=scale)
+    net = it.EquilibriumNetwork(2, 192, implicit_scale=scale, seed=0)
     with torch.no_grad():
-        Z = net.equilibrium(data.X, solver=it.Picard(rtol=1e-12)).z
-        z = net.equilibrium(data.X_test[rows], solver=it.Newton()).z
-        weights = torch.linalg.solve(
-            Z.T @ Z, Z.T @ data.y
-        )  # normal equations: another route to least squares
-    states, bars = fig.digits().panels(digit=7, implicit_scale=0.4)
-    np.testing.assert_allclose(states["data"][1]["z"].ravel(), z[7], atol=1e-7)
-    np.testing.assert_allclose(bars["data"][0]["y"], z[7] @ weights, atol=1e-4)
-    assert fig.digit_pass(0.4).accuracy > 0.95
+        np.testing.assert_allclose(shown["y"], net(on_circle(CIRCLE_ANGLES)), atol=1e-7)
+    assert len({tuple(f.round(6)) for f in functions(scale)}) == NETWORKS
+
+
+def test_the_typical_size_is_that_of_many_wide_networks():
+    x = on_circle(np.array([40.0]))
+    with torch.no_grad():
+        outputs = [it.EquilibriumNetwork(2, 256, implicit_scale=0.8, seed=s)(x).item() for s in range(300)]
+    assert np.sqrt(np.mean(np.square(outputs))) == pytest.approx(typical_size(0.8), rel=0.12)
+
+
+def test_an_untrained_function_is_no_nearer_to_the_target_than_zero_is():
+    target = circle_target(CIRCLE_ANGLES)
+    away = {s: np.sqrt(np.mean([size(f - target) ** 2 for f in functions(s)])) for s in SCALES}
+    assert min(away.values()) > size(target)
+    # By hand: the mean over the angles of sin² + 0.36 cos² is 0.68.
+    assert size(target) == pytest.approx(math.sqrt(0.68))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_a_staircase_stands_between_the_map_and_the_diagonal():
 
 @pytest.mark.parametrize(("p", "q"), [(0.8, -0.8), (-1.6, -1.6), (1.2, 1.6), (-0.4, 1.2), (1.6, 0.4)])
 def test_as_many_cones_cover_a_direction_as_it_has_equilibria(p, q):
-    panel = fig.two_units().panels(p=p, q=q, b="(1, 1)")[0]
+    panel = fig.two_units().panels(p=p, q=q)[0]
     count = trace(panel, "count")
     covers = np.zeros(24, dtype=int)
     for name, _ in PATTERNS.values():
@@ -74,15 +75,31 @@ def test_as_many_cones_cover_a_direction_as_it_has_equilibria(p, q):
 
 
 def test_states_show_every_equilibrium_and_whether_picard_returns_to_it():
-    panel = fig.two_units().panels(p=-1.6, q=-1.6, b="(1, 1)")[1]
+    panel = fig.two_units().panels(p=-1.6, q=-1.6, b1=1.0, b2=1.0)[1]
     shown = trace(panel, "equilibrium")
     A = floats([0, -1.6], [-1.6, 0])
+    found = 0
     for x, y, symbol in zip(shown["x"], shown["y"], shown["marker"]["symbol"], strict=True):
         z = floats([x, y])
+        if z.isnan().all():  # the pattern solves nothing
+            continue
+        found += 1
         torch.testing.assert_close(torch.relu(z @ A.T + 1), z)
         pushed = it.solve(A, torch.ones_like(z), z0=z + floats([1e-3, -1e-3]), throw=False).z
         assert (symbol == "circle") == bool((pushed - z).norm() < 1e-6)
-    assert len(shown["x"]) == 3
+    assert found == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_two_units_have_the_equilibria_that_enumeration_finds(seed):
+    """At random weights and injections, off the figure's stops."""
+    generator = torch.Generator().manual_seed(seed)
+    p, q, b1, b2 = (4 * torch.rand(4, generator=generator, dtype=torch.float64) - 2).tolist()
+    explorer = fig.two_units()
+    shown = trace(explorer.panels(p=p, q=q, b1=b1, b2=b2)[1], "equilibrium")
+    states = [(x, y) for x, y in zip(shown["x"], shown["y"], strict=True) if not math.isnan(x)]
+    expected = it.count_equilibria(floats([0, p], [q, 0]), floats([b1, b2])).solutions[0].tolist()
+    np.testing.assert_allclose(sorted(states), sorted(map(tuple, expected)), atol=1e-12)
 
 
 @pytest.mark.parametrize("implicit_scale", [0.5, 1.0, 2.0])
@@ -96,6 +113,16 @@ def test_strong_networks_have_no_equilibrium_or_several():
     share, exact = fractions(2.0)
     assert min(share[:3]) > 0.1
     assert exact < 0.05
+
+
+def test_conditions_and_counts_differ_by_more_than_their_hue(monkeypatch):
+    dashes = [line["line"]["dash"] for line in fig.ladder_map().panels()[0]["data"] if "fill" not in line]
+    assert len(set(dashes)) == len(dashes) == len(LADDER) - 1
+    monkeypatch.setattr(sys.modules[fig.counts.__module__], "SCALES", (0.5, 2.0))
+    chart = fig.counts()
+    shapes = {name: trace(chart, name)["fillpattern"]["shape"] for name in ("none", "one", "more")}
+    assert shapes["none"] != shapes["more"]
+    assert shapes["one"] == ""
 
 
 @pytest.mark.parametrize("s", [-1.4, -0.4, 0.6])
@@ -173,3 +200,15 @@ def test_a_bound_lies_above_the_error_or_is_absent(implicit_scale):
         assert (bound is not None) == it.certify(net.A, conditions=[name])[name].holds
         if bound is not None:
             assert (bound >= here.error).all()
+
+
+def test_the_predicted_circles_differ_from_the_dots_they_lie_on():
+    """In colour, and from each other and the unit circle in their dashes."""
+    for scale in (0.6, 1.4):
+        data = fig.initialization_scale().panels(implicit_scale=scale)[0]["data"]
+        dots = {t["name"]: t["marker"]["color"] for t in data if t["mode"] == "markers"}
+        circles = {t["name"]: t["line"] for t in data if t["mode"] == "lines"}
+        assert set(circles) == {"unit circle", "mean-field, A", "mean-field, DA"}
+        assert len({line["dash"] for line in circles.values()}) == 3
+        assert not {line["color"] for line in circles.values()} & set(dots.values())
+        assert min(circles[f"mean-field, {name}"]["width"] for name in dots) > circles["unit circle"]["width"]

@@ -11,6 +11,7 @@ import torch
 import implicit_tutorial as it
 from implicit_tutorial.book import ch03_keeping_it_well_posed as fig
 from implicit_tutorial.book.ch03_keeping_it_well_posed import paths
+from implicit_tutorial.book.ch03_keeping_it_well_posed.circle_remedies import LARGE, SHOWN, circle_run
 from implicit_tutorial.book.ch03_keeping_it_well_posed.energy_landscape import coupled, landscape
 from implicit_tutorial.book.ch03_keeping_it_well_posed.guarantees import STRONG, rows
 from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, finder, training
@@ -19,6 +20,7 @@ from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COS
 from implicit_tutorial.book.ch03_keeping_it_well_posed.training_remedies import stored_time
 from implicit_tutorial.book.descent import RATE, WIDTH, descend, network
 from implicit_tutorial.book.picard import picard_path
+from implicit_tutorial.book.tasks import task as book_task
 from tests.book.traces import trace
 
 BOUNDS = {"spectral scaling": "spectral_norm", "l1 rows": "row_sum", "Perron–Frobenius": "perron_frobenius"}
@@ -212,3 +214,26 @@ def test_the_spiral_turns_outward_once_the_norm_passes_one(turn, grows):
     damped = torch.linalg.vector_norm(paths.forward_backward_path(A, b, near, 3) - 1, dim=1)
     assert float(error[3] / error[0]) == pytest.approx(turn**3)
     assert float(damped[3] / damped[0]) == pytest.approx((turn**2 / (1 + turn**2)) ** 1.5, rel=1e-4)
+
+
+def test_on_the_circle_a_plain_run_is_descent_through_the_networks_own_gradient():
+    X, y, *_ = book_task("circle")
+    net = it.EquilibriumNetwork(2, 192, implicit_scale=0.8, centered=True, solver=it.Newton())
+    losses = []
+    for _ in range(41):
+        loss = (net(X) - LARGE * y).square().mean() / 2
+        losses.append(loss.item())
+        net.Theta.data -= RATE * torch.autograd.grad(loss, net.Theta)[0]
+    run = circle_run("none")
+    assert losses[-1] / losses[0] == pytest.approx(run.left, rel=1e-3)
+    assert (run.first, run.last) == (28, 92)
+
+
+def test_on_the_circle_each_remedy_keeps_what_it_promises():
+    plain = circle_run("none")
+    for name in SHOWN[1:]:
+        kept = circle_run(name)
+        assert kept.stretch < 0.91 < plain.stretch  # γ = 0.9, and 1 − μ = 0.9
+        assert kept.last - kept.first <= 3 < plain.last - plain.first
+    lines = fig.circle_remedies().splitlines()[2:]
+    assert [line.split("  ")[0] for line in lines] == list(SHOWN)

@@ -26,8 +26,8 @@ from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
     limit,
 )
 from implicit_tutorial.book.ch05_the_tangent_kernel.width_error import SEEDS
-from implicit_tutorial.book.drawing import powers
 from implicit_tutorial.book.says import UntrueSentenceError
+from implicit_tutorial.prose import powers
 from tests.book.traces import trace
 
 

@@ -12,6 +12,7 @@ from scipy.integrate import solve_ivp
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch06_training_the_implicit_layer as fig
+from implicit_tutorial.book import tasks
 from implicit_tutorial.book.ch06_training_the_implicit_layer import setting, studies
 from implicit_tutorial.book.ch06_training_the_implicit_layer.certificate_conditions import (
     KAPPAS,
@@ -150,7 +151,7 @@ def test_one_certificate_tells_those_of_all_output_scales(kappa: float) -> None:
     norm, jacobian, _ = conditions(64, 0.2)
     X = it.data.sphere(4, 10, seed=0)
     net = it.EquilibriumNetwork(10, 64, implicit_scale=0.2, output_scale=kappa, centered=True, seed=0)
-    found = it.convergence_certificate(net, X, fig.unit_labels(X))
+    found = it.convergence_certificate(net, X, fig.unit_labels(X), claim="C12")
     at = np.log(kappa), np.log(KAPPAS)
     assert np.exp(np.interp(*at, np.log(norm))) == pytest.approx(found.rho0 + found.r_star, rel=0.02)
     expected = found.Delta / (found.s0 / 2)
@@ -203,14 +204,14 @@ def test_a_dashed_mode_is_an_exponential_and_a_solid_one_the_networks_error() ->
 def test_the_function_starts_flat_and_ends_at_the_samples() -> None:
     f = learned(64, 3.0)
     assert np.abs(f[0]).max() < 1e-6
-    on_grid = np.interp(studies.SAMPLES, studies.ANGLES, f[-1])
-    assert np.abs(on_grid - studies.target(studies.SAMPLES)).max() < 0.35
+    on_grid = np.interp(tasks.CIRCLE_SAMPLES, tasks.CIRCLE_ANGLES, f[-1])
+    assert np.abs(on_grid - tasks.circle_target(tasks.CIRCLE_SAMPLES)).max() < 0.35
 
 
 def test_the_prediction_is_kernel_regression_in_the_end() -> None:
-    X, y = studies.circle(studies.SAMPLES), torch.as_tensor(studies.target(studies.SAMPLES))
-    Xt = studies.circle(studies.ANGLES)
-    end = it.infinite_width_prediction(X, y, Xt, implicit_scale=studies.CIRCLE_SCALE, centered=True).mean
+    X, y, *_ = tasks.task("circle")
+    Xt = tasks.on_circle(tasks.CIRCLE_ANGLES)
+    end = it.infinite_width_prediction(X, y, Xt, implicit_scale=tasks.CIRCLE_SCALE, centered=True).mean
     np.testing.assert_allclose(predicted()[-1], end.numpy(), atol=0.02)
 
 
@@ -225,11 +226,11 @@ def test_a_network_that_is_lost_has_no_function() -> None:
 
 def test_a_stored_function_is_where_descent_leads() -> None:
     net = it.EquilibriumNetwork(
-        2, 64, implicit_scale=studies.CIRCLE_SCALE, output_scale=3.0, centered=True, seed=0
+        2, 64, implicit_scale=tasks.CIRCLE_SCALE, output_scale=3.0, centered=True, seed=0
     )
-    X, y = studies.circle(studies.SAMPLES), torch.as_tensor(studies.target(studies.SAMPLES))
+    X, y, *_ = tasks.task("circle")
     it.train(net, X, y, method=it.GradientDescent(step=2 / 9 / 100), until=it.Until(steps=100))
-    expected = net(studies.circle(studies.ANGLES)).detach()
+    expected = net(tasks.on_circle(tasks.CIRCLE_ANGLES)).detach()
     np.testing.assert_allclose(learned(64, 3.0)[studies.CIRCLE_TIMES.index(2)], expected, atol=0.03)
 
 

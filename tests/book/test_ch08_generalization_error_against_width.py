@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 
 import numpy as np
 import pytest
-import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch08_generalization_error_against_width as fig
-from implicit_tutorial.book.ch08_generalization_error_against_width.learned_curve import (
-    _ANGLES,
-    _AT,
-    OUTPUTS,
-    SCALES,
-    learned,
-    prediction,
-    target,
-)
 from implicit_tutorial.book.ch08_generalization_error_against_width.setting import SETTINGS
 from implicit_tutorial.book.ch08_generalization_error_against_width.studies import WIDTH
 from implicit_tutorial.book.tasks import task
@@ -85,23 +74,41 @@ def test_low_frequencies_are_approached_from_below_and_noise_from_above():
 
 
 def test_the_features_move_less_in_wider_networks():
-    panel = fig.error_against_width().panels(setting="linear, κ = 3")[1]
-    moved = trace(panel, "features")
-    slope = np.polyfit(np.log(moved["x"]), np.log(moved["y"]), 1)[0]
+    moved = fig.movement("linear, κ = 3")
+    slope = np.polyfit(np.log(moved.index), np.log(moved), 1)[0]
     assert -1.2 < slope < -0.4
+    readout = fig.error_against_width().readout(setting="linear, κ = 3")
+    assert f"by {100 * moved[512]:.0f} % at m = 512" in readout
+
+
+def test_on_the_circle_each_mean_is_that_of_the_points_above_it():
+    for width, kappa in ((32, 5.0), (512, 0.5)):
+        panel = fig.circle_width().panels(width=width, output_scale=kappa)[1]
+        points, means = trace(panel, "one network"), trace(panel, "mean")
+        x, y = (np.array(points[axis]) for axis in "xy")
+        for m, mean in zip(means["x"], means["y"], strict=True):
+            assert mean == pytest.approx(y[x == m].mean())
+        line = trace(panel, "infinite width")["y"]
+        expected = it.infinite_width_prediction(
+            *task("circle"), implicit_scale=0.8, output_scale=kappa
+        ).test_error
+        np.testing.assert_allclose(line, expected, rtol=1e-6)
+        (ring,) = [t for t in panel["data"] if t.get("marker", {}).get("symbol") == "circle-open"]
+        assert list(ring["x"]) == [width]
 
 
 def test_parameters_are_counted_and_errors_averaged():
-    t = fig.spent("implicit layer (m²)", "linear")
+    implicit, explicit, output = fig.WAYS
+    t = fig.spent(implicit, "linear")
     assert set(t.index) <= {m**2 for m in (16, 32, 64, 128, 256, 512, 1024)}
-    assert t.loc[128**2, "value"] == pytest.approx(fig.mean_error("linear, κ = 1")[128].value)
-    assert set(fig.spent("output layer alone (m)", "linear").index) <= {2**k for k in range(4, 11)}
-    explicit = fig.spent("explicit network ((d + 1) m)", "linear").index
-    assert all(p % 7 == 0 for p in explicit)
-    for name in fig.TARGETS:
-        output = fig.spent("output layer alone (m)", name)["value"]
-        assert output[64] > 2 * max(output[32] / 2, output[128]), "the peak of interpolation is at n = 60"
-    assert "implicit layer" in fig.same_parameters().readout(target="linear")
+    assert t.loc[128**2] == pytest.approx(fig.mean_error("linear, κ = 1")[128].value)
+    assert set(fig.spent(output, "linear").index) <= {2**k for k in range(4, 11)}
+    assert all(p % 7 == 0 for p in fig.spent(explicit, "linear").index)
+    _, _, *lines = fig.same_parameters().splitlines()
+    for target, line in zip(fig.TARGETS, lines, strict=True):
+        for way in fig.WAYS:
+            best = fig.spent(way, target)
+            assert f"{best.min():.3f} with {best.idxmin():,}" in line
 
 
 def test_all_intervals_are_inside_the_plot():
@@ -115,51 +122,16 @@ def test_all_intervals_are_inside_the_plot():
         assert (value + np.array(bars["array"])).max() < high
 
 
-def test_the_parts_of_a_readout_add_up():
-    for width, kappa, scale in itertools.product((64,), OUTPUTS, SCALES):
-        readout = fig.learned_curve().readout(width=width, output_scale=kappa, implicit_scale=scale)
-        bias2, spread, total = map(
-            float, re.search(r"bias² (\S+) \+ κ² var (\S+) = (\S+);", readout).groups()
-        )
-        assert bias2 + spread == pytest.approx(total, abs=1e-9)
-        assert total == pytest.approx(prediction(kappa, scale).test_error, abs=1e-4)
-
-
 def test_readouts_are_written_as_in_print():
-    for explorer in (fig.error_against_width(), fig.constants(), fig.learned_curve(), fig.same_parameters()):
+    for explorer in (fig.error_against_width(), fig.constants(), fig.circle_width()):
         for values in itertools.product(*(c.values for c in explorer.controls)):
             said = explorer.readout(**dict(zip((c.name for c in explorer.controls), values, strict=True)))
             assert "_" not in said
             assert not re.search(r"\b1 (are|have)\b", said)
 
 
-def test_the_band_is_that_of_sampled_initializations():
-    kappa, scale = 3.0, 0.5
-    p = prediction(kappa, scale)
-    X = it.data.circle(torch.cat([_AT, _ANGLES]))
-    n = len(_AT)
-    K = it.limit_kernels(X, implicit_scale=scale)
-    values, vectors = torch.linalg.eigh(K.forward)
-    generator = torch.Generator().manual_seed(0)
-    draw = torch.randn(len(X), 5000, generator=generator, dtype=torch.float64)
-    f0 = kappa * vectors @ (values.clamp(min=0).sqrt()[:, None] * draw)
-    end = f0[n:] + K.implicit[n:, :n] @ torch.linalg.solve(K.implicit[:n, :n], target(_AT)[:, None] - f0[:n])
-    low, high = p.band
-    inside = ((end > low[:, None]) & (end < high[:, None])).double().mean()
-    assert float(inside) == pytest.approx(math.erf(math.sqrt(2)), abs=0.02)
-    torch.testing.assert_close(end.mean(dim=1), p.mean, atol=0.1, rtol=0)
-
-
-def test_a_learned_curve_passes_through_its_points():
-    f = learned(64, 1.0, 0.3)
-    angles = _ANGLES.numpy()
-    at = np.interp(_AT.numpy(), angles, f)
-    np.testing.assert_allclose(at, target(_AT).numpy(), atol=0.15)
-    assert "this network" in fig.learned_curve().readout(width=64, output_scale=1.0, implicit_scale=0.3)
-
-
 def test_exposed_settings_say_how_many_runs_were_lost():
-    name = "linear + quadratic, σ_A = 1.1"
+    name = "linear + quadratic, implicit scale 1.1"
     assert name not in fig.laws()
     assert f"{fig.lost(name)} of {len(fig.rows(name))} runs" in fig.error_against_width().readout(
         setting=name

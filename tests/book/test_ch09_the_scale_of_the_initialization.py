@@ -10,7 +10,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch09_the_scale_of_the_initialization as fig
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.double_role import room
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.circle_scale import WIDTHS, excess
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import (
     _GRID,
     predicted,
@@ -34,17 +34,10 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import 
     lazy_width,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.unit_moves import feedback
+from implicit_tutorial.book.circle import CIRCLE
 from implicit_tutorial.book.tasks import task
+from implicit_tutorial.explorer import style
 from tests.book.traces import trace
-
-
-@pytest.mark.parametrize("kappa", [0.1, 0.4])
-def test_the_unit_by_hand_fits_its_label_and_its_tangent_does_in_first_order(kappa):
-    exact, lazy = feedback(np.array([kappa]))
-    assert kappa / (1 - exact[0]) == pytest.approx(1)
-    tangent = (kappa / (1 - 1e-6) - kappa / (1 + 1e-6)) / 2e-6
-    assert kappa + tangent * lazy[0] == pytest.approx(1)
 
 
 def test_the_dashed_lines_are_the_sampled_initializations():
@@ -126,19 +119,8 @@ def test_the_eigenvalues_shown_are_those_of_the_trained_network():
         radius = max(torch.linalg.eigvals((row > 0).double()[:, None] * net.A).real.max().item() for row in z)
     here = run(3.0, 64)
     assert here["rightmost"] == pytest.approx(radius, rel=0.03)
-    shown = trace(fig.phase_diagram().panels(output_scale=3.0, width=64)[2], "after training")
+    shown = trace(fig.phase_diagram().panels(output_scale=3.0, width=64)[1], "after training")
     assert max(shown["x"]) == pytest.approx(here["rightmost"], rel=1e-3)
-
-
-def test_the_way_gets_shorter_and_the_room_smaller():
-    ways = [lazy_movement(1.0, 128, s) for s in (0.2, 0.6, 1.0)]
-    assert ways == sorted(ways, reverse=True)
-    assert room(math.sqrt(2)) == pytest.approx(0)
-    net = it.EquilibriumNetwork(6, 600, implicit_scale=0.8, seed=0)
-    z = net.equilibrium(it.data.sphere(1, 6, seed=0)).z[0]
-    D = (z > 0).double()[:, None]
-    radius = torch.linalg.eigvals(D * net.A.detach()).abs().max().item()
-    assert 1 - radius == pytest.approx(room(0.8), abs=0.05)
 
 
 def test_the_learning_curve_is_kernel_regression():
@@ -181,7 +163,9 @@ def test_the_tiles_have_the_colours_of_the_bar_and_a_title():
     panel = fig.phase_diagram().panels()[0]
     tiles = trace(panel, "trained")
     assert tiles["type"] == "heatmap"
-    assert tiles["colorbar"]["title"]["text"]
+    title = tiles["colorbar"]["title"]
+    assert title["text"]
+    assert title["font"]["size"] < style.TEMPLATE["layout"]["font"]["size"], "no larger than the axes' own"
     x, y, z = (np.array(tiles[axis], dtype=float) for axis in "xyz")
     assert z.shape == (len(y) - 1, len(x) - 1)
     table = cells()
@@ -206,3 +190,42 @@ def test_a_failing_run_is_told_in_a_sentence():
     said = {fig.phase_diagram().readout(output_scale=k, width=m) for k in scales() for m in widths()}
     assert not any("ends:" in text for text in said)
     assert any(text.startswith("This run left the well-posed region;") for text in said)
+
+
+def test_the_unit_by_hand_ends_where_the_text_says():
+    for kappa in (0.1, 0.4):
+        unit = it.EquilibriumNetwork(1, 1, implicit_scale=0.5, output_scale=kappa, solver=it.Newton())
+        for weight, start in ((unit.Theta, 0.0), (unit.W, 1.0), (unit.v, 1.0)):
+            torch.nn.init.constant_(weight, start)
+        x, one = torch.ones(1, 1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+        it.train(unit, x, one, method=it.ExponentialFlow(), until=it.Until(loss=1e-12))
+        assert unit.A.item() == pytest.approx(1 - kappa, abs=1e-4)
+
+
+def test_on_the_circle_a_point_is_filled_where_its_features_moved_by_more_than_half():
+    for width in WIDTHS:
+        rich, lazy = (trace(fig.circle_scale(), n, panel=1, width=width) for n in ("rich", "lazy"))
+        rows = CIRCLE.table.query("width == @width and status == 'finished'")
+        for shown, moved in ((rich, rows.feature_movement > 0.5), (lazy, rows.feature_movement <= 0.5)):
+            expected = rows[moved].sort_values(["output_scale", "test_error"])
+            found = sorted(zip(shown["x"], shown["y"], strict=True))
+            np.testing.assert_allclose(found, expected[["output_scale", "test_error"]])
+        assert "open" in lazy["marker"]["symbol"]
+        assert "open" not in rich["marker"]["symbol"]
+
+
+def test_on_the_circle_draws_are_compared_with_themselves():
+    rows = CIRCLE.table.query("width == 512 and status == 'finished'").set_index("seed")
+    at = {k: dict(rows[rows.output_scale == k].test_error) for k in (0.1, 1.0)}
+    difference = [at[0.1][seed] - at[1.0][seed] for seed in at[0.1]]
+    assert len(difference) == 6
+    found = excess(512, 0.1)
+    assert found.value == pytest.approx(np.mean(difference))
+    half = 2.5706 * np.std(difference, ddof=1) / math.sqrt(6)  # Student's, five degrees of freedom
+    assert found.low == pytest.approx(found.value - half, rel=1e-3)
+
+
+def test_words_of_single_runs_say_so():
+    caption = fig.phase_diagram().caption
+    assert "single run, of seed 0" in caption
+    assert "test error of the single runs" in caption

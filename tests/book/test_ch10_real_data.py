@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -11,12 +12,16 @@ from sklearn.datasets import load_digits
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch10_real_data as fig
+from implicit_tutorial.book.ch04_solving_and_differentiating import film, rotating_digit
+from implicit_tutorial.book.ch10_real_data.circle_and_digits import half, shuffled_price
 from implicit_tutorial.book.ch10_real_data.digit_laws import _way
 from implicit_tutorial.book.ch10_real_data.digit_mistakes import pictures, ranked
 from implicit_tutorial.book.ch10_real_data.label_modes import CHOICES, labels, price, shares, spectrum
 from implicit_tutorial.book.ch10_real_data.setting import images
 from implicit_tutorial.book.ch10_real_data.studies import LAYERS
-from tests.book.traces import trace
+from implicit_tutorial.book.circle import CIRCLE
+from implicit_tutorial.book.tasks import task
+from tests.explorer.test_style import contrast
 
 
 def test_the_predictor_is_kernel_regression_on_the_images():
@@ -38,16 +43,6 @@ def test_each_interval_is_wilsons():
         found = fig.accuracy(row)
         assert found.low == pytest.approx((centre - half) / (1 + z**2 / n), rel=1e-6)
         assert found.high == pytest.approx((centre + half) / (1 + z**2 / n), rel=1e-6)
-
-
-def test_the_points_and_their_bars_are_the_stored_counts():
-    panel = fig.digit_accuracy().panels(task="ten classes")[0]
-    shown = trace(panel, "implicit layer, networks")
-    rows = fig.networks()
-    row = rows[(rows["task"] == "one_vs_rest") & (rows["layers"] == "implicit layer")].iloc[0]
-    assert shown["y"][0] == pytest.approx(100 * row["correct"] / row["n_test"])
-    a = fig.accuracy(row)
-    assert shown["y"][0] + shown["error_y"]["array"][0] == pytest.approx(100 * a.high)
 
 
 def test_intervals_of_the_two_overlap_and_networks_are_above_their_limit():
@@ -111,6 +106,20 @@ def test_the_picture_is_the_image_that_was_classified():
     np.testing.assert_array_equal(np.asarray(shown)[::-1], picture)
 
 
+def test_digits_look_the_same_in_all_chapters():
+    """Ink on paper of fixed colours, which no theme changes; the first row of an image is at the top."""
+    seen = []
+    for explorer in (fig.digit_mistakes(), rotating_digit()):
+        seen.append(explorer.panels()[0]["data"][0])
+        assert "autorange" not in explorer.panels()[0]["layout"]["yaxis"]
+    looks = [{k: d[k] for k in ("type", "colorscale", "zmin", "zmax", "showscale")} for d in seen]
+    assert looks[0] == looks[1]
+    (_, paper), (_, ink) = looks[0]["colorscale"]
+    assert contrast(paper, ink) > 15
+    _, images, _ = film(rotating_digit().start["angle_step"])
+    np.testing.assert_allclose(seen[1]["z"][::-1][:, :8], images[0].round(2), atol=0.01)
+
+
 def test_the_mistakes_are_all_that_are_wrong_and_sorted():
     f, y = fig.prediction().mean, images().y_test
     assert len(ranked()) == int((f.sign() != y).sum())
@@ -144,16 +153,48 @@ def test_the_paired_test_is_mcnemars():
     assert len(fig.pair_table().splitlines()) == 2 + len(pairs)
 
 
-def test_a_single_infinite_network_is_less_often_right_than_the_mean():
-    """For two classes by the normal distribution function instead of draws."""
-    p, y = fig.prediction(), images().y_test
-    exact = torch.distributions.Normal(0.0, 1.0).cdf(p.mean * y / p.variance.sqrt()).mean()
-    found = fig.single_accuracy("even or odd", "implicit layer", 500)
-    assert found == pytest.approx(float(exact), abs=1e-3)
-    assert found < float((p.mean.sign() == y).double().mean())
+def test_the_table_of_pairs_says_what_the_rows_hold():
+    head, _, *lines = fig.pair_table().splitlines()
+    assert max(map(len, [head, *lines])) <= 80, "it fits the column"
+    for line, row in zip(lines, fig.pairs().itertuples(), strict=True):
+        for share in (row.implicit, row.all):
+            assert f"{100 * share:.1f} %" in line
+        rows = fig.networks() if row.seed >= 0 else fig.kernels()
+        same = rows[(rows.task == row.task) & (rows.n_train == row.n_train)]
+        if row.seed >= 0:
+            same = same[(same.width == row.width) & (same.seed == row.seed)]
+        right = same.set_index("layers").correct / same.set_index("layers").n_test
+        assert row.implicit == pytest.approx(right["implicit layer"])
+        assert row.all == pytest.approx(right["all layers"])
 
 
-def test_the_table_has_all_rows():
-    lines = fig.table().splitlines()
-    assert len(lines) == 2 + len(fig.networks()) + len(fig.kernels())
-    assert len(fig.table("ten classes").splitlines()) < len(lines)
+def test_the_price_of_shuffled_labels_is_the_mean_over_all_orders():
+    generator = torch.Generator().manual_seed(0)
+    root = torch.randn(5, 5, generator=generator, dtype=torch.float64)
+    K, y = root @ root.T + torch.eye(5), torch.randn(5, generator=generator, dtype=torch.float64)
+    orders = [y[list(order)] for order in itertools.permutations(range(5))]
+    expected = np.mean([float(o @ torch.linalg.solve(K, o)) for o in orders])
+    assert shuffled_price(K, y) == pytest.approx(expected, rel=1e-9)
+
+
+def test_half_of_the_labels_is_held_by_the_fastest_modes():
+    K = torch.diag(torch.tensor([1.0, 5.0, 3.0, 2.0], dtype=torch.float64))
+    y = torch.tensor([9.0, 1.0, 1.0, 1.0], dtype=torch.float64)
+    assert half(K, y) == 1, "all of them, down to the slowest"
+    assert half(K, torch.tensor([0.0, 2.0, 1.0, 1.0], dtype=torch.float64)) == 0.25
+
+
+def test_circle_and_digits_are_compared_like_with_like():
+    found = fig.compared()
+    circle, digits = found["error over that at infinite width, m = 128"]
+    p = it.infinite_width_prediction(*task("circle"), implicit_scale=0.8)
+    rows = CIRCLE.table.query("width == 128 and output_scale == 1 and status == 'finished'")
+    assert circle == pytest.approx(rows.test_error.mean() / p.test_error, rel=1e-4)
+    chosen = "task == 'parity' and layers == 'implicit layer' and width == 128"
+    assert digits == pytest.approx(
+        fig.networks().query(chosen).test_error.mean() / fig.prediction().test_error
+    )
+    assert found["price of shuffled labels over that of the labels"][1] == pytest.approx(
+        price("even or odd, shuffled") / price("even or odd"), rel=0.05
+    ), "one order is near the mean of all"
+    assert len(fig.circle_and_digits().splitlines()) == 2 + len(found)

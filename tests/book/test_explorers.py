@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,7 +15,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 from implicit_tutorial.book import explorers
+from implicit_tutorial.book.study import FOLDER
 from implicit_tutorial.explorer import decode, explorer
+from implicit_tutorial.explorer.registry import NUMBERS
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The explorers of the chapters; those of other pages have no stored notebook and are looked at when built.
@@ -36,7 +39,12 @@ def shown() -> Mapping[str, list[tuple[str, str]]]:
 
 def test_the_notebooks_show_what_is_registered() -> None:
     assert set(shown()) == set(CHAPTERS)
-    assert len(CHAPTERS) > 50
+    assert len(CHAPTERS) > 30
+
+
+def tag(name: str) -> str:
+    """What stands before the caption in the notebook."""
+    return BeautifulSoup(shown()[name][0][1], "html.parser").select_one("figcaption .it-tag").get_text()
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -76,6 +84,55 @@ def test_numbers_and_words_are_as_in_print(name: str) -> None:
         r"\b(top|bottom|left|right) (left|right)\b|\b(left|right|upper|lower) (panel|plot)", re.I
     )
     assert not sides.search(caption), "on a phone the plots stand above one another"
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_the_caption_begins_with_number_and_tag(name: str) -> None:
+    said = tag(name).split(" · ")
+    assert said[0] == f"Figure {NUMBERS[name]}"
+    kinds = [kind for kind in said if kind in ("definition", "theorem", "mean-field", "measured")]
+    assert said[1 : 1 + len(kinds)] == kinds
+    assert len(kinds) == len(set(kinds)) > 0
+    assert "measured" not in kinds or "m = " in said[-1]
+
+
+_WIDTHS = ["width", "wide", "width_noise", "width_implicit_scale"]
+#: Figures of stored studies: which ones, what their rows have in common, and n where a study does not say it.
+STORED: dict[str, tuple[list[str], dict, set[int]]] = {
+    "backward-cost": (["backward_cost"], {}, {32}),
+    "error-against-width": (_WIDTHS, {}, {60}),
+    "constants": (_WIDTHS, {}, {60}),
+    "circle-width": (["circle"], {}, {13}),
+    "circle-scale": (["circle"], {"width": {64, 128, 256, 512}}, {13}),
+    "kappa-law": (["output_scale"], {}, {60}),
+    "learning-curves": (["learning_curve"], {}, set()),
+    "phase-diagram": (["phase"], {}, {60}),
+    "digit-laws": (["digits"], {"task": {"parity"}}, set()),
+}
+
+
+def span(values: set[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low} and {high}" if len(values) == 2 else f"{low} … {high}"
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_the_tag_says_what_the_stored_rows_are(name: str) -> None:
+    studies, chosen, samples = STORED[name]
+    seeds, widths, samples = defaultdict(set), set(), set(samples)
+    for study in studies:
+        stored = json.loads((FOLDER / f"{study}.json").read_text("utf-8"))
+        for values in stored["rows"]:
+            row = stored["fixed"] | dict(zip(stored["columns"], values, strict=True))
+            if any(row[key] not in allowed for key, allowed in chosen.items()):
+                continue
+            widths.add(row["width"])
+            samples |= {row[key] for key in ("n_samples", "n_train") if key in row}
+            setting = (study, *(str(row[key]) for key in stored["settings"] if key != "seed"))
+            seeds[setting].add(row.get("seed"))
+    counts = span({len(found) for found in seeds.values()})
+    counts = "one seed" if counts == "1" else f"{counts} seeds"
+    assert tag(name).split(" · ")[-1] == f"m = {span(widths)}, {counts}, n = {span(samples)}"
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

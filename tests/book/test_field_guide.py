@@ -80,6 +80,12 @@ def test_each_row_links_to_the_library_and_to_the_chapter(guide):
         assert all(urlsplit(link).fragment for link in links)
 
 
+def test_what_was_measured_says_on_what(guide):
+    said = soup(guide.measurements()).select_one("caption .it-tag").get_text()
+    net, (X, *_) = network_of(next(iter(SYSTEMS.values()))), task()
+    assert said == f"measured · m = {net.width}, one seed, n = {len(X)}"
+
+
 def test_on_a_phone_each_cell_says_what_it_is(guide):
     for table in (guide.promises(), guide.measurements()):
         for row in soup(table).select("tbody tr"):

@@ -9,6 +9,7 @@ import plotly
 import pytest
 
 from implicit_tutorial.explorer import STATIC, Control, Explorer, Figure, style
+from implicit_tutorial.explorer.style import SCRIPTS
 from tests.browser import reader
 
 TIMES = np.linspace(0, 1, 121)
@@ -44,7 +45,7 @@ def draw_waves(implicit_scale, depth):
 
 def draw_curve(shape, power):
     """One panel whose curve depends on a choice."""
-    function = {"sine": np.sin, "cosine": np.cos, 'ramp <&> "x"': np.abs}[shape]
+    function = {"sine": np.sin, "cosine": np.cos, 'ramp <&> "x"': np.abs, "parabola": np.square}[shape]
     figure = style.figure(x_title="x", y_title=f"{shape}(x)", height=300)
     return figure.add_scatter(x=TIMES - 0.5, y=function(power * (TIMES - 0.5)), **style.measured(shape))
 
@@ -69,10 +70,11 @@ def waves() -> Explorer:
 
 @pytest.fixture(scope="session")
 def curve() -> Explorer:
-    """A choice and a slider."""
+    """A choice and a switch."""
+    shapes = ["sine", "cosine", 'ramp <&> "x"', "parabola"]
     return Explorer(
         draw_curve,
-        [Control("shape", ["sine", "cosine", 'ramp <&> "x"']), Control("power", [1, 3, 9], start=3)],
+        [Control("shape", shapes), Control("power", [1, 3, 9], start=3)],
         name="curve-2",
         caption="Choose a function.",
         alt="One curve.",
@@ -93,7 +95,7 @@ def heat() -> Figure:
 def page_path(tmp_path_factory, waves, curve, heat) -> Path:
     """A stand-alone page with three figures, beside the script, the style sheet and plotly."""
     folder = tmp_path_factory.mktemp("page")
-    for asset in ("explorer.js", "explorer.css"):
+    for asset in (*SCRIPTS, "explorer.css"):
         shutil.copy(STATIC / asset, folder)
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", folder)
     page = folder / "page.html"
@@ -101,7 +103,8 @@ def page_path(tmp_path_factory, waves, curve, heat) -> Path:
         '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
         "<title>Explorers</title>"
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{THEME}</style>'
-        '<link rel="stylesheet" href="explorer.css"><script defer src="explorer.js"></script></head>'
+        '<link rel="stylesheet" href="explorer.css">'
+        f"{''.join(f'<script defer src={script!r}></script>' for script in SCRIPTS)}</head>"
         f'<body><h1 id="top">Explorers</h1><p>Some text.</p>{waves.html()}<p>Between.</p>{curve.html()}'
         f'<p>Between.</p>{heat.html()}<p id="end">The end.</p></body></html>',
         encoding="utf-8",

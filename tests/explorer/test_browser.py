@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from tests import browser
+
 pytestmark = pytest.mark.browser
 
 READ = """name => [...document.querySelectorAll(`#fig-${name} .it-plot`)].map(
@@ -59,9 +61,9 @@ def assert_shows(page, explorer, values):
 
 
 def press(page, explorer, control, key, times=1):
-    page.focus(f"#fig-{explorer.name}-{control}")
+    handle = page.locator(f".it-control:has(#fig-{explorer.name}-{control})")
     for _ in range(times):
-        page.keyboard.press(key)
+        browser.press(handle, key)
 
 
 def test_keyboard_moves_both_panels_to_what_draw_computes(open_page, waves):
@@ -194,6 +196,38 @@ def test_a_phone_sees_one_column_without_sideways_scrolling(open_page, waves):
         h.bounding_box()["height"] for h in page.locator("#fig-waves input, #fig-curve-2 select").all()
     ]
     assert min(heights) >= 24
+    stops = [stop.bounding_box() for stop in page.locator("#fig-curve-2 input").all()]
+    assert all(min(stop["width"], stop["height"]) >= 44 for stop in stops)
+
+
+def test_on_a_phone_the_line_stays_in_sight_while_a_control_moves(open_page, waves):
+    page = open_page(width=375)
+    wait_shown(page, waves, (0.5, 10))
+    page.set_viewport_size({"width": 375, "height": 620})
+    page.evaluate("document.querySelector('#fig-waves .it-plot').scrollIntoView({behavior: 'instant'})")
+    line = page.locator("#fig-waves .it-readout")
+    below = "() => document.querySelector('#fig-waves figcaption').getBoundingClientRect().top"
+    assert page.evaluate(below) > 640, "the figure is no taller than the window"
+    page.locator("#fig-waves-depth").evaluate(
+        "e => { e.value = 5; e.dispatchEvent(new Event('input', {bubbles: true})) }"
+    )
+    wait_shown(page, waves, (0.5, 50))
+    box = line.bounding_box()
+    assert line.inner_text() == "scale × depth = 25.00"
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 620
+
+
+def test_the_controls_stay_where_they_are_when_the_line_gets_shorter(open_page, waves):
+    page = open_page(width=375)
+    wait_shown(page, waves, (0.5, 10))
+    line = page.locator("#fig-waves .it-readout")
+    line.evaluate("e => { e.textContent = 'a long line that takes two rows of a small screen, or more' }")
+    before = line.bounding_box()["height"]
+    press(page, waves, "depth", "ArrowRight")
+    wait_shown(page, waves, (0.5, 20))
+    assert line.inner_text() == "scale × depth = 10.00"
+    assert line.bounding_box()["height"] == before > 30
 
 
 def test_plots_follow_the_width_of_the_window(open_page, waves):

@@ -31,7 +31,7 @@ def test_the_mode_decides_what_a_cell_shows(monkeypatch, waves):
     assert set(static) == {"text/plain", "text/html", "application/vnd.plotly.v1+json"}
     monkeypatch.setenv("IMPLICIT_TUTORIAL_LIVE", "1")
     moving, _how = waves._repr_mimebundle_()
-    assert set(moving) == {"text/plain", WIDGET}
+    assert set(moving) == {"text/plain", "text/html", WIDGET}
     assert static["text/plain"] == moving["text/plain"]
     assert static["text/plain"].startswith("Explorer waves [implicit_scale, depth]: A wave")
 
@@ -43,6 +43,7 @@ def test_the_mode_decides_what_a_cell_shows(monkeypatch, waves):
         ({"caption": " "}, "needs a caption"),
         ({"alt": ""}, "needs a alt"),
         ({"controls": [Control("k", [1]), Control("k", [2])]}, "one name"),
+        ({"controls": [Control("k", [1]), Control("n", [2], label="k")]}, "two controls of one label"),
     ],
 )
 def test_refused(change, message):
@@ -54,7 +55,7 @@ def test_refused(change, message):
 class Elements(HTMLParser):
     """Start tags of a fragment with their attributes, and a check that tags are balanced."""
 
-    VOID = frozenset({"input", "meta", "link", "br"})
+    VOID = frozenset({"input", "meta", "link", "br", "img"})
 
     def __init__(self, html):
         super().__init__()
@@ -78,16 +79,39 @@ def test_html_is_labelled_and_escaped(curve, waves):
     page = Elements(curve.html())
     (figure,) = page.all("figure")
     assert figure == {"class": "it-explorer", "id": "fig-curve-2", "data-name": "curve-2"}
-    handles = [a["id"] for a in page.all("select") + page.all("input")]
-    assert [label["for"] for label in page.all("label")] == handles
-    assert [output["for"] for output in page.all("output")] == handles[1:]
-    (slider,) = page.all("input")
-    assert (slider["type"], slider["max"]) == ("range", "2")
-    assert (slider["value"], slider["aria-valuetext"]) == ("1", "3")
+    (choice,) = page.all("select")
+    assert page.all("label")[0]["for"] == choice["id"]
     assert 'ramp &lt;&amp;&gt; "x"' in curve.html().replace("&quot;", '"')
     plots = [a for a in Elements(waves.html()).all("div") if a.get("role") == "img"]
     assert [p["aria-label"][-14:] for p in plots] == ["(panel 1 of 2)", "(panel 2 of 2)"]
     assert '<p class="it-readout" aria-live="polite">scale × depth = 5.00</p>' in waves.html()
+
+
+def test_many_stops_are_a_slider_and_few_a_switch(curve, waves):
+    page = Elements(waves.html())
+    sliders = page.all("input")
+    assert [label["for"] for label in page.all("label")] == [s["id"] for s in sliders]
+    assert [output["for"] for output in page.all("output")] == [s["id"] for s in sliders]
+    assert [(s["type"], s["max"], s["value"], s["aria-valuetext"]) for s in sliders] == [
+        ("range", "14", "4", "0.5"),
+        ("range", "5", "3", "10"),
+    ]
+    page = Elements(curve.html())
+    buttons = page.all("input")
+    assert {(b["type"], b["name"]) for b in buttons} == {("radio", "fig-curve-2-power")}
+    assert [b["value"] for b in buttons if "checked" in b] == ["1"]
+    assert all(f"<span>{power}</span></label>" in curve.html() for power in (1, 3, 9))
+    (switch,) = (a for a in page.all("div") if a.get("role") == "radiogroup")
+    assert switch["aria-labelledby"] in [a.get("id") for a in page.all("span")]
+
+
+def test_number_and_tag_stand_before_the_caption(curve):
+    figure = Figure(go.Figure(), name="x", alt="a", caption="C.", tag="measured · *m* = 8")
+    assert "<figcaption>C.</figcaption>" in Figure(go.Figure(), caption="C.", alt="a").html()
+    figure.number = "6.3"
+    told = '<figcaption><span class="it-tag">Figure 6.3 · measured · <em>m</em> = 8</span>C.</figcaption>'
+    assert told in figure.html()
+    assert told in figure.widget().spec["html"]
 
 
 def test_captions_know_code_emphasis_and_mathematics():
@@ -177,23 +201,24 @@ def test_live_figure_is_the_pages_figure(curve, waves, heat):
     for explorer in (curve, waves, heat):
         page, live = Elements(explorer.html()), Elements(explorer.widget().spec["html"])
         elsewhere = {"noscript", "script"}
+        not_live = {"it-readout", "it-still"}
         plain = [tag for tag, a in live.found if a.get("class") != "it-readout"]
         assert plain == [
             tag
             for i, (tag, a) in enumerate(page.found)
-            if tag not in elsewhere and page.found[i - 1][0] != "noscript" and a.get("class") != "it-readout"
+            if tag not in elsewhere and page.found[i - 1][0] != "noscript" and a.get("class") not in not_live
         ]
         for tag in ("figure", "input", "select", "label"):
             assert live.all(tag) == page.all(tag)
 
 
 def test_live_mathematics_needs_no_typesetter():
-    control = Control("k", [1, 2], label=r"scale $\sigma_A<1$ & more")
+    control = Control("k", [1, 2, 3, 4], label=r"scale $\sigma_A<1$ & more")
     one = Explorer(
         lambda k: go.Figure(), [control], name="x", alt="a", caption=r"$\lVert A\rVert_2$, $\mathbb R$"
     )
     html = one.widget().spec["html"]
-    assert html.count("<math") == 3
+    assert html.count("<math") == 4  # the label also stands in the words for paper
     assert "<msub><mi>&#x003C3;</mi><mi>A</mi></msub><mo>&#x0003C;</mo>" in html
     assert "</math> &amp; more</label>" in html
     assert "&#x0211D;" in html

@@ -12,6 +12,7 @@ BROKEN = [
     (".it-explorer { width: 130%; max-width: none; }", "px wide in a column of"),
     (".it-explorer { width: 60%; }", "px of a column of"),
     (".it-panels { grid-template-columns: 120px 1fr; }", "is only 120 px wide"),
+    (".it-panels { grid-template-columns: 1fr 1fr 1fr; }", "leave a hole"),
     (".it-plot .main-svg { width: 90px; }", "is drawn 90 px wide in a box of"),
     (".it-plot .plot-container { display: none; }", "is not drawn"),
     (".it-plot .trace { display: none; }", "is empty"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from implicit_tutorial.explorer.widgets import Live
-from tests.browser import reader
+from tests.browser import HANDLE, reader
 
 pytestmark = pytest.mark.browser
 
@@ -133,7 +133,7 @@ class Notebook:
                 assert trace.keys() == {"x", "y", "z"} & reference.keys()
                 for key, array in trace.items():
                     np.testing.assert_array_equal(array, reference[key])
-        handles = figure.locator("input, select").evaluate_all("all => all.map(e => Number(e.value))")
+        handles = figure.locator(HANDLE).evaluate_all("all => all.map(e => Number(e.value))")
         assert handles == position
 
 

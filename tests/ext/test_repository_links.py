@@ -44,6 +44,12 @@ def test_binder_opens_the_notebook_in_jupyterlab() -> None:
     assert links.Repository("git.example.org", "owner/book").binder("main", "a.ipynb") is None
 
 
+def test_colab_opens_the_notebook_of_a_github_repository() -> None:
+    where = links.Repository("github.com", "owner/book").colab("feature/x", "notebooks/01_a.ipynb")
+    assert where == "https://colab.research.google.com/github/owner/book/blob/feature/x/notebooks/01_a.ipynb"
+    assert links.Repository("gitlab.com", "group/book").colab("main", "a.ipynb") is None
+
+
 def test_the_archive_is_the_hosts_own() -> None:
     zipped = links.Repository("github.com", "owner/book").archive("main")
     assert zipped == "https://github.com/owner/book/archive/main.zip"
@@ -77,11 +83,17 @@ def buttons(tmp_path: Path):
     return buttons
 
 
-def test_a_chapter_gets_binder_downloads_and_its_repository(buttons) -> None:
-    binder, downloads, repository = buttons(links.Repository("github.com", "owner/book"))
+def test_a_chapter_gets_binder_colab_downloads_and_its_repository(buttons) -> None:
+    binder, colab, downloads, repository = buttons(links.Repository("github.com", "owner/book"))
+    assert colab["url"].endswith("/github/owner/book/blob/main/notebooks/01_a.ipynb")
     assert binder["url"].endswith("/gh/owner/book/main?urlpath=lab/tree/notebooks/01_a.ipynb")
     assert [b["url"] for b in downloads["buttons"]] == ["https://github.com/owner/book/archive/main.zip"]
     assert repository["url"] == "https://github.com/owner/book"
+
+
+def test_where_colab_does_not_read_there_is_no_button_for_it(buttons) -> None:
+    labels = [b["label"] for b in buttons(links.Repository("gitlab.com", "group/book"))]
+    assert labels == ["launch-binder", "download-buttons", "source-repository-button"]
 
 
 def test_a_text_page_gets_no_binder(buttons) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import nbformat
 import pytest
 
-from tests.browser import GEOMETRY, INSPECT, reader
+from tests.browser import GEOMETRY, HANDLE, INSPECT, reader
 from tests.lab.conftest import OpenNotebook, wait_until
 
 # The environment is made first, if it is not there.
@@ -112,7 +112,7 @@ def test_figures_follow_their_handles_and_keep_their_layout(notebook: OpenNotebo
     for figure in figures:
         name = figure.get_attribute("data-name")
         figure.screenshot(path=folder / f"{name}.png")
-        for handle in figure.locator(".it-control input, .it-control select").all():
+        for handle in figure.locator(HANDLE).all():
             before = figure.evaluate(PICTURE)
             at_the_end = handle.evaluate("(h) => Number(h.value) === Number(h.max ?? h.options.length - 1)")
             handle.press("ArrowLeft" if at_the_end else "ArrowRight")

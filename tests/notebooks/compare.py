@@ -25,6 +25,8 @@ NOISE = 1e-10
 
 # Decimal fractions and powers of ten; whole numbers are counts and names, which are compared as text.
 NUMBER = re.compile(r"(?<![A-Za-z0-9_.])[-+−]?(?:\d+\.\d*|\.\d+|\d+(?=[eE][-+]?\d))(?:[eE][-+]?\d+)?")
+#: Pictures of the first frame, for where nothing moves: they are drawn from the frames, which are compared.
+STILL = re.compile(r'(<img class="it-still"[^>]* src=")[^"]*')
 SPEC = re.compile(r'(<script type="application/json" class="it-spec">).*?(</script>)', re.S)
 
 
@@ -133,6 +135,7 @@ def _array(node: Any) -> np.ndarray | None:
 
 def html_difference(stored: str, new: str, tol: Tolerance) -> str | None:
     """Compare HTML; of explorers every frame, decoded."""
+    stored, new = (STILL.sub(r"\1", html) for html in (stored, new))
     if difference := text_difference(SPEC.sub(r"\1\2", stored), SPEC.sub(r"\1\2", new), tol):
         return difference
     # The same text outside means as many explorers on both sides.

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from implicit_tutorial.book import explorers
-from tests.browser import GEOMETRY, INSPECT, reader
+from tests.browser import GEOMETRY, INSPECT, press, reader
 from tests.pages.shown import axes, compare, second, stored_figures
 
 pytestmark = pytest.mark.slow
@@ -82,6 +82,8 @@ def test_page_is_whole_in_every_appearance(tab) -> None:
         assert tab.evaluate("document.documentElement.dataset.theme") == theme
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, at
         assert tab.evaluate("inspect.cutOff()") == [], at
+        assert tab.evaluate("inspect.sideways()") == [], at
+        assert tab.evaluate("inspect.covering()") == [], at
         assert tab.locator(".it-plot:has(.main-svg)").count() == tab.locator(".it-plot").count(), at
         assert min(tab.evaluate("inspect.plotContrasts()"), default=21) >= 4.5, at
         if theme == "light":
@@ -91,6 +93,7 @@ def test_page_is_whole_in_every_appearance(tab) -> None:
     for width in WIDTHS:
         look(tab, width, "light")
         assert tab.evaluate("geometry.remaining()") == [], f"at {width} px"
+        assert tab.evaluate("inspect.covering()") == [], f"at {width} px"
 
 
 class Handle:
@@ -98,7 +101,7 @@ class Handle:
 
     def __init__(self, tab: Any, name: str) -> None:
         self.figure = tab.locator(f"figure#fig-{name}")
-        self.inputs = self.figure.locator(".it-control input, .it-control select").all()
+        self.controls = self.figure.locator(".it-control").all()
         self.figure.scroll_into_view_if_needed()
         self.settle()
 
@@ -109,7 +112,7 @@ class Handle:
         return self.figure.evaluate("inspect.shown")
 
     def press(self, control: int, key: str) -> None:
-        self.inputs[control].press(key)
+        press(self.controls[control], key)
         self.settle()
 
 

@@ -52,22 +52,37 @@ def test_local_links_lead_somewhere(page: Path, html: Path) -> None:
 def test_figures_are_described(page: Path) -> None:
     soup = soup_of(page)
     mute = [str(image)[:120] for image in soup.find_all("img") if not image.has_attr("alt")]
-    mute += [str(image)[:120] for image in soup.select("article img") if not image["alt"].strip()]
+    told = soup.select(
+        "article img:not([role=img] img)"
+    )  # an image in a described one says nothing of its own
+    mute += [str(image)[:120] for image in told if not image["alt"].strip()]
     mute += [
         str(plot)[:120] for plot in soup.select(".it-plot") if not (plot.get("aria-label") or "").strip()
     ]
     for figure in soup.select("figure.it-explorer"):
         caption = figure.find("figcaption")
         mute += [] if caption and caption.get_text(strip=True) else [figure.get("id")]
+        tag = caption and caption.select_one(".it-tag")
+        mute += [] if tag and tag.get_text().startswith("Figure ") else [f"{figure.get('id')}: no number"]
     assert mute == []
 
 
 def test_every_control_has_a_label(page: Path) -> None:
     soup = soup_of(page)
-    for control in soup.select("figure.it-explorer input, figure.it-explorer select"):
+    for control in soup.select("figure.it-explorer :is([type=range], select)"):
         label = soup.find("label", attrs={"for": control["id"]})
         assert label is not None, control["id"]
         assert label.get_text(strip=True), control["id"]
+    for switch in soup.select("figure.it-explorer [role=radiogroup]"):
+        assert soup.find(id=switch["aria-labelledby"]).get_text(strip=True), switch["id"]
+        assert all(button.parent.name == "label" for button in switch.select("input"))
+        assert all(label.get_text(strip=True) for label in switch.select("label")), switch["id"]
+
+
+def test_few_stops_are_a_switch(page: Path) -> None:
+    sliders = soup_of(page).select("figure.it-explorer [type=range]")
+    # A page that computes goes between the stops, however few there are.
+    assert [s["id"] for s in sliders if int(s["max"]) < 3 and s["step"] != "any"] == []
 
 
 def test_ids_are_unique(page: Path) -> None:

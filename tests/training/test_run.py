@@ -211,21 +211,23 @@ def test_a_state_of_another_run_is_refused_by_name(name):
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
 def test_a_run_uses_nothing_of_a_method_but_the_protocol(method):
-    class Through:
+    def through(subject, protocol):
         """An object of which only the protocol can be reached."""
 
-        def __init__(self, subject, protocol):
-            assert isinstance(subject, protocol)
-            names = {*vars(protocol), *protocol.__annotations__}
-            vars(self).update(_subject=subject, _names={name for name in names if name[0] != "_"})
+        def member(name):
+            def value(_):
+                found = getattr(subject, name)
+                return (lambda problem: through(found(problem), Stepper)) if name == "start" else found
 
-        def __getattr__(self, name):
-            assert name in self._names, name
-            value = getattr(self._subject, name)
-            return (lambda problem: Through(value(problem), Stepper)) if name == "start" else value
+            return property(value)
+
+        assert isinstance(subject, protocol)
+        names = {*vars(protocol), *protocol.__annotations__}
+        members = {name: member(name) for name in names if name[0] != "_"}
+        return type("Through", (), {**members, "__getattr__": lambda _, name: pytest.fail(name)})()
 
     X, y = problem()
-    runs = [Run(network(), X, y, method=m, record=Record(every=2)) for m in (method, Through(method, Method))]
+    runs = [Run(network(), X, y, method=m, record=Record(every=2)) for m in (method, through(method, Method))]
     for run in runs:
         run.advance(it.Until(steps=3))
         run.load_state_dict(run.state_dict())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,20 +10,7 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from implicit_tutorial.book.analysis import Estimate
-
-
-def signed(digits: int) -> Callable[[float], str]:
-    """A format with a true minus sign."""
-    return lambda value: f"{value:.{digits}f}".replace("-", "−")
-
-
-def powers(value: float, digits: int = 2) -> str:
-    """A number as in print, to so many digits: 7·10⁸, 5.8·10⁻⁴, and 42 or 0.03 where no power is needed."""
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    if -3 < int(exponent) < 4:
-        return signed(max(0, digits - 1 - int(exponent)))(float(f"{mantissa}e{exponent}"))
-    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa}·10{raised}".replace("-", "−")
+from implicit_tutorial.explorer import style
 
 
 def move(figure: go.Figure, name: str, **attributes: Any) -> None:
@@ -40,6 +27,18 @@ def angle_axis(figure: go.Figure, end: int = 360) -> None:
     """Let the x axis show degrees, from 0 to ``end``."""
     ticks = [end * k // 4 for k in range(5)]
     figure.update_xaxes(range=[0, end], tickvals=ticks, ticktext=[f"{t}°" for t in ticks])
+
+
+def picture(pixels: np.ndarray) -> dict[str, Any]:
+    """Arguments of ``go.Heatmap`` for ink on paper, 0 … 16, the first row at the top; NaN is no paper."""
+    return {
+        "z": pixels[::-1],
+        "zmin": 0,
+        "zmax": 16,
+        "colorscale": style.INK,
+        "showscale": False,
+        "hoverinfo": "skip",
+    }
 
 
 def intervals(estimates: Iterable[Estimate], **look: Any) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from inspect import signature
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from implicit_tutorial.equilibrium.checks import checked
+from implicit_tutorial.equilibrium.checks import check_float, check_matrix, checked
 from implicit_tutorial.network import EquilibriumNetwork
 
 Net = TypeVar("Net", bound=EquilibriumNetwork)
@@ -34,6 +35,17 @@ class Constraint(nn.Module):
     def __init_subclass__(cls) -> None:
         if "guarantees" in vars(cls):
             CONSTRAINTS[cls.__name__] = cls
+
+    rectangular: bool = False
+    """Whether it is one for matrices that are not square, too."""
+
+    def __call__(self, *free: Tensor) -> Tensor:
+        """A of the free parameters, each of which is refused by name where it is no matrix of numbers."""
+        for name, x in zip(signature(self.forward).parameters, free, strict=False):
+            check_float(name, x)
+            if x.ndim != 2 or not self.rectangular:
+                check_matrix(x, name)
+        return super().__call__(*free)
 
     def forward(self, *free: Tensor) -> Tensor:
         raise NotImplementedError

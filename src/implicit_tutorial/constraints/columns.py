@@ -28,6 +28,7 @@ class SoftmaxColumns(Constraint):
     """
 
     guarantees = "simplex"
+    rectangular = True
 
     @checked
     def __init__(self, limit: float, *, temperature: float = 1.0) -> None:

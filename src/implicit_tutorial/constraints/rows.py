@@ -25,6 +25,8 @@ class L1Rows(Constraint):
             matrix fits best.
     """
 
+    rectangular = True
+
     @checked
     def __init__(self, limit: float, *, weights: Tensor | None = None) -> None:
         super().__init__()

@@ -63,6 +63,7 @@ class SpectralScaling(_Scaling):
     """
 
     guarantees = "spectral_norm"
+    rectangular = True
 
     def _size(self, A: Tensor) -> Tensor:
         with torch.no_grad():
@@ -84,6 +85,7 @@ class FixedScale(Constraint):
     """
 
     guarantees = None
+    rectangular = True
 
     @checked
     def __init__(self, gamma: float) -> None:

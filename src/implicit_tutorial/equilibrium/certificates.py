@@ -10,7 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, checked
+from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, check_problem, checked
 from implicit_tutorial.equilibrium.counting import is_p_matrix
 from implicit_tutorial.equilibrium.solver import SOLVERS, Solver
 from implicit_tutorial.equilibrium.spectra import (
@@ -74,8 +74,11 @@ class Certificate:
         """Names of the solvers that some condition guarantees."""
         return tuple(dict.fromkeys(s for c in self.conditions if c.holds for s in c.solvers))
 
+    @checked
     def error_bound(self, A: Tensor, b: Tensor, z: Tensor) -> Tensor | None:
         """(n,) bound on ‖z − z*‖ from the residual at z and its rounding, None without a condition (C7)."""
+        check_problem(A, b=b, z=z)
+        check_finite(A=A, b=b)
         known = {c.name: c for c in self.conditions}
         factors = [1 / c.margin for c in self.conditions if c.holds and c.name == "spectral_norm"]
         if "monotone" in known and known["monotone"].holds:

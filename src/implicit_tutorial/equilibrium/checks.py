@@ -47,7 +47,8 @@ _EXAMPLES = {
 def checked(function: F) -> F:
     """A function that refuses arguments of another kind than their annotations say, by name.
 
-    Integers and numbers of NumPy and torch are passed on as Python's.
+    Integers and numbers of NumPy and torch are passed on as Python's. ``torch.compile`` leaves the function
+    as it is: how many sweeps a solver makes depends on what it computes, and no graph holds such a loop.
     """
     parameters = inspect.signature(function).parameters
     kinds = {p.name: _kinds(p.annotation, function.__globals__) for p in parameters.values()}
@@ -55,6 +56,11 @@ def checked(function: F) -> F:
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
+        if torch.compiler.is_compiling():
+            return torch.compiler.disable(checked_call)(*args, **options)
+        return checked_call(*args, **options)
+
+    def checked_call(*args: Any, **options: Any) -> Any:
         args = (
             tuple(_fitting(name, x, kinds[name]) for name, x in zip(positional, args, strict=False))
             + args[len(positional) :]

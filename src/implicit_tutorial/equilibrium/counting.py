@@ -46,7 +46,7 @@ def is_p_matrix(M: Tensor) -> PMatrix:
     check_finite(M=M)
     _check_width(M.shape[0])
     level = M.detach().to(torch.float64)[None]
-    size = level.abs()  # what the entries were summed from: the scale of their rounding
+    size = level.abs()  # rounding of an entry is at most a unit of it; see the steps for how it grows
     unit = 4 * M.shape[0] * torch.finfo(level.dtype).eps
     smallest = math.inf
     while level.shape[-1] > 0:
@@ -55,10 +55,14 @@ def is_p_matrix(M: Tensor) -> PMatrix:
         smallest = min(smallest, float(pivot.min()))
         if smallest <= 0:
             break
-        rest = level[:, 1:, 1:]
-        step = level[:, 1:, :1] * level[:, :1, 1:] / pivot[:, None, None]
-        size = torch.cat([size[:, 1:, 1:], size[:, 1:, 1:] + step.abs()])
-        level = torch.cat([rest, rest - step])
+        rest, p = level[:, 1:, 1:], pivot[:, None, None]
+        column, row = level[:, 1:, :1], level[:, :1, 1:] / p
+        # ab/p is as uncertain as a, b and p are, each relative to its own size.
+        grown = size[:, 1:, :1] * row.abs() + column.abs() * (
+            size[:, :1, 1:] / p + row.abs() * size[:, :1, :1] / p
+        )
+        size = torch.cat([size[:, 1:, 1:], size[:, 1:, 1:] + grown])
+        level = torch.cat([rest, rest - column * row])
     return PMatrix(smallest)
 
 

@@ -13,6 +13,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigs, eigsh
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, checked
+
 #: Widths up to here take dense eigenvalues (exact and quick); above, Lanczos, Arnoldi and power iterations.
 DENSE_WIDTH = 256
 #: Up to this width dense singular values are quicker than inverse iteration.
@@ -34,15 +36,17 @@ def row_norm(x: Tensor) -> Tensor:
     return torch.linalg.vector_norm(x / scale, dim=1) * scale[:, 0]
 
 
+@checked
 def spectral_norm(A: Tensor) -> float:
     """‖A‖₂ from above: a Lanczos estimate, raised until c²I − AᵀA has a Cholesky factor."""
-    size, A = _normalised(A)
+    size, A = _normalised(_matrix(A))
     return size * math.sqrt(_verified_top_eigenvalue(A.T @ A))
 
 
+@checked
 def monotone_constant(A: Tensor) -> float:
     """λ_max((A + Aᵀ)/2) from above; the network is strongly monotone with μ = 1 − this value."""
-    size, A = _normalised(A)
+    size, A = _normalised(_matrix(A))
     return size * _verified_top_eigenvalue((A + A.T) / 2)
 
 
@@ -101,15 +105,19 @@ def least_singular_value(B: Tensor, factors: tuple[Tensor, Tensor]) -> float:
     return (1 - 4 * _UNIT) * math.sqrt(least_eigenvalue(B.T @ B, estimate=estimate, error=error))
 
 
+@checked
 def spectral_radius(A: Tensor) -> float:
     """ρ(A), the largest eigenvalue in modulus (an estimate: Arnoldi above m = 256)."""
-    size, A = _normalised(A)
+    size, A = _normalised(_matrix(A))
     return size * _over_blocks(A, _spectral_radius_of_block)
 
 
+@checked
 def perron_root(A: Tensor, *, rtol: float = 1e-10) -> float:
     """ρ(|A|) from above: max_i (|A|x)_i / x_i (Collatz–Wielandt) over a positive x, improved in steps."""
-    size, A = _normalised(A)
+    if not 0 < rtol < 1:
+        raise ValueError(f"rtol={rtol}: a relative tolerance lies between 0 and 1.")
+    size, A = _normalised(_matrix(A))
     return size * _over_blocks(A.abs(), lambda P: _collatz_wielandt(P, rtol))
 
 
@@ -204,6 +212,13 @@ def _verified_top_eigenvalue(S: Tensor) -> float:
             # The factorisation itself is exact up to m·eps·scale, which is added to stay an upper bound.
             return estimate + slack + m * torch.finfo(S.dtype).eps * scale
         slack *= 10
+
+
+def _matrix(A: Tensor) -> Tensor:
+    """A, refused by name where it is no square matrix of numbers."""
+    check_matrix(A)
+    check_finite(A=A)
+    return A
 
 
 def _normalised(A: Tensor) -> tuple[float, Tensor]:

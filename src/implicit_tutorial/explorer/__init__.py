@@ -12,7 +12,7 @@ fragment that holds every frame `draw` returns (in the book, in tests, in stored
 from implicit_tutorial.explorer import style
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.core import Explorer, Figure, live
-from implicit_tutorial.explorer.registry import EXPLORERS, explorer
+from implicit_tutorial.explorer.registry import EXPLORERS, explorer, number
 from implicit_tutorial.explorer.stored import Frame, decode
 from implicit_tutorial.explorer.style import STATIC
 
@@ -26,5 +26,6 @@ __all__ = [
     "decode",
     "explorer",
     "live",
+    "number",
     "style",
 ]

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 
+from implicit_tutorial.equilibrium.checks import checked
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames
+from implicit_tutorial.explorer.mathml import mathml
 from implicit_tutorial.explorer.native import native_figure
-from implicit_tutorial.explorer.page import figure_html
+from implicit_tutorial.explorer.page import element, figure_html, mathjax
+from implicit_tutorial.explorer.save import page, picture
+from implicit_tutorial.explorer.table import table
 from implicit_tutorial.explorer.tree import Panel, panels_of
 
 Drawn = go.Figure | Sequence[go.Figure]
@@ -35,6 +42,12 @@ def _slug(draw: Callable) -> str:
     return re.sub("[^a-z0-9]+", "-", getattr(draw, "__name__", "explorer").lower()).strip("-")
 
 
+def check_name(name: str) -> None:
+    """Refuse the name of an explorer that does not fit into an address."""
+    if not _SLUG.fullmatch(name):
+        raise ValueError(f"Explorer name {name!r} is no slug; use lower-case letters, digits and hyphens.")
+
+
 class Explorer:
     """A figure with controls: live widgets under a Jupyter server, a page with all frames stored elsewhere.
 
@@ -47,11 +60,14 @@ class Explorer:
         caption: one or two sentences: which handle to move, what to notice; `code`, *emphasis*, $math$ work.
         alt: what the figure shows, for readers who do not see it.
         readout: called like `draw`; returns the line of text under the controls.
+        tag: what kind of truth the figure shows, and on what it rests; it stands before the caption.
 
     Raises:
-        ValueError: for a bad name, an empty caption or alt text, or two controls of one name.
+        ValueError: for a bad name, an empty caption or alt text, or two controls of one name or label.
+        TypeError: for arguments of another kind, by name.
     """
 
+    @checked
     def __init__(
         self,
         draw: Callable[..., Drawn],
@@ -61,6 +77,7 @@ class Explorer:
         alt: str,
         name: str | None = None,
         readout: Callable[..., str] | None = None,
+        tag: object = "",
     ) -> None:
         self.name = name = _slug(draw) if name is None else name
         for what, text in (("caption", caption), ("alt", alt)):
@@ -68,14 +85,17 @@ class Explorer:
                 raise ValueError(
                     f"Explorer {name!r} needs a {what}: say what to notice, and what the figure shows."
                 )
-        names = [c.name for c in controls]
-        if len(set(names)) < len(names):
-            raise ValueError(f"Explorer {name!r} has two controls of one name: {names}.")
+        for what in ("name", "label"):
+            found = [getattr(c, what) for c in controls]
+            if len(set(found)) < len(found):
+                raise ValueError(f"Explorer {name!r} has two controls of one {what}: {found}.")
         self.draw = draw
         self.controls = tuple(controls)
         self.caption = caption
         self.alt = alt
         self.readout = readout
+        self.tag = str(tag)
+        self.number = ""
 
     @property
     def name(self) -> str:
@@ -84,11 +104,13 @@ class Explorer:
 
     @name.setter
     def name(self, name: str) -> None:
-        if not _SLUG.fullmatch(name):
-            raise ValueError(
-                f"Explorer name {name!r} is no slug; use lower-case letters, digits and hyphens."
-            )
+        check_name(name)
         self._name = name
+
+    @property
+    def heading(self) -> str:
+        """What stands before the caption: the figure's number, as in "Figure 6.3", and its tag."""
+        return " · ".join(filter(None, [self.number and f"Figure {self.number}", self.tag]))
 
     @property
     def start(self) -> dict[str, Any]:
@@ -104,9 +126,10 @@ class Explorer:
         """Every frame; computed on first use."""
         return Frames.compute(self.draw, self.controls, self.readout)
 
-    def html(self) -> str:
-        """The page fragment, which needs explorer.js, explorer.css and plotly.min.js beside it."""
-        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt)
+    def html(self, math: Callable[[str], str] = mathjax) -> str:
+        """The page fragment; without the scripts and the style sheet of `STATIC` it shows still pictures."""
+        more = {"heading": self.heading, "math": math}
+        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **more)
 
     def native(self) -> dict[str, Any]:
         """Plotly JSON of the first panel with the first control as plotly's own slider."""
@@ -117,7 +140,52 @@ class Explorer:
         # Imported here: a book build needs no widgets.
         from implicit_tutorial.explorer.widgets import Live
 
-        return Live(self.draw, self.controls, self.readout, self.name, self.caption, self.alt)
+        text = {"caption": self.caption, "alt": self.alt, "heading": self.heading}
+        return Live(self.draw, self.controls, self.readout, self.name, **text)
+
+    def save(self, path: str | os.PathLike[str], **values: Any) -> Path:
+        """Write the figure where its controls stand at `values` (default: the start).
+
+        The ending of `path` says in which form:
+
+        - .html: a page that stands alone, with all frames; it opens at `values`, and its handles move;
+        - .csv: one row for each point or cell, in full precision (columns panel, trace, x, y, …);
+        - .svg, .png: the picture, drawn by Chromium or Chrome; BROWSER_PATH names one that is not found.
+
+        Returns:
+            The file.
+
+        Raises:
+            ValueError: for another ending, for a control that there is not, or for a page that is to open at
+                a value that its control does not take.
+            RuntimeError: for a picture, if there is no browser.
+        """
+        path = Path(path)
+        if unknown := values.keys() - {c.name for c in self.controls}:
+            raise ValueError(f"No control {sorted(unknown)}; there are {[c.name for c in self.controls]}.")
+        if path.suffix == ".csv":
+            table(self.panels(**values)).to_csv(path, index=False)
+        elif path.suffix == ".html":
+            path.write_text(page(self._standing(values).html(math=mathml), self.name), "utf-8")
+        elif path.suffix in (".svg", ".png"):
+            one = self._standing(values, alone=True).html(math=mathml)
+            path.write_bytes(picture(lambda script: page(one, self.name, script), path))
+        else:
+            raise ValueError(
+                f"{path.name} ends in none of .html, .csv, .svg and .png: name the file by its form."
+            )
+        return path
+
+    def _standing(self, values: dict[str, Any], alone: bool = False) -> Explorer:
+        """The same explorer with its controls at `values`, which are the only ones where it is `alone`."""
+        at = self.start | values
+        controls = [
+            replace(c, values=[at[c.name]] if alone else c.values, start=at[c.name]) for c in self.controls
+        ]
+        other = copy.copy(self)
+        other.controls = tuple(controls)
+        other.__dict__.pop("frames", None)
+        return other
 
     def __repr__(self) -> str:
         handles = f" [{', '.join(c.name for c in self.controls)}]" if self.controls else ""
@@ -129,7 +197,13 @@ class Explorer:
         if live():
             self._shown = self.widget()  # kept, or the kernel would collect it while the page shows it
             view, how = self._shown._repr_mimebundle_()
-            return view | text, how
+            # What a notebook shows that has been saved without the widget's state, and is exported.
+            line = self._shown.readout if self.readout else None
+            about = {"heading": self.heading, "math": mathml, "pictures": True, "moving": False}
+            kept = element(
+                self.name, self.controls, self._shown.panels, line, self.caption, self.alt, **about
+            )
+            return view | text | {"text/html": kept}, how
         return text | {"text/html": self.html(), "application/vnd.plotly.v1+json": self.native()}
 
 
@@ -138,8 +212,13 @@ class Figure(Explorer):
 
     Arguments:
         figures: a plotly figure, or a list of them shown side by side.
-        name, caption, alt: as for `Explorer`.
+        name, caption, alt, tag: as for `Explorer`.
     """
 
-    def __init__(self, figures: Drawn, *, caption: str, alt: str, name: str = "figure") -> None:
-        super().__init__(lambda: figures, [], caption=caption, alt=alt, name=name)
+    @checked
+    def __init__(
+        self, figures: Drawn, *, caption: str, alt: str, name: str = "figure", tag: object = ""
+    ) -> None:
+        if isinstance(figures, Sequence) and not figures:
+            raise ValueError("figures is empty; give one figure, or those that stand side by side.")
+        super().__init__(lambda: figures, [], caption=caption, alt=alt, name=name, tag=tag)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from implicit_tutorial.explorer.control import Control
-from implicit_tutorial.explorer.tree import Panel, Tree, differing, fingerprint, panels_of, without
+from implicit_tutorial.explorer.tree import Panel, Tree, differing, fingerprint, panels_of, put, without
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,20 @@ class Frames:
             drawn.append(panels)
 
         shape = tuple(len(c.values) for c in controls)
-        constant, varying = [], []
+        constant: list[Panel] = []
+        varying: list[Varying] = []
         for p in range(len(drawn[0])):
             found = list(differing([panels[p] for panels in drawn]))
             varying += [Varying.of((p, *path), nodes, shape) for path, nodes in found]
             constant.append(without(drawn[0][p], {path for path, _ in found}))
         return cls(shape, constant, varying, Varying.of((), lines, shape) if lines else None)
+
+    def at(self, position: Sequence[int]) -> list[Panel]:
+        """The panels where the controls stand at `position`."""
+        panels = [without(panel, set()) for panel in self.panels]
+        for varying in self.varying:
+            put(panels, varying.path, varying.at(position, self.shape))
+        return panels
 
 
 def combinations(controls: Sequence[Control]) -> list[dict[str, Any]]:

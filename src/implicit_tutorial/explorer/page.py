@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape, unescape
+from typing import Any
+from urllib.parse import quote
 
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames
+from implicit_tutorial.explorer.still import still
 from implicit_tutorial.explorer.stored import encode
 from implicit_tutorial.explorer.style import TEMPLATE
 from implicit_tutorial.explorer.tree import Panel
 
 DEFAULT_HEIGHT = 340
+#: Said where the handles are dead: a notebook exported as a page, or opened without a kernel.
+STILL = "The handles move in the book, and wherever a kernel runs."
 
 _INLINE = re.compile(r"`([^`]+)`|\$([^$]+)\$|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
 
@@ -36,16 +41,31 @@ def inline(text: str, math: Callable[[str], str] = mathjax) -> str:
     return _INLINE.sub(mark, escape(text, quote=False))
 
 
-def figure_html(name: str, controls: Sequence[Control], frames: Frames, caption: str, alt: str) -> str:
+def figure_html(
+    name: str,
+    controls: Sequence[Control],
+    frames: Frames,
+    caption: str,
+    alt: str,
+    *,
+    heading: str = "",
+    computed: dict[str, Any] | None = None,
+    math: Callable[[str], str] = mathjax,
+) -> str:
     """The `<figure>` element with its plots, controls, caption and stored frames."""
     start = [c.start_index for c in controls]
     readout = None if frames.readout is None else frames.readout.at(start, frames.shape)
-    spec = encode(name, controls, frames, TEMPLATE)
+    spec = encode(name, controls, frames, TEMPLATE, computed)
+    off = f"This figure moves with JavaScript, which is off. It shows: {escape(alt)}"
     stored = [
-        f"<noscript><p>This figure needs JavaScript, which is off. It shows: {escape(alt)}</p></noscript>",
+        f"<noscript><p>{off}</p></noscript>",
         f'<script type="application/json" class="it-spec">{spec}</script>',
     ]
-    return element(name, controls, frames.panels, readout, caption, alt, source=stored)
+    # Between the stops a page can only be that computes, and it has a time if something runs.
+    more: dict[str, Any] = {"heading": heading, "math": math, "source": stored, "pictures": True}
+    if computed is not None:
+        more |= {"continuous": True, "clock": computed["clock"], "points": computed["points"]}
+    return element(name, controls, frames.at(start), readout, caption, alt, **more)
 
 
 def element(
@@ -56,22 +76,44 @@ def element(
     caption: str,
     alt: str,
     *,
+    heading: str = "",
     math: Callable[[str], str] = mathjax,
     source: Iterable[str] = (),
+    continuous: bool = False,
+    clock: str = "",
+    points: Sequence[dict[str, Any]] = (),
+    pictures: bool = False,
+    moving: bool = True,
 ) -> str:
-    """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from."""
-    parts = [f'<figure class="it-explorer" id="fig-{name}" data-name="{name}">', _plots(panels, alt)]
+    """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from.
+
+    `clock` is the control that a button plays, `points` are what is dragged. With `pictures` something is
+    seen without any script and style sheet; explorer.css hides it. What is not `moving` has no handles.
+    """
+    # Beside one of this class the book's theme folds its table of contents away, as beside a note.
+    wide = " full-width" if len(panels) > 2 else ""
+    parts = [f'<figure class="it-explorer{wide}" id="fig-{name}" data-name="{name}">']
+    parts.append(_plots(panels, alt, pictures))
     if controls:
-        rows = "".join(_control(name, c, math) for c in controls)
-        parts.append(f'<div class="it-controls">{rows}</div>')
+        parts.append('<div class="it-desk">')
+    if controls and moving:
+        rows = "".join(_control(name, c, math, continuous) for c in controls)
+        button = _PLAY if clock else ""
+        # The handles appear with the style sheet, which comes with the script that moves them.
+        parts.append(f'<div class="it-controls" style="display:none">{button}{rows}</div>')
     if readout is not None:
         parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
+    if controls:
+        parts.append("</div>")
+        parts.append(_state(controls, points, math))
+        parts += [f'<p class="it-still">{STILL}</p>'] if pictures else []
     parts += source
-    parts.append(f"<figcaption>{inline(caption, math)}</figcaption></figure>")
+    tag = heading and f'<span class="it-tag">{inline(heading, math)}</span>'
+    parts.append(f"<figcaption>{tag}{inline(caption, math)}</figcaption></figure>")
     return "\n".join(parts)
 
 
-def _plots(panels: Sequence[Panel], alt: str) -> str:
+def _plots(panels: Sequence[Panel], alt: str, pictures: bool) -> str:
     """One box a panel, with its height reserved so that the page does not jump when plotly arrives."""
     count = len(panels)
     boxes = []
@@ -79,13 +121,36 @@ def _plots(panels: Sequence[Panel], alt: str) -> str:
         label = alt if count == 1 else f"{alt} (panel {p + 1} of {count})"
         height = panel["layout"].get("height", DEFAULT_HEIGHT)
         boxes.append(
-            f'<div class="it-plot" role="img" aria-label="{escape(label)}" style="height:{height}px"></div>'
+            f'<div class="it-plot" role="img" aria-label="{escape(label)}" style="height:{height}px">'
+            f"{_picture(panel) if pictures else ''}</div>"
         )
     return f'<div class="it-panels">{"".join(boxes)}</div>'
 
 
-def _control(name: str, control: Control, math: Callable[[str], str]) -> str:
+def _picture(panel: Panel) -> str:
+    """The panel as an image that the page carries along; nothing, where it cannot be drawn without plotly."""
+    svg = still(panel)
+    if svg is None:
+        return ""
+    address = "data:image/svg+xml," + quote(svg.replace('"', "'"), safe=" '=:;,/()+-.")
+    return f'<img class="it-still" alt="" loading="lazy" style="max-width:100%" src="{address}">'
+
+
+def _state(controls: Sequence[Control], points: Sequence[dict[str, Any]], math: Callable[[str], str]) -> str:
+    """Where the handles stand, in words: for paper, on which they mean nothing."""
+    said = [(inline(c.label, math), c.text(c.start)) for c in controls]
+    said += [(inline(p["label"], math), ", ".join(f"{v:g}" for v in p["start"])) for p in points]
+    words = (f'{label} <span class="it-value">{escape(text)}</span>' for label, text in said)
+    return f'<p class="it-state">{"; ".join(words)}</p>'
+
+
+_PLAY = '<button type="button" class="it-play" aria-pressed="false"><span>Play</span></button>'
+
+
+def _control(name: str, control: Control, math: Callable[[str], str], continuous: bool) -> str:
     target = f"fig-{name}-{control.name}"
+    if control.is_switch and (control.is_choice or not continuous):
+        return _switch(target, control, math)
     label = f'<label for="{target}">{inline(control.label, math)}</label>'
     if control.is_choice:
         options = "".join(
@@ -96,10 +161,26 @@ def _control(name: str, control: Control, math: Callable[[str], str]) -> str:
             f'<div class="it-control">{label}'
             f'<select id="{target}" autocomplete="off">{options}</select></div>'
         )
+    step = "any" if continuous else 1
     text, width = control.text(control.start), max(map(len, control.texts))
     return (
         f'<div class="it-control">{label}'
-        f'<input type="range" id="{target}" min="0" max="{len(control.values) - 1}" step="1" '
+        f'<input type="range" id="{target}" min="0" max="{len(control.values) - 1}" step="{step}" '
         f'value="{control.start_index}" aria-valuetext="{escape(text)}" autocomplete="off">'
         f'<output for="{target}" aria-live="off" style="min-width:{width}ch">{escape(text)}</output></div>'
+    )
+
+
+def _switch(target: str, control: Control, math: Callable[[str], str]) -> str:
+    """All values side by side, one of them chosen."""
+    stops = "".join(
+        f'<label><input type="radio" name="{target}" value="{i}" autocomplete="off"'
+        f"{' checked' if i == control.start_index else ''}><span>{escape(text)}</span></label>"
+        for i, text in enumerate(control.texts)
+    )
+    return (
+        f'<div class="it-control"><span class="it-label" id="{target}-label">'
+        f"{inline(control.label, math)}</span>"
+        f'<div class="it-switch" id="{target}" role="radiogroup" aria-labelledby="{target}-label">'
+        f"{stops}</div></div>"
     )

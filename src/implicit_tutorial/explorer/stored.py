@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from implicit_tutorial.equilibrium.checks import checked
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import Frames, Varying
 from implicit_tutorial.explorer.tree import MISSING, Panel, Tree, put
@@ -97,8 +98,14 @@ def _unpack(kind: str, entry: dict[str, Any]) -> list[np.ndarray]:
     return [part.reshape(s) for part, s in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
 
 
-def encode(name: str, controls: Sequence[Control], frames: Frames, template: dict[str, Any]) -> str:
-    """The JSON document of an explorer, safe inside an HTML script element."""
+def encode(
+    name: str,
+    controls: Sequence[Control],
+    frames: Frames,
+    template: dict[str, Any],
+    computed: dict[str, Any] | None = None,
+) -> str:
+    """The JSON document of an explorer, safe inside an HTML script element; `computed`: see computed.py."""
     pool = Pool()
     document = {
         "version": 1,
@@ -110,6 +117,8 @@ def encode(name: str, controls: Sequence[Control], frames: Frames, template: dic
         "template": template,
     }
     document["arrays"] = pool.document()
+    if computed is not None:
+        document["computed"] = computed
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
@@ -117,7 +126,14 @@ def encode(name: str, controls: Sequence[Control], frames: Frames, template: dic
 def handles(controls: Sequence[Control]) -> list[dict[str, Any]]:
     """What the script must know of the controls."""
     return [
-        {"name": c.name, "values": list(c.values), "texts": c.texts, "start": c.start_index} for c in controls
+        {
+            "name": c.name,
+            "values": list(c.values),
+            "texts": c.texts,
+            "start": c.start_index,
+            "whole": all(isinstance(v, int) for v in c.values),
+        }
+        for c in controls
     ]
 
 
@@ -149,10 +165,14 @@ def document_of(html: str, name: str | None = None) -> dict[str, Any]:
     if name is None and len(documents) == 1:
         return next(iter(documents.values()))
     if name not in documents:
-        raise ValueError(f"No explorer {name!r} in this page; it holds {sorted(documents) or 'none'}.")
+        raise ValueError(
+            f"No explorer {name!r} in this html, which holds {sorted(documents) or 'none'}; "
+            "pass the name of one of them."
+        )
     return documents[name]
 
 
+@checked
 def decode(html: str, name: str | None = None) -> dict[tuple, Frame]:
     """Every stored frame of an explorer, keyed by its controls' values in their order (without any: `()`).
 

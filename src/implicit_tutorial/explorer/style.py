@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 
-STATIC = Path(__file__).parent / "static"  # explorer.js and explorer.css, which a page must load
+from implicit_tutorial.equilibrium.checks import checked
+
+STATIC = Path(__file__).parent / "static"  # the scripts and the style sheet that a page must load
+#: The scripts of a page, each after those that it uses; plotly.min.js lies beside them.
+SCRIPTS = ("product.js", "program.js", "computed.js", "explorer.js", "paper.js", "save.js")
 
 _BLUE = "#006cab"
 _ORANGE = "#c67f00"
@@ -42,8 +47,9 @@ SERIES = (_BLUE, _VERMILLION, _GREEN, _PURPLE, _ORANGE, _SKY, _OCHRE)
 
 SEQUENTIAL = "Cividis"
 DIVERGING = "RdBu"
+INK = [[0, "#f4f4f0"], [1, "#1a1a1a"]]  # a picture is the same by day and by night
 
-_COLORBAR = {"outlinewidth": 0, "thickness": 12}
+COLORBAR = {"outlinewidth": 0, "thickness": 12}
 
 _AXIS = {
     "gridcolor": "rgba(128,128,128,0.2)",
@@ -88,17 +94,23 @@ TEMPLATE: dict[str, Any] = {
         "dragmode": False,
         "annotationdefaults": {"arrowcolor": GUIDE, "arrowwidth": 1, "font": {"size": 12}},
         "shapedefaults": {"line": {"color": GUIDE, "width": 1}},
-        "coloraxis": {"colorbar": _COLORBAR},
+        "coloraxis": {"colorbar": COLORBAR},
         "polar": {"bgcolor": "rgba(0,0,0,0)"},
         "scene": {axis: {"backgroundcolor": "rgba(0,0,0,0)"} for axis in ("xaxis", "yaxis", "zaxis")},
     },
     "data": {
-        kind: [{"type": kind, "colorscale": SEQUENTIAL, "colorbar": _COLORBAR}]
+        kind: [{"type": kind, "colorscale": SEQUENTIAL, "colorbar": COLORBAR}]
         for kind in ("heatmap", "contour")
     },
 }
 
 
+def plotly_js() -> bytes:
+    """The plotting library of the browser, as the plotly package brings it."""
+    return (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+
+
+@checked
 def figure(
     *,
     title: str | None = None,
@@ -126,12 +138,16 @@ def figure(
         legend_rows: the most rows that the names above the plot take, on a phone or beside another plot.
     """
     # Whatever shows a figure applies the template; validating it here would take most of a frame's time.
+    for name, limits in (("x_range", x_range), ("y_range", y_range)):
+        if limits is not None and len(_numbers(name, limits)) != 2:
+            raise ValueError(f"{name}={limits}: give the two ends of the axis.")
     layout: dict[str, Any] = {"template": {}, "height": height}
     if title:
         layout["title"] = {"text": title}
     if title or legend_rows > 1:
         layout["margin"] = {"t": (42 if title else 8) + 18 * legend_rows}
-    x, y = (x_title, x_log, x_range, x_ticks), (y_title, y_log, y_range, y_ticks)
+    marks = [None if t is None else _numbers(f"{k}_ticks", t) for k, t in (("x", x_ticks), ("y", y_ticks))]
+    x, y = (x_title, x_log, x_range, marks[0]), (y_title, y_log, y_range, marks[1])
     for axis, (text, log, limits, ticks) in {"xaxis": x, "yaxis": y}.items():
         settings: dict[str, Any] = {"title": {"text": text}} if text else {}
         if log:
@@ -141,8 +157,7 @@ def figure(
         if limits:
             settings["range"] = [_log10(v, axis) if log else float(v) for v in limits]
         if ticks is not None:
-            values = [float(t) for t in ticks]
-            settings |= {"tickvals": values, "ticktext": [f"{v:g}" for v in values]}
+            settings |= {"tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]}
         if equal:
             settings["constrain"] = "domain"
         layout[axis] = settings
@@ -151,6 +166,7 @@ def figure(
     return go.Figure(layout=layout)
 
 
+@checked
 def blank(*, title: str | None = None, height: int = 340, equal: bool = True) -> go.Figure:
     """A figure without axes, for diagrams."""
     fig = figure(title=title, height=height, equal=equal)
@@ -159,27 +175,32 @@ def blank(*, title: str | None = None, height: int = 340, equal: bool = True) ->
     return fig.update_layout(showlegend=False, margin=margin, xaxis=hidden, yaxis=hidden)
 
 
+@checked
 def measured(name: str | None = None, color: str = MEASURED, **line: Any) -> dict[str, Any]:
     """Arguments of `go.Scatter` for a measured curve: solid."""
     return {"mode": "lines", "name": name, "line": {"color": color, "width": 2} | line}
 
 
+@checked
 def theory(name: str | None = None, color: str = THEORY, **line: Any) -> dict[str, Any]:
     """Arguments of `go.Scatter` for a predicted curve: dashed."""
     return {"mode": "lines", "name": name, "line": {"color": color, "width": 2, "dash": "dash"} | line}
 
 
+@checked
 def points(name: str | None = None, color: str | Sequence[str] = MEASURED, **marker: Any) -> dict[str, Any]:
     """Arguments of `go.Scatter` for measured points."""
     return {"mode": "markers", "name": name, "marker": {"color": color, "size": 7} | marker}
 
 
+@checked
 def marked(name: str | None = None, color: str = MEASURED, size: Any = 7, **line: Any) -> dict[str, Any]:
     """Arguments of `go.Scatter` for measured points on the curve that joins them."""
     marker = {"color": color, "size": size}
     return measured(name, color, **line) | {"mode": "lines+markers", "marker": marker}
 
 
+@checked
 def guide(name: str | None = None, color: str = GUIDE, **line: Any) -> dict[str, Any]:
     """Arguments of `go.Scatter` for a threshold or an outline: thin and dotted, silent under the pointer."""
     return {
@@ -188,6 +209,13 @@ def guide(name: str | None = None, color: str = GUIDE, **line: Any) -> dict[str,
         "line": {"color": color, "width": 1.5, "dash": "dot"} | line,
         "hoverinfo": "skip",
     }
+
+
+def _numbers(name: str, values: Iterable[float]) -> list[float]:
+    try:
+        return [float(value) for value in values]
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} is {values!r}; give numbers alone.") from error
 
 
 def _log10(value: float, axis: str) -> float:

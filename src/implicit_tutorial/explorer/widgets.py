@@ -11,22 +11,19 @@ brings plotly.js along in its state; to ask for it is for a page that has not go
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Sequence
-from html import unescape
-from importlib.resources import files
 from typing import Any
 
 import anywidget
 import traitlets
-from latex2mathml.converter import convert
 
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.frames import check_same_build
+from implicit_tutorial.explorer.mathml import mathml
 from implicit_tutorial.explorer.page import element
 from implicit_tutorial.explorer.stored import Pool, handles
-from implicit_tutorial.explorer.style import STATIC, TEMPLATE
+from implicit_tutorial.explorer.style import STATIC, TEMPLATE, plotly_js
 from implicit_tutorial.explorer.tree import Panel, fingerprint, panels_of
 
 
@@ -37,7 +34,7 @@ class Live(anywidget.AnyWidget):
     says why it does not show `values`, where `draw` fails.
     """
 
-    _esm = "\n".join((STATIC / script).read_text("utf-8") for script in ("explorer.js", "live.js"))
+    _esm = "\n".join((STATIC / script).read_text("utf-8") for script in ("explorer.js", "save.js", "live.js"))
     _css = (STATIC / "explorer.css").read_text("utf-8")
 
     spec = traitlets.Dict().tag(sync=True)  # what never changes
@@ -53,6 +50,7 @@ class Live(anywidget.AnyWidget):
         name: str,
         caption: str,
         alt: str,
+        heading: str = "",
     ) -> None:
         self._draw, self._readout, self.controls = draw, readout, tuple(controls)
         self._lock = threading.RLock()  # Jupyter may deliver messages in a thread of their own
@@ -63,7 +61,7 @@ class Live(anywidget.AnyWidget):
         self.error = ""
         self._keys = [0] * len(self.panels)
         # An error needs the line below the controls, too.
-        html = element(name, controls, self.panels, self.readout, caption, alt, math=mathml)
+        html = element(name, controls, self.panels, self.readout, caption, alt, heading=heading, math=mathml)
         code = b"" if Live._brought else plotly_js()
         Live._brought = True
         super().__init__(
@@ -128,27 +126,3 @@ class Live(anywidget.AnyWidget):
             self._move(list(content["position"]))
         elif content.get("ask") == "plotly":
             self.send({"plotly": True}, [plotly_js()])
-
-
-def plotly_js() -> bytes:
-    """The plotting library of the browser, as the plotly package brings it."""
-    return (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
-
-
-def mathml(tex: str) -> str:
-    """Mathematics as MathML, which browsers typeset themselves: a widget has no MathJax to count on."""
-
-    def letter(match: re.Match) -> str:
-        text = unescape(match[1])
-        upright = ' mathvariant="normal"' if len(text) == 1 and "Α" <= text <= "Ω" else ""
-        return f"<mi{upright}>{match[1]}</mi>"
-
-    html = convert(re.sub(r"\\mathbb (\w)", r"\\mathbb{\1}", tex))
-    html = re.sub(
-        r"<mo>(\w{2,})</mo>", r"<mi>\1</mi>", html
-    )  # names of functions, without a relation's space
-    html = re.sub(r"<mi>([^<]+)</mi>", letter, html)  # as TeX sets Greek capitals
-    # A bar is taken for an infix that stretches.
-    return re.sub(
-        r"<mo[^>]*>(&#x02016;|&#x0007C;|\|)</mo>", r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>', html
-    )

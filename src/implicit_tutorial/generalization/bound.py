@@ -157,6 +157,27 @@ def _lazy_linear(net: EquilibriumNetwork, z: Tensor, u: Tensor, e0: Tensor) -> f
     return math.sqrt(square) / len(z)
 
 
+def check_pair(net0: EquilibriumNetwork, net: EquilibriumNetwork) -> None:
+    """Raise unless the two networks differ in Θ alone."""
+    for name in (*SIZES_AND_SCALES, "centered"):
+        if getattr(net0, name) != getattr(net, name):
+            raise ValueError(
+                f"net0 has {name}={getattr(net0, name)} and net has {getattr(net, name)}; give one network "
+                "before and after training, e.g. net0 = copy.deepcopy(net) before it."
+            )
+    for name in ("W", "v"):
+        if not torch.equal(getattr(net0, name), getattr(net, name)):
+            raise ValueError(
+                f"net0 and net differ in {name}; the bound is for training the implicit layer alone."
+            )
+
+
+def check_confidence(confidence: float) -> None:
+    """Raise unless it is a probability of failure."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence={confidence}: it is the probability of failure, between 0 and 1.")
+
+
 def _check(
     net0: EquilibriumNetwork,
     net: EquilibriumNetwork,
@@ -166,25 +187,14 @@ def _check(
     loss: str | BoundedLoss,
     base: float,
 ) -> BoundedLoss:
-    for name in (*SIZES_AND_SCALES, "centered"):
-        if getattr(net0, name) != getattr(net, name):
-            raise ValueError(
-                f"net0 has {name}={getattr(net0, name)} and net has {getattr(net, name)}; give one network "
-                "before and after training, e.g. net0 = copy.deepcopy(net) before it."
-            )
+    check_pair(net0, net)
     if net.n_outputs is not None:
         raise ValueError(f"the bound is for one output, but the network has n_outputs={net.n_outputs}.")
-    for name in ("W", "v"):
-        if not torch.equal(getattr(net0, name), getattr(net, name)):
-            raise ValueError(
-                f"net0 and net differ in {name}; the bound is for training the implicit layer alone."
-            )
     check_rows(X, net.n_inputs, "X", net.W, row="input", column="input dimension")
     if len(X) == 0:
         raise ValueError("X holds no sample; the bound is computed from at least one.")
     check_labels(net, X, y, "y")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence}: it is the probability of failure, between 0 and 1.")
+    check_confidence(confidence)
     if not 0 < base < math.inf:
         raise ValueError(f"base={base}: the smallest radius is positive.")
     if isinstance(loss, BoundedLoss):

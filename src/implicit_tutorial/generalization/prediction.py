@@ -106,7 +106,8 @@ def infinite_width_prediction(
         ValueError: shapes that do not match, an unknown layer, a negative time, κ ≤ 0, or a kernel that is
             singular to rounding (two training inputs nearly equal; σ_A = 0 and no other layer trained).
     """
-    _check(X, y, X_test, y_test, output_scale, time, layers)
+    check_samples(X, y, X_test, y_test)
+    _check(output_scale, time, layers)
     scales = {"implicit_scale": implicit_scale, "input_scale": input_scale}
     train, cross = limit_kernels(X, **scales), limit_kernels(X_test, X, **scales)
     K = sum(getattr(train, name) for name in layers)
@@ -151,19 +152,13 @@ def _cholesky(K: Tensor) -> Tensor:
     return root
 
 
-def _check(
-    X: Tensor,
-    y: Tensor,
-    X_test: Tensor,
-    y_test: Tensor | None,
-    output_scale: float,
-    time: float,
-    layers: Sequence[str],
-) -> None:
+def check_samples(X: Tensor, y: Tensor, X_test: Tensor | None, y_test: Tensor | None) -> None:
+    """Raise unless X and X_test are inputs of one kind, and the labels given fit them."""
     check_rows(X, X.shape[-1] if X.ndim else -1, "X", X, row="input", column="input dimension")
-    check_rows(X_test, X.shape[1], "X_test", X, row="input", column="input dimension")
+    if X_test is not None:
+        check_rows(X_test, X.shape[1], "X_test", X, row="input", column="input dimension")
     for name, x in (("X", X), ("X_test", X_test)):
-        if len(x) == 0:
+        if x is not None and len(x) == 0:
             raise ValueError(f"{name} holds no sample; give at least one.")
     for name, labels in (("y", y), ("y_test", y_test)):
         if labels is not None and (labels.dtype != X.dtype or labels.device != X.device):
@@ -180,6 +175,9 @@ def _check(
         raise ValueError(
             f"y_test has shape {tuple(y_test.shape)}; {(len(X_test), *y.shape[1:])} goes with X_test and y."
         )
+
+
+def _check(output_scale: float, time: float, layers: Sequence[str]) -> None:
     if not 0 < output_scale < math.inf:
         raise ValueError(f"output_scale={output_scale}: nothing is learned unless it is positive.")
     if not time >= 0:

@@ -68,14 +68,15 @@ def limit_kernels(
     shape = (X.shape[0], Y.shape[0])
     whole = {field.name: torch.empty(shape, dtype=X.dtype, device=X.device) for field in fields(Kernels)}
     for i in range(0, X.shape[0], _ROWS):
-        # A symmetric matrix is computed from its diagonal to the right, and mirrored.
+        # A symmetric matrix is computed from its diagonal to the right, and mirrored: a vectorised function
+        # may round the same number in two places differently.
         first = i if X2 is None else 0
         rows = slice(i, i + _ROWS)
         for name, block in _entries(X[rows], Y[first:], **scales).items():
             whole[name][rows, first:] = block
-            if X2 is None:
-                whole[name][first:, rows] = block.T
-    return Kernels(**whole)
+    return Kernels(
+        **(whole if X2 is not None else {name: K.triu() + K.triu(1).T for name, K in whole.items()})
+    )
 
 
 def _entries(X: Tensor, Y: Tensor, **scales: Tensor) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import hashlib
 import math
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from typing import Any
@@ -286,12 +286,17 @@ class Run:
             "message": self.message,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    @checked
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to a saved state; this run must have been made with the same arguments, but for the seed.
 
         Raises:
             ValueError: the state is that of another network, method or sample, by name; nothing is loaded.
         """
+        if missing := self.state_dict().keys() - {"made_with"} - state.keys():
+            raise ValueError(
+                f"state is not that of a run: it lacks {sorted(missing)}; pass run.state_dict()."
+            )
         mine = self._made_with()
         for name, saved in state.get("made_with", mine).items():
             if saved != mine[name]:

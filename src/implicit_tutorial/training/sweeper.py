@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.kernels.layers import LAYERS
+from implicit_tutorial.training.arithmetic import caught_up, descended, output_between, swept, swept_back
 from implicit_tutorial.training.least_squares import LeastSquares
 
 #: A state this many times as large as the injections counts as diverged.
@@ -103,8 +104,8 @@ class Sweeper:
 
         ∂L/∂A = Σ p zᵀ with p = w u, and the whole update is one rank-n product into Theta.
         """
-        z = torch.add(self.z, self.dz, alpha=self.catch_up, out=self.dz)
-        u = torch.add(self.u, self.du, alpha=self.catch_up, out=self.du)
+        z = caught_up(self.z, self.dz, self.catch_up, out=self.dz)
+        u = caught_up(self.u, self.du, self.catch_up, out=self.du)
         eta = eta[:, None, None]
         w = self.e * eta
         if self.fused > 1:
@@ -115,7 +116,7 @@ class Sweeper:
         p = u.mul_(w if self.n_outputs is None else eta)
         vectors = {"adjoint": p, "state": z, "input": self.X, "output": w}
         for layer, theta, rate in self._trained:
-            theta.baddbmm_(vectors[layer.left].mT, vectors[layer.right], alpha=-self.kappa * rate)
+            descended(theta, vectors[layer.left], vectors[layer.right], self.kappa * rate, out=theta)
         if "input" in self.layers:
             torch.bmm(self.X, self.W.mT, out=self.b)
             self.b.mul_(self.input_scale)
@@ -156,7 +157,7 @@ class Sweeper:
         pick = _all if part is None else itemgetter(part)
         z, dz = pick(self.z), pick(self.dz)
         new = pick(self._spare)
-        torch.baddbmm(pick(self.b), z, pick(self.Theta).mT, alpha=self.mix, out=new).relu_()
+        swept(pick(self.Theta), pick(self.b), z, self.mix, out=new)
         torch.sub(new, z, out=dz)
         self._evaluate(new, z, dz, pick)
         size = torch.linalg.vector_norm(new, dim=(1, 2))
@@ -176,9 +177,7 @@ class Sweeper:
         u, du, v = pick(self.u), pick(self.du), pick(self.v).mT
         new = pick(self._spare)
         g = v if self.n_outputs is None else torch.bmm(pick(self.e), v)
-        torch.baddbmm(g, u, pick(self.Theta), alpha=self.mix, out=new)
-        # What ReLU's backward pass does: keep u where z > 0, in one go.
-        torch.ops.aten.threshold_backward(new, pick(self.z), 0.0, grad_input=new)
+        swept_back(pick(self.Theta), g, u, pick(self.z), self.mix, out=new)
         torch.sub(new, u, out=du)
         size = torch.linalg.vector_norm(new, dim=(1, 2))
         lags = torch.linalg.vector_norm(du, dim=(1, 2)).div_(size).tolist()
@@ -190,16 +189,13 @@ class Sweeper:
         return lags
 
     def _evaluate(self, new: Tensor, z: Tensor, dz: Tensor, pick: Callable[[Tensor], Tensor]) -> None:
-        """e at the equilibrium, from a sweep z → z + dz; z is used up.
+        """e at the equilibrium, from a sweep z → z + dz.
 
-        v·z* = v·z + u·dz up to the square of the lag, and v·(z + dz) up to the lag. The adjoint of e·f does
-        not tell the outputs apart, so k of them are taken at z + dz.
+        The adjoint of e·f does not tell k outputs apart: these are taken at z + dz, up to the lag.
         """
         e = pick(self.e)
         if self.n_outputs is None:
-            # Both products in one sum: a batch of matrix-vector products is slow.
-            z.mul_(pick(self.v).mT).addcmul_(pick(self.u), dz)
-            torch.sum(z, dim=2, keepdim=True, out=e)
+            e.copy_(output_between(z, dz, pick(self.u), pick(self.v)))
         else:
             torch.bmm(new, pick(self.v), out=e)
         e.mul_(self.kappa).sub_(pick(self.target))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from implicit_tutorial.book.benchmarks.table import table
+from implicit_tutorial.book.benchmarks.table import SAMPLES, table
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Figure, explorer, style
 
 
@@ -33,6 +34,7 @@ def above_the_floor() -> Figure:
     fig.update_yaxes(dtick=1)
     return Figure(
         fig,
+        tag=measured(width=widths, seeds=1, samples=SAMPLES),
         caption=(
             "A gradient step of each method in units of three products of size $n \\cdot m \\cdot m$. Notice "
             "that fused steps go below the floor: they share one update and one pair of sweeps between two "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from implicit_tutorial.book.benchmarks.table import table
+from implicit_tutorial.book.benchmarks.table import SAMPLES, table
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Figure, explorer, style
 
 
@@ -25,9 +26,10 @@ def step_cost() -> Figure:
     fig.update_yaxes(dtick=1)
     return Figure(
         fig,
+        tag=measured(width=m, seeds=1, samples=SAMPLES),
         caption=(
-            "Time of one step of `SingleSweep` against the width, 64 samples. Dashed: the power law that "
-            "fits best. Dotted: three products of size $n \\cdot m \\cdot m$ and nothing else. Notice "
+            f"Time of one step of `SingleSweep` against the width, {SAMPLES} samples. Dashed: the power law "
+            "that fits best. Dotted: three products of size $n \\cdot m \\cdot m$ and nothing else. Notice "
             "how little lies between the points and the floor once the layer is wide."
         ),
         alt=(

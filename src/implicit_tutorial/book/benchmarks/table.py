@@ -13,6 +13,8 @@ from implicit_tutorial.book.study import FOLDER
 Row = Mapping[str, Any]
 
 PATH = FOLDER / "benchmarks.json"
+#: Everything is trained on so many inputs.
+SAMPLES = 64
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from implicit_tutorial.book.ch01_equilibrium_networks.studies import (
     SCALE,
     SEED,
 )
+from implicit_tutorial.book.evidence import stored
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 
@@ -91,6 +92,7 @@ def backward_cost() -> Explorer:
     return Explorer(
         draw,
         [Control("width", widths, start=widths[-1], label="width $m$")],
+        tag=stored(BACKWARD_COST, samples=N_SAMPLES),
         caption=(
             "Memory and time of one gradient. The unrolled network pays for every layer; the equilibrium, "
             "whatever the number of sweeps that found it, pays once. Move `width`: both lines move, the "

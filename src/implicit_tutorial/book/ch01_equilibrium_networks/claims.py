@@ -16,8 +16,8 @@ from implicit_tutorial.equilibrium import Picard, solve
 
 @claim(
     "C1",
-    "The gradient through an equilibrium is ∂f/∂A = (κ/√m) u zᵀ with u = D(Aᵀu + v): one adjoint solve, in "
-    "memory that does not grow with the depth.",
+    r"The gradient through an equilibrium is $(\kappa/\sqrt m)\,u z^\top$ with the adjoint $u = D(A^\top "
+    "u + v)$: one more solve, in memory that does not grow with the depth.",
     subject=solve,
 )
 def implicit_gradient(solve: Callable) -> Iterator[Measurement]:
@@ -32,25 +32,36 @@ def implicit_gradient(solve: Callable) -> Iterator[Measurement]:
 
     (implicit,) = torch.autograd.grad((solve(A, b, solver=tight).z @ v).sum(), A)
     (through_layers,) = torch.autograd.grad(f(A), A)
-    yield above("digits shared with unrolled autograd", digits(implicit, through_layers, cap=9), 7)
+    yield above(
+        "the gradient shares {} digits with that of 200 unrolled layers",
+        digits(implicit, through_layers, cap=9),
+        7,
+    )
 
     direction = normal(m, m, seed=4)
     with torch.no_grad():
         central = (f(A + 1e-6 * direction) - f(A - 1e-6 * direction)) / 2e-6
     yield above(
-        "digits shared with central differences", digits((implicit * direction).sum(), central, cap=6), 4
+        "the gradient shares {} digits with central differences",
+        digits((implicit * direction).sum(), central, cap=6),
+        4,
     )
 
     kept = [kept_for_backward(lambda r=r: solve(A, b, solver=Picard(rtol=r)).z) for r in (1e-1, 1e-13)]
-    yield close("bytes kept at 30 times the depth, as a ratio", kept[1] / kept[0], 1, rtol=0.01)
+    yield close(
+        "with 30 times as many sweeps, {} times as many bytes are kept for the gradient",
+        kept[1] / kept[0],
+        1,
+        rtol=0.01,
+    )
     layers = kept_for_backward(lambda: f(A))
-    yield above("bytes kept by 200 unrolled layers, as a ratio", layers / kept[1], 10)
+    yield above("200 unrolled layers keep {} times as many bytes as the equilibrium", layers / kept[1], 10)
 
 
 @claim(
     "C2",
-    "A feed-forward ReLU network of L layers is an equilibrium network with a nilpotent A: Picard reaches "
-    "its equilibrium exactly in L steps, and step L + 1 confirms it.",
+    "A feed-forward ReLU network of $L$ layers is an equilibrium network with a nilpotent $A$: Picard's "
+    "iteration reaches its equilibrium exactly in $L$ steps, and step $L + 1$ confirms it.",
     subject=solve,
 )
 def feed_forward_is_nilpotent(solve: Callable) -> Iterator[Measurement]:
@@ -70,19 +81,27 @@ def feed_forward_is_nilpotent(solve: Callable) -> Iterator[Measurement]:
     b[:, :width] += x @ weights[0].T
 
     sol = solve(A, b)
-    yield close(f"sweeps, of which the last confirms {L} layers", sol.steps.double().mean(), L + 1, rtol=0.01)
+    yield close(
+        f"Picard ends after {{}} sweeps through {L} layers, the last of which confirms",
+        sol.steps.double().mean(),
+        L + 1,
+        rtol=0.01,
+    )
     yield above(
-        "digits shared with the network, layer by layer", digits(sol.z, torch.cat(layers, dim=1), cap=12), 11
+        "the equilibrium shares {} digits with the network, layer by layer",
+        digits(sol.z, torch.cat(layers, dim=1), cap=12),
+        11,
     )
     short = solve(A, b, solver=Picard(max_steps=L), throw=False)
     missing = (short.residual / torch.linalg.vector_norm(sol.z, dim=1)).min()
-    yield above(f"relative residual one step before, after {L - 1}", missing, 0.01)
+    yield above(f"after {L - 1} steps the relative residual is still {{}}", missing, 0.01)
 
 
 @claim(
     "C3",
-    "If ‖A‖₂ ≤ ρ < 1, a weight-tied network of L layers is at most ρ^L ‖z*‖ from its equilibrium z*; a wide "
-    "Gaussian one, in mean field and in its output, by the factor (σ_A/√2)^L.",
+    r"If $\lVert A\rVert_2 \le \rho < 1$, a weight-tied network of $L$ layers is at most $\rho^L\,\lVert "
+    r"z^*\rVert$ from its equilibrium $z^*$; a wide Gaussian one, in mean field and in its output, comes "
+    r"nearer by $\sigma_A/\sqrt2$ a layer.",
     subject=solve,
 )
 def truncated_depth(solve: Callable) -> Iterator[Measurement]:
@@ -100,8 +119,17 @@ def truncated_depth(solve: Callable) -> Iterator[Measurement]:
             errors.append(torch.linalg.matrix_norm(z @ V - exact @ V))
             shares.append(((z - exact).norm(dim=1) / (norm**L * exact.norm(dim=1))).max())
         if norm < 1:
-            yield below(f"largest distance over ρ^L ‖z*‖ at scale {scale:g}", max(shares), 1)
+            yield below(
+                f"at the scale {scale:g} the largest distance is {{}} % of what the statement allows",
+                max(shares),
+                1,
+            )
         slope = torch.linalg.lstsq(
             torch.stack([depths, torch.ones_like(depths)], dim=1), torch.stack(errors).log()[:, None]
         ).solution[0]
-        yield close(f"rate at scale {scale:g}", slope.exp(), scale / math.sqrt(2), rtol=0.035)
+        yield close(
+            f"at the scale {scale:g} each layer multiplies the error of the output by {{}}",
+            slope.exp(),
+            scale / math.sqrt(2),
+            rtol=0.035,
+        )

@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 
 SPIRAL = torch.tensor([[0.0, -1.5], [1.5, 0.0]], dtype=torch.float64)
 SPIRAL_B = torch.tensor([[2.5, 0.4]], dtype=torch.float64)
@@ -71,6 +72,7 @@ def euler_step() -> Explorer:
     return Explorer(
         draw,
         [Control("step", lengths, start=1.0, label="step $h$", fmt=".1f")],
+        tag=measured(width=len(SPIRAL), seeds=None, samples=None),
         caption=(
             "The dashed curves are the flow; all of them spiral into the star. Dots are explicit Euler "
             "steps of length $h$, and $h=1$ is Picard's iteration, which never arrives here. Move `step` "

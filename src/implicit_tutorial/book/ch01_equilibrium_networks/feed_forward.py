@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
-from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 
 LAYERS, UNITS, STEPS = 6, 6, 24
 
@@ -83,6 +84,7 @@ def feed_forward() -> Explorer:
     return Explorer(
         draw,
         [Control("feedback", [0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0], fmt="g")],
+        tag=measured(width=LAYERS * UNITS, seeds=1, samples=len(x)),
         caption=(
             "Without feedback the matrix has blocks above its diagonal only, and exactness moves up one "
             "layer a step: a staircase. Move `feedback`: one block appears in the lower left corner, and "

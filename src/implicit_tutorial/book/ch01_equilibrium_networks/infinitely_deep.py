@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch01_equilibrium_networks.setting import network, tied_states
+from implicit_tutorial.book.ch01_equilibrium_networks.setting import WIDTH, network, tied_states
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 
@@ -54,6 +55,7 @@ def infinitely_deep() -> Explorer:
     return Explorer(
         draw,
         [Control("implicit_scale", scales, start=1.0, label="implicit_scale $\\sigma_A$", fmt=".1f")],
+        tag=measured(width=WIDTH, seeds=1, samples=1),
         caption=(
             "One input travels through the layers from left to right; each row is a unit. Move "
             "`implicit_scale`. The columns stop changing, soon or late, and agree with the last one, the "

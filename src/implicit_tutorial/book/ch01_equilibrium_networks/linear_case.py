@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 
 
 @explorer("linear-case")
@@ -47,6 +48,7 @@ def linear_case() -> Explorer:
     return Explorer(
         draw,
         [Control("a", values, start=0.7, label="weight $a$", fmt="g")],
+        tag=THEOREM | measured(width=1, seeds=None, samples=None),
         caption=(
             "Move the weight $a$. The distance to the equilibrium falls on a straight line of slope "
             "$\\log|a|$. At $a=-1$ it stays, and at $a=-1.2$ the layers run away from an equilibrium that "

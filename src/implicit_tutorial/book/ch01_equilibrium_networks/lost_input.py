@@ -10,15 +10,19 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch01_equilibrium_networks.setting import network, tied_states
-from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book.ch01_equilibrium_networks.setting import WIDTH, network, tied_states
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
+
+#: Of the two inputs.
+_ANGLES = (0.3, 0.3 + math.pi / 2)
 
 
 @lru_cache
 def _norm_and_angle(scale: float, inject: bool) -> tuple[np.ndarray, np.ndarray]:
     """Size of the state of one input, and the angle in degrees between the states of two, layer by layer."""
-    X = it.data.circle(torch.tensor([0.3, 0.3 + math.pi / 2], dtype=torch.float64))
+    X = it.data.circle(torch.tensor(_ANGLES, dtype=torch.float64))
     _, A, b = network(scale, X)
     z = tied_states(A, b, 60, inject=inject)[1:]
     norm = torch.linalg.vector_norm(z, dim=-1)
@@ -60,6 +64,7 @@ def lost_input() -> Explorer:
     return Explorer(
         draw,
         [Control("implicit_scale", scales, start=1.0, label="implicit_scale $\\sigma_A$", fmt=".1f")],
+        tag=measured(width=WIDTH, seeds=1, samples=len(_ANGLES)),
         caption=(
             "Move `implicit_scale`. If the input enters once, the state vanishes or explodes, and the angle "
             "in the second plot does not move at all: no scale brings the input back. If it enters in every "

@@ -11,10 +11,11 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch01_equilibrium_networks.setting import network, tied_states
-from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book.ch01_equilibrium_networks.setting import WIDTH, network, tied_states
+from implicit_tutorial.book.evidence import MEAN_FIELD, THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 
 DEPTHS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60]
 N_ANGLES = 73
@@ -124,6 +125,7 @@ def truncated_depth() -> Explorer:
             Control("depth", DEPTHS, start=6, label="depth $L$"),
             Control("implicit_scale", scales, start=0.8, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
+        tag=THEOREM | MEAN_FIELD | measured(width=WIDTH, seeds=1, samples=N_ANGLES),
         caption=(
             "Move `depth`: the function of the cut-off network (second plot) slides onto that of the "
             f"equilibrium. Move `implicit_scale`: {_what_depth_does(scales)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from implicit_tutorial.book.evidence import DEFINITION
 from implicit_tutorial.explorer import Figure, explorer, style
 
 
@@ -44,6 +45,7 @@ def unrolled_and_loop() -> Figure:
     label(10.95, -0.15, "f", out)
     return Figure(
         fig,
+        tag=DEFINITION,
         caption=(
             "Infinitely many layers with the same weights $A$, each of which sees the input $x$, are one "
             "layer whose output is its own input."

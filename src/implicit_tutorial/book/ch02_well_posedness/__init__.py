@@ -8,3 +8,17 @@ from implicit_tutorial.book.ch02_well_posedness.ladder_map import ladder_map
 from implicit_tutorial.book.ch02_well_posedness.ladder_thresholds import ladder_thresholds
 from implicit_tutorial.book.ch02_well_posedness.rate import rate
 from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    2,
+    "cobweb",
+    "two-units",
+    "counts",
+    "ladder-map",
+    "ladder-thresholds",
+    "initialization-scale",
+    "rate",
+    "certified-error",
+)

@@ -10,9 +10,11 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.drawing import array, powers
+from implicit_tutorial.book.drawing import array
+from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.picard import picard_path
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 
 WIDTH, SEED, SWEEPS, FLOOR = 200, 3, 40, 1e-13
 SCALES = [round(0.1 + 0.05 * k, 2) for k in range(14)]
@@ -52,6 +54,7 @@ def certified_error() -> Explorer:
     return Explorer(
         _figure,
         [Control("implicit_scale", SCALES, start=0.4, label="implicit_scale $\\sigma_A$", fmt=".2f")],
+        tag=THEOREM | measured(width=WIDTH, seeds=1, samples=1),
         caption=(
             "The true error $\\lVert z_k - z^*\\rVert$ of Picard's states (solid), and what can be "
             "*proved* of it from the residual alone (dashed). **Move** $\\sigma_A$ across $1/2$ and then "

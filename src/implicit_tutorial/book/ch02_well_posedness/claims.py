@@ -25,7 +25,8 @@ from implicit_tutorial.network import EquilibriumNetwork
 
 @claim(
     "C4",
-    "z = relu(Az + b) has exactly one solution for every b if and only if I − A is a P-matrix.",
+    r"$z = \operatorname{relu}(Az + b)$ has exactly one solution for every $b$ if and only if $I - A$ is "
+    "a P-matrix.",
     subject=count_equilibria,
 )
 def p_matrix_decides(count: Callable) -> Iterator[Measurement]:
@@ -42,17 +43,36 @@ def p_matrix_decides(count: Callable) -> Iterator[Measurement]:
         (unique if minor is None else several).append(counted.counts)
         for row, solutions in zip(b, counted.solutions, strict=True):
             solved.append((torch.relu(solutions @ A.T + row) - solutions).abs().amax(dim=1))
-    yield close("equilibria for each b of a P-matrix, on average", torch.cat(unique).mean(), 1, rtol=1e-6)
-    yield above("fewest equilibria for the b built in the proof", torch.cat(several).min(), 1.5)
-    yield above("digits to which a solution solves", digits(1 + torch.cat(solved), torch.ones(()), cap=10), 7)
-    yield close("share of is_p_matrix that agrees with the minors", sum(agree) / len(agree), 1, rtol=1e-6)
-    yield above("matrices of the rarer kind", min(len(unique), len(several)), 10)
+    yield close(
+        "where $I - A$ is a P-matrix, the mean number of equilibria is {}",
+        torch.cat(unique).mean(),
+        1,
+        rtol=1e-6,
+    )
+    yield above(
+        "where $I - A$ is no P-matrix, the injection of the proof has at least {} equilibria",
+        torch.cat(several).min(),
+        1.5,
+    )
+    yield above(
+        "every equilibrium found solves the equation to {} digits",
+        digits(1 + torch.cat(solved), torch.ones(()), cap=10),
+        7,
+    )
+    yield close(
+        "the test for a P-matrix agrees with the principal minors on {} % of the matrices",
+        sum(agree) / len(agree),
+        1,
+        rtol=1e-6,
+    )
+    yield above("of 60 matrices, {} were of the rarer kind", min(len(unique), len(several)), 10)
 
 
 @claim(
     "C5",
-    "‖A‖₂ < 1, λ_max((A + Aᵀ)/2) < 1, ρ(|A|) < 1, ‖A‖_∞ < 1, a symmetric A with λ_max(A) < 1, or nonnegative "
-    "columns that sum to less than 1, each make I − A a P-matrix; ρ(A) < 1 neither implies it nor follows.",
+    r"$\lVert A\rVert_2 < 1$, $\lambda_{\max}((A + A^\top)/2) < 1$, $\rho(\lvert A\rvert) < 1$, $\lVert "
+    r"A\rVert_\infty < 1$, a symmetric $A$ with $\lambda_{\max}(A) < 1$, or nonnegative columns that sum "
+    r"to less than 1, each make $I - A$ a P-matrix; $\rho(A) < 1$ neither implies it nor follows.",
     subject=certify,
 )
 def ladder_of_conditions(certify: Callable) -> Iterator[Measurement]:
@@ -62,13 +82,19 @@ def ladder_of_conditions(certify: Callable) -> Iterator[Measurement]:
     names = ("spectral_norm", "monotone", "perron_frobenius", "spectral_radius")
     values = certify(Theta, conditions=names)
     # Every condition is linear in the scale, so its threshold is one over its value at scale one.
-    for name, limit, rtol in zip(
+    for name, words, limit, rtol in zip(
         names,
+        (
+            r"$\lVert A\rVert_2$ is",
+            "the largest eigenvalue of the symmetric part is",
+            r"$\rho(\lvert A\rvert)$ is",
+            r"$\rho(A)$ is",
+        ),
         (1 / 2, 1 / math.sqrt(2), math.sqrt(math.pi / 2 / m), 1.0),
         (0.03, 0.03, 0.02, 0.08),
         strict=True,
     ):
-        yield close(f"largest σ_A of {values[name].formula}", 1 / values[name].value, limit, rtol=rtol)
+        yield close(f"{words} below 1 up to the scale {{}}", 1 / values[name].value, limit, rtol=rtol)
 
     certified = []
     for seed in range(80):
@@ -77,28 +103,47 @@ def ladder_of_conditions(certify: Callable) -> Iterator[Measurement]:
         for condition in certify(A).conditions:
             if condition.sufficient and condition.holds:
                 certified.append(float(bool(is_p_matrix(torch.eye(4, dtype=A.dtype) - A))))
-    yield above("certificates given to small matrices", len(certified), 50)
-    yield close("share of them that are P-matrices", sum(certified) / max(len(certified), 1), 1, rtol=1e-6)
+    yield above("{} certificates were given to small matrices", len(certified), 50)
+    yield close(
+        "{} % of the certified small matrices are P-matrices",
+        sum(certified) / max(len(certified), 1),
+        1,
+        rtol=1e-6,
+    )
 
     small_radius = torch.tensor([[2.0, -3.0], [1.5, -2.2]], dtype=torch.float64)  # λ² + 0.2 λ + 0.1
     large_radius = torch.tensor([[-2.0]], dtype=torch.float64)
     yield close(
-        "ρ(A) where I − A has a negative minor",
+        "the counterexample with a negative minor has the spectral radius {}",
         certify(small_radius)["spectral_radius"].value,
         math.sqrt(0.1),
         rtol=0.01,
     )
-    yield close("smallest pivot of that I − A", -certify(small_radius)["p_matrix"].value, -1, rtol=0.01)
     yield close(
-        "ρ(A) where I − A is a P-matrix", certify(large_radius)["spectral_radius"].value, 2, rtol=0.01
+        "in the counterexample with a negative minor the smallest pivot is {}",
+        -certify(small_radius)["p_matrix"].value,
+        -1,
+        rtol=0.01,
     )
-    yield close("smallest pivot of that one", -certify(large_radius)["p_matrix"].value, 3, rtol=0.01)
+    yield close(
+        "the counterexample that is a P-matrix has the spectral radius {}",
+        certify(large_radius)["spectral_radius"].value,
+        2,
+        rtol=0.01,
+    )
+    yield close(
+        "in the counterexample that is a P-matrix the smallest pivot is {}",
+        -certify(large_radius)["p_matrix"].value,
+        3,
+        rtol=0.01,
+    )
 
 
 @claim(
     "C6",
-    "At initialization half the units are active and Picard contracts by σ_A/√2: about ln ε / ln(σ_A/√2) "
-    "steps to relative residual ε, of which acceleration saves next to none.",
+    "At initialization half of the units are active, and Picard's iteration contracts by "
+    r"$\sigma_A/\sqrt2$: it takes about $\ln \varepsilon/\ln(\sigma_A/\sqrt2)$ steps to a relative "
+    r"residual of $\varepsilon$, of which acceleration saves next to none.",
     subject=EquilibriumNetwork,
 )
 def typical_rate(network: Callable) -> Iterator[Measurement]:
@@ -109,8 +154,18 @@ def typical_rate(network: Callable) -> Iterator[Measurement]:
         sol = network(d, m, implicit_scale=scale, seed=10).equilibrium(X, solver=Picard(rtol=eps))
         predicted = math.log(eps) / math.log(scale / math.sqrt(2))
         # The first sweep from zero makes the state, the last one only measures its residual.
-        yield close(f"steps at scale {scale:g}", sol.steps.double().mean() - 1, predicted, rtol=0.04)
-        yield close(f"share of active units at scale {scale:g}", (sol.z > 0).double().mean(), 0.5, rtol=0.02)
+        yield close(
+            f"at the scale {scale:g} Picard took {{}} steps on average",
+            sol.steps.double().mean() - 1,
+            predicted,
+            rtol=0.04,
+        )
+        yield close(
+            f"at the scale {scale:g} the share of active units is {{}} %",
+            (sol.z > 0).double().mean(),
+            0.5,
+            rtol=0.02,
+        )
     # Mixing at every sweep from the first on: by default it is left to Picard, and nothing would be tested.
     yield from acceleration(partial(Anderson, start_gain=0, period=1))
 
@@ -120,24 +175,32 @@ def acceleration(accelerated: Callable) -> Iterator[Measurement]:
     for scale in (0.4, 0.8):
         A, b = gaussian(768, scale, seed=3), normal(8, 768, seed=4)
         picard, ours = (solve(A, b, solver=s).steps.sum() for s in (Picard(), accelerated()))
-        yield close(f"accelerated sweeps over Picard's at scale {scale:g}", ours / picard, 1, rtol=0.1)
+        yield close(
+            f"at the scale {scale:g} acceleration takes {{}} times as many sweeps as Picard",
+            ours / picard,
+            1,
+            rtol=0.1,
+        )
     A = gaussian(256, 1.0, seed=5)
     A = A + A.T
     A, b = A * (1.3 / spectral_norm(A)), normal(8, 256, seed=6)
     picard, ours = (solve(A, b, solver=s(max_steps=5000)).steps.max() for s in (Picard, accelerated))
-    yield below("accelerated sweeps over Picard's for a symmetric A", ours / picard, 0.5)
+    yield below(
+        "for a symmetric matrix acceleration takes {} times as many sweeps as Picard", ours / picard, 0.5
+    )
 
 
 @claim(
     "C7",
-    "‖z − z*‖ ≤ ‖relu(Az + b) − z‖/(1 − ‖A‖₂), and ≤ (1 + ‖A‖₂/μ) ‖relu(Az + b) − z‖ with "
-    "μ = 1 − λ_max((A + Aᵀ)/2): the residual certifies the error.",
+    r"The residual $r = \operatorname{relu}(Az + b) - z$ certifies the error: $\lVert z - z^*\rVert$ is "
+    r"at most $\lVert r\rVert/(1 - \lVert A\rVert_2)$, and at most $(1 + \lVert A\rVert_2/\mu)\,\lVert "
+    r"r\rVert$ with $\mu = 1 - \lambda_{\max}((A + A^\top)/2)$.",
     subject=solve,
 )
 def certified_error(solve: Callable) -> Iterator[Measurement]:
     """True error over bound, for loose solves and for random states; both must stay below one."""
     m, n = 96, 24
-    for scale, case in ((0.4, "‖A‖₂ < 1"), (0.62, "the monotone case")):
+    for scale, case in ((0.4, "where the norm is below 1"), (0.62, "in the monotone case")):
         A, b = gaussian(m, scale, seed=11), normal(n, m, seed=12)
         exact = unrolled(A, b, 400)
         ratios = []
@@ -147,18 +210,23 @@ def certified_error(solve: Callable) -> Iterator[Measurement]:
             moved = sol.z + rtol * normal(n, m, seed=13)
             bound = sol.certificate.error_bound(sol.A, sol.b, moved)
             ratios.append(torch.linalg.vector_norm(moved - exact, dim=1) / bound)
-        yield below(f"largest error over bound, {case}", torch.cat(ratios).max(), 1)
+        yield below(f"{case} the largest error is {{}} % of its certified bound", torch.cat(ratios).max(), 1)
         if scale < 0.5:
             L = float(torch.linalg.matrix_norm(A, 2))
             before, after = (solve(A, b, solver=Picard(max_steps=k), throw=False).z for k in (8, 9))
             bound = L / (1 - L) * torch.linalg.vector_norm(after - before, dim=1)
             ratio = (torch.linalg.vector_norm(after - exact, dim=1) / bound).max()
-            yield below("largest error over ‖A‖₂/(1 − ‖A‖₂) times the last step", ratio, 1)
+            yield below("the largest error is {} % of what the last step allows", ratio, 1)
     # A = I/2 attains the bound, so that none smaller would be true.
     A, b = torch.eye(4, dtype=torch.float64) / 2, torch.ones(1, 4, dtype=torch.float64)
     sol = solve(A, b, solver=Picard(rtol=1e-3))
     error = torch.linalg.vector_norm(sol.z - 2 * b, dim=1)
-    yield close("error over bound for A = I/2", (error / sol.error_bound).max(), 1, rtol=0.02)
+    yield close(
+        "for $A = I/2$ the error is {} % of its certified bound",
+        (error / sol.error_bound).max(),
+        1,
+        rtol=0.02,
+    )
 
 
 def _nonpositive_block(M: Tensor) -> tuple[list[int], Tensor] | None:

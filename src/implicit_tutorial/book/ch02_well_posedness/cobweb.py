@@ -11,9 +11,11 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS, count_words, equilibria
-from implicit_tutorial.book.drawing import array, move, signed
+from implicit_tutorial.book.drawing import array, move
+from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.picard import attracts, picard_path, picard_words
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import signed
 
 TOP = 4.5
 _GRID = np.linspace(0, TOP, 73)
@@ -39,6 +41,7 @@ def cobweb() -> Explorer:
             Control("a", A_VALUES, start=0.5, label="weight $a$", fmt=signed(2)),
             Control("b", B_VALUES, start=1.0, label="injection $b$", fmt=signed(2)),
         ],
+        tag=THEOREM | measured(width=1, seeds=None, samples=None),
         caption=(
             "Equilibria are where the map (solid) crosses the diagonal (dotted); each stair is one "
             "application of the layer. **Move** $a$ past 1 with $b > 0$, and the crossing is gone; then "

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS
+from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS, COUNT_PATTERNS
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Figure, explorer, style
 
 WIDTH, DRAWS, INJECTIONS = 8, 60, 10
@@ -53,11 +54,13 @@ def counts() -> Figure:
         height=380,
     )
     for count in (1, 0, 2, 3, 4):
-        edge = style.measured(LABELS[count], COUNT_COLORS[count], width=0.5)
-        figure.add_scatter(x=list(SCALES), y=table[:, count], stackgroup="counts", **edge)
+        look = style.measured(LABELS[count], COUNT_COLORS[count], width=0.5)
+        look |= {"fillpattern": {"shape": COUNT_PATTERNS.get(count, ""), "size": 7, "solidity": 0.25}}
+        figure.add_scatter(x=list(SCALES), y=table[:, count], stackgroup="counts", **look)
     figure.add_scatter(x=list(SCALES), y=exact, **style.theory("A well-posed for every b", width=3))
     return Figure(
         figure,
+        tag=measured(width=WIDTH, seeds=DRAWS, samples=INJECTIONS),
         caption=(
             f"Networks of width {WIDTH}: {DRAWS} Gaussian matrices with {INJECTIONS} injections each, every "
             f"one of the {2**WIDTH} activation patterns tried. Colours tell how many equilibria a draw has. "

@@ -12,9 +12,10 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch02_well_posedness.counts import LABELS, WIDTH, fractions
+from implicit_tutorial.book.ch02_well_posedness.counts import DRAWS, INJECTIONS, LABELS, WIDTH, fractions
 from implicit_tutorial.book.ch02_well_posedness.setting import COUNT_COLORS, LADDER
 from implicit_tutorial.book.drawing import array
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.picard import picard_path
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -35,6 +36,7 @@ def initialization_scale() -> Explorer:
             _numbers(implicit_scale),
         ],
         [Control("implicit_scale", SCALES, start=0.6, label="implicit_scale $\\sigma_A$", fmt=".2f")],
+        tag=MEAN_FIELD | measured(width=(WIDTH, WIDE), seeds=(1, DRAWS), samples=(1, INJECTIONS)),
         caption=(
             f"One Gaussian network of width {WIDE} and one input. First: eigenvalues of $A$ and of $DA$, "
             "with circles of radius $\\sigma_A$ and $\\sigma_A/\\sqrt2$ (dashed, mean-field) and the unit "
@@ -143,15 +145,15 @@ def _spectra(implicit_scale: float) -> go.Figure:
         equal=True,
     )
     spectra = (
-        ("A", implicit_scale * _draw().eigenvalues, implicit_scale, style.SERIES[5]),
-        ("DA", state(implicit_scale).eigenvalues, implicit_scale / math.sqrt(2), style.SERIES[1]),
+        ("A", implicit_scale * _draw().eigenvalues, implicit_scale, style.SERIES[5], "dash"),
+        ("DA", state(implicit_scale).eigenvalues, implicit_scale / math.sqrt(2), style.SERIES[1], "longdash"),
     )
-    for name, values, _, color in spectra:
-        figure.add_scatter(x=values.real, y=values.imag, **style.points(name, color, size=4))
-    # Over the points, which would hide them.
+    for name, values, _, color, _ in spectra:
+        figure.add_scatter(x=values.real, y=values.imag, **style.points(name, color, size=4, opacity=0.7))
+    # Over the points, which would hide them, and in another colour than theirs.
     _circle(figure, 1, style.guide("unit circle"))
-    for name, _, radius, color in spectra:
-        _circle(figure, radius, style.theory(f"mean-field, {name}", color))
+    for name, _, radius, _, dash in spectra:
+        _circle(figure, radius, style.theory(f"mean-field, {name}", width=3, dash=dash))
     return figure
 
 

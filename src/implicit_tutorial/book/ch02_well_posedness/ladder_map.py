@@ -9,9 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from implicit_tutorial.book.ch02_well_posedness.setting import LADDER
-from implicit_tutorial.book.drawing import signed
+from implicit_tutorial.book.evidence import THEOREM
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import signed
 
 SELF = [round(-1.6 + 0.2 * k, 1) for k in range(14)]
 REACH = 4.3
@@ -23,11 +24,12 @@ def ladder_map() -> Explorer:
     return Explorer(
         _regions,
         [Control("s", SELF, start=-0.4, label="self-connection $s$", fmt=signed(1))],
+        tag=THEOREM,
         caption=(
             "All networks of two units with $A = \\begin{pmatrix} s & p\\\\ q & s\\end{pmatrix}$, a point "
             "each. Filled: well-posed, exactly. The outlines are what each sufficient condition sees of it. "
             f"**Move** $s$ on to the left: {_what_is_left()} "
-            "**Notice** where $\\rho(A) < 1$ (dashed) leaves out well-posed networks; that it also "
+            "**Notice** where $\\rho(A) < 1$ (grey) leaves out well-posed networks; that it also "
             "lets in others takes unequal self-connections, as in the second exercise."
         ),
         alt=(

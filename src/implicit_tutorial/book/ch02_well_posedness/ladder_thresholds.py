@@ -11,6 +11,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch02_well_posedness.setting import LADDER
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.explorer import Figure, explorer, style
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
@@ -23,8 +24,13 @@ PREDICTED: dict[str, Callable[[float], float]] = {
 }
 
 
+def draws(width: int) -> int:
+    """How many matrices of a width are drawn."""
+    return 15 if width <= 64 else 3
+
+
 @cache
-def gaussian_threshold(name: str, width: int, draws: int = 15) -> float:
+def gaussian_threshold(name: str, width: int) -> float:
     """Median over draws of the largest σ_A for which σ_A Θ/√m satisfies a condition of C5.
 
     Each value is homogeneous in A, so one matrix gives its threshold. The exact one is 1/max of the real
@@ -32,7 +38,7 @@ def gaussian_threshold(name: str, width: int, draws: int = 15) -> float:
     """
     generator = torch.Generator().manual_seed(width)
     thresholds = []
-    for _ in range(draws if width <= 64 else 3):
+    for _ in range(draws(width)):
         B = torch.randn(width, width, generator=generator, dtype=torch.float64) / math.sqrt(width)
         if name == "p_matrix":
             thresholds.append(exact_threshold(B))
@@ -78,6 +84,7 @@ def ladder_thresholds() -> Figure:
         figure.add_scatter(x=widths, y=[gaussian_threshold(name, k) for k in widths], **marks)
     return Figure(
         figure,
+        tag=MEAN_FIELD | measured(width=WIDTHS, seeds=map(draws, WIDTHS), samples=None),
         caption=(
             "The largest `implicit_scale` for which $A = \\sigma_A\\Theta/\\sqrt m$ satisfies each "
             "condition: measured (marks) and predicted for wide networks (dashed). **Notice** that the "

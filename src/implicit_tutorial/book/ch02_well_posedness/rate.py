@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import torch
 
 import implicit_tutorial as it
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 WIDTHS = [16, 32, 64, 128, 256, 512]
@@ -42,6 +43,7 @@ def rate() -> Explorer:
     return Explorer(
         _figure,
         [Control("width", WIDTHS, start=64, label="width $m$")],
+        tag=MEAN_FIELD | measured(width=WIDTHS, seeds=NETWORKS, samples=1),
         caption=(
             f"Sweeps until the relative residual is below $10^{{-10}}$, for {NETWORKS} random networks at "
             "each scale (dots), and the prediction $\\ln\\varepsilon/\\ln(\\sigma_A/\\sqrt2)$ (dashed). "

@@ -51,34 +51,50 @@ class Remedies:
 
 @claim(
     "C8",
-    "Scaling, projection and parametrization of A keep one equilibrium for every b, with the gradient of the "
-    "constrained parameter; forward–backward (step < 2μ/‖I − A‖²) and Peaceman–Rachford find it where Picard "
-    "diverges; E‖DAε‖²/m is ‖DA‖_F²/m.",
+    "Scaling, projection and parametrization of $A$ keep one equilibrium for every $b$, with the "
+    r"gradient of the constrained parameter; forward–backward (with a step below $2\mu/\lVert I - "
+    r"A\rVert_2^2$) and Peaceman–Rachford find it where Picard diverges; $\mathbb E\lVert "
+    r"DA\varepsilon\rVert^2$ is $\lVert DA\rVert_F^2$.",
     subject=Remedies(),
 )
 def staying_well_posed(remedies: Remedies) -> Iterator[Measurement]:
     """Certificates and gradients under each constraint, the splittings' errors, the penalty's mean."""
     A = gaussian(24, 2.0, seed=1)
     bounded = {
-        "‖A‖₂ after scaling": (remedies.spectral(_LIMIT), "spectral_norm"),
-        "‖A‖_∞ after projection": (remedies.rows(_LIMIT), "row_sum"),
-        "ρ(|A|) after scaling": (remedies.perron(_LIMIT), "perron_frobenius"),
-        "column sums after softmax": (remedies.softmax(_LIMIT, temperature=0.3), "simplex"),
+        r"scaling by the norm, $\lVert A\rVert_2$": (remedies.spectral(_LIMIT), "spectral_norm"),
+        "projection, the largest row sum": (remedies.rows(_LIMIT), "row_sum"),
+        r"scaling by the Perron root, $\rho(\lvert A\rvert)$": (remedies.perron(_LIMIT), "perron_frobenius"),
+        "the softmax, the largest column sum": (remedies.softmax(_LIMIT, temperature=0.3), "simplex"),
     }
     for quantity, (constraint, condition) in bounded.items():
         yield close(
-            quantity, certify(constraint(A), conditions=[condition])[condition].value, _LIMIT, rtol=1e-4
+            f"after {quantity} is {{}}",
+            certify(constraint(A), conditions=[condition])[condition].value,
+            _LIMIT,
+            rtol=1e-4,
         )
-        yield below(f"gradient error, {quantity}", _gradient_error(constraint, A), 1e-5)
-    for kind in ("monotone", "symmetric"):
+        yield below(
+            f"the gradient through {quantity.split(',')[0]} is off by {{}} of its size",
+            _gradient_error(constraint, A),
+            1e-5,
+        )
+    for kind, words in (("monotone", "the symmetric part of the monotone"), ("symmetric", "the symmetric")):
         constraint = getattr(remedies, kind)(_MARGIN)
         free = constraint.right_inverse(A)
         free = free if isinstance(free, tuple) else (free,)
         moved = tuple(x + gaussian(24, 0.5, seed=2 + k) for k, x in enumerate(free))
         value = certify(constraint(*moved), conditions=[kind])[kind].value
         # Its distance from 1 is at least μ; the limit leaves rounding some room.
-        yield below(f"λ_max of the {kind} A", value, 1 - 0.99 * _MARGIN)
-        yield below(f"gradient error, {kind}", _gradient_error(constraint, *moved), 1e-5)
+        yield below(
+            f"{words} matrix has the largest eigenvalue {{}}",
+            value,
+            1 - 0.99 * _MARGIN,
+        )
+        yield below(
+            f"the gradient through the {kind} parametrization is off by {{}} of its size",
+            _gradient_error(constraint, *moved),
+            1e-5,
+        )
     yield from _splittings(remedies)
     yield from _minimum(remedies)
     yield from _regularisation(remedies)
@@ -92,12 +108,16 @@ def _splittings(remedies: Remedies) -> Iterator[Measurement]:
     reference = solve(A, b, solver=Newton(rtol=1e-12)).z
     # Where Picard goes instead is chaotic, and rounding decides it; that the equilibrium repels it is not.
     repelled = min(spectral_radius((z > 0)[:, None] * A) for z in reference)
-    yield above("spectral radius of DA where only monotonicity holds", repelled, 1)
-    yield above("Picard's residual there", _residual(A, b, Picard()), 0.01)
+    yield above("where only monotonicity holds, $DA$ has the spectral radius {}", repelled, 1)
+    yield above(
+        "where only monotonicity holds, Picard ends with the relative residual {}",
+        _residual(A, b, Picard()),
+        0.01,
+    )
     F = torch.eye(m, dtype=A.dtype) - A
     limit = 2 * (1 - certify(A)["monotone"].value) / spectral_norm(F) ** 2
     solvers = {
-        "forward–backward at 0.99 of the limit": remedies.forward_backward(
+        "forward–backward with 0.99 of the largest step": remedies.forward_backward(
             step=0.99 * limit, max_steps=20000
         ),
         "forward–backward": remedies.forward_backward(max_steps=20000),
@@ -106,8 +126,10 @@ def _splittings(remedies: Remedies) -> Iterator[Measurement]:
     for name, solver in solvers.items():
         sol = solve(A, b, solver=solver, throw=False)
         error = torch.linalg.vector_norm(sol.z - reference, dim=1)
-        yield below(f"error over certified bound, {name}", (error / sol.error_bound).max(), 1)
-        yield below(f"relative error, {name}", error.max() / reference.norm(dim=1).min(), 1e-7)
+        yield below(
+            f"the error of {name} is {{}} % of its certified bound", (error / sol.error_bound).max(), 1
+        )
+        yield below(f"the relative error of {name} is {{}}", error.max() / reference.norm(dim=1).min(), 1e-7)
 
 
 def _minimum(remedies: Remedies) -> Iterator[Measurement]:
@@ -119,7 +141,11 @@ def _minimum(remedies: Remedies) -> Iterator[Measurement]:
     gap = energy(A, b.expand_as(others), others) - energy(A, b, z)
     # Strong convexity: the energy rises at least by μ/2 times the squared distance.
     rise = gap / (others - z).square().sum(dim=1)
-    yield above("energy above the equilibrium's, over squared distance", rise.min(), 0.99 * 0.2 / 2)
+    yield above(
+        "away from the equilibrium the energy rises by at least {} times the squared distance",
+        rise.min(),
+        0.99 * 0.2 / 2,
+    )
 
 
 def _regularisation(remedies: Remedies) -> Iterator[Measurement]:
@@ -129,7 +155,7 @@ def _regularisation(remedies: Remedies) -> Iterator[Measurement]:
     estimate = remedies.penalty(A, z, probes=200, generator=generator)
     D = (z > 0).to(A.dtype)
     expected = torch.stack([(row[:, None] * A).square().sum() for row in D]).mean() / 64
-    yield close("E‖DAε‖²/m", estimate, float(expected), rtol=0.02)
+    yield close("the penalty's mean over random probes is {}", estimate, float(expected), rtol=0.02)
 
 
 def _gradient_error(constraint: Callable, *free: Tensor) -> float:

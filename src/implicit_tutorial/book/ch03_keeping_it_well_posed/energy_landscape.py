@@ -9,9 +9,11 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch03_keeping_it_well_posed.paths import START, TOP, add_paths, plane, row, words
-from implicit_tutorial.book.drawing import array, signed
+from implicit_tutorial.book.drawing import array
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import signed
 
 SELF = -0.5
 COUPLINGS = tuple(round(-1.2 + 0.2 * k, 1) for k in range(13))
@@ -29,6 +31,7 @@ def energy_landscape() -> Explorer:
     return Explorer(
         _landscape,
         [Control("coupling", COUPLINGS, start=0.6, label="coupling $c$", fmt=signed(1))],
+        tag=measured(width=2, seeds=None, samples=None),
         caption=(
             "Two units that act on themselves with weight $-1/2$ and on each other with weight $c$. Colour: "
             "how far the energy $\\tfrac12 z^\\top(I - A)z - b^\\top z$ is above its minimum over "

@@ -17,6 +17,7 @@ from implicit_tutorial.book.ch03_keeping_it_well_posed.paths import (
     words,
 )
 from implicit_tutorial.book.drawing import array, move
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 TURNS = tuple(round(0.2 * k, 1) for k in range(13))
@@ -34,6 +35,7 @@ def splitting_paths() -> Explorer:
     return Explorer(
         _spiral,
         [Control("antisymmetric", TURNS, start=1.2, label="antisymmetric part $a$", fmt=".1f")],
+        tag=measured(width=2, seeds=None, samples=None),
         caption=(
             "Unit 2 excites unit 1 with weight $a$, and unit 1 inhibits unit 2 with the same weight; $b$ is "
             "such that the equilibrium is $(1, 1)$. The symmetric part is zero: well-posed for every $a$. "

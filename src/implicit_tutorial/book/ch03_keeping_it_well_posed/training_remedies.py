@@ -9,6 +9,7 @@ import implicit_tutorial as it
 from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, Training, training
 from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COST
 from implicit_tutorial.book.descent import LIMIT, SAMPLES, STEPS, WIDTH
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -29,6 +30,7 @@ def training_remedies() -> Explorer:
             Control("method", list(METHODS), label="remedy"),
             Control("implicit_scale", list(SCALES), start=0.9, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
+        tag=measured(width=WIDTH, seeds=1, samples=SAMPLES),
         caption=(
             f"Gradient descent on $\\Theta$ alone: width {WIDTH}, {SAMPLES} noisy labels. Sweeps to a "
             "relative residual of $10^{-6}$, Picard's, or those of Peaceman and Rachford where only "

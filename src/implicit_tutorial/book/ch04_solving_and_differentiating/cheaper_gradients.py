@@ -15,11 +15,13 @@ import implicit_tutorial as it
 from implicit_tutorial.book.ch04_solving_and_differentiating.setting import (
     GRADIENTS,
     INPUTS,
+    SAMPLES,
     WIDTH,
     gradient,
     inputs,
 )
 from implicit_tutorial.book.ch04_solving_and_differentiating.studies import GRADIENT_TIMES
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -111,6 +113,7 @@ def cheaper_gradients() -> Explorer:
             Control("gradient", list(GRADIENTS), start="one step"),
             Control("implicit_scale", list(SCALES), start=0.7, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
+        tag=MEAN_FIELD | measured(width=(_NARROW, WIDTH), seeds=1, samples=SAMPLES),
         caption=(
             f"First and second: relative error and angle of the gradient of a network of width {WIDTH}, "
             "after so many products with $A^\\top$ in the backward pass; dashed, $\\rho^{k+1}$ and its "

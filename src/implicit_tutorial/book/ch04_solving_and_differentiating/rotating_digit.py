@@ -14,6 +14,8 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch04_solving_and_differentiating.setting import STARTS, tolerance_control
+from implicit_tutorial.book.drawing import picture
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 DIGIT, WIDTH, SCALE, LAST_ANGLE = 3, 256, 0.8, 30
@@ -34,11 +36,16 @@ def turned(image: np.ndarray, angle: float) -> np.ndarray:
     return rotate(image, -float(angle), reshape=False, order=1)
 
 
+def _frames(angle_step: float) -> int:
+    """The number of frames of a film."""
+    return round(LAST_ANGLE / angle_step) + 1
+
+
 @cache
 def film(angle_step: float) -> tuple[np.ndarray, np.ndarray, Tensor]:
     """Angles (frames,), images (frames, 8, 8), and injections (frames, m) of a digit that turns by 30°."""
     image, mean = _digit()
-    angles = angle_step * np.arange(round(LAST_ANGLE / angle_step) + 1)
+    angles = angle_step * np.arange(_frames(angle_step))
     images = np.stack([turned(image, a) for a in angles])
     X = torch.as_tensor(images.reshape(len(images), 64) - mean)
     X = X / torch.linalg.vector_norm(X, dim=1, keepdim=True)
@@ -86,6 +93,7 @@ def rotating_digit() -> Explorer:
     return Explorer(
         _draw,
         [Control("angle_step", list(ANGLE_STEPS), start=1, label="degrees a frame"), tolerance_control()],
+        tag=MEAN_FIELD | measured(width=WIDTH, seeds=1, samples=map(_frames, ANGLE_STEPS)),
         caption=(
             f"A handwritten {DIGIT} turns by 30 degrees. First: its first {_SHOWN} frames. Second: Picard's "
             "sweeps for each frame, from zero and from the equilibrium of the frame before; dashed, what "
@@ -107,9 +115,7 @@ def _draw(angle_step: float, tolerance: float) -> list[go.Figure]:
     for k, image in enumerate(images[:_SHOWN]):
         strip[:, 9 * k : 9 * k + 8] = image.round(2)
     frames = style.blank(title=f"{angle_step:g}° a frame", height=170)
-    frames.add_heatmap(
-        z=strip[::-1], zmin=0, zmax=16, colorscale="Greys", showscale=False, hoverinfo="skip", name="frames"
-    )
+    frames.add_heatmap(**picture(strip), name="frames")
     run = screening(angle_step, tolerance)
     axes = {"x_range": (0, LAST_ANGLE), "y_range": (0, 1.15 * run.cold.max())}
     sweeps = style.figure(title="sweeps of each frame", x_title="angle in degrees", **axes, height=300)

@@ -12,6 +12,7 @@ from torch import Tensor
 import implicit_tutorial as it
 from implicit_tutorial.book.oracles import gaussian
 from implicit_tutorial.explorer import Control, style
+from implicit_tutorial.prose import powers
 
 WIDTH, SAMPLES, INPUTS = 256, 32, 5
 #: The trained network: σ_A, the size of its random labels, the step of descent and how many.
@@ -91,6 +92,5 @@ def gradient(
 
 def tolerance_control() -> Control:
     """The slider of the relative residual at which a solver stops."""
-    return Control(
-        "tolerance", [1e-2, 1e-4, 1e-10], start=1e-4, fmt=lambda t: f"{t:.0e}".replace("e-0", "e-")
-    )
+    tolerances = [1e-2, 1e-4, 1e-6, 1e-8, 1e-10]
+    return Control("tolerance", tolerances, start=1e-4, fmt=lambda t: powers(t, 1).removeprefix("1·"))

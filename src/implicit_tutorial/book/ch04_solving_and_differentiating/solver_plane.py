@@ -10,7 +10,14 @@ import plotly.graph_objects as go
 import torch
 
 from implicit_tutorial.book.ch04_solving_and_differentiating.setting import SOLVERS
-from implicit_tutorial.book.ch04_solving_and_differentiating.studies import PLANE, SOLVER_PLANE, plane_matrix
+from implicit_tutorial.book.ch04_solving_and_differentiating.studies import (
+    PLANE,
+    PLANE_SAMPLES,
+    PLANE_WIDTH,
+    SOLVER_PLANE,
+    plane_matrix,
+)
+from implicit_tutorial.book.evidence import MEAN_FIELD, THEOREM, measured
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 _TOP = 2.4
@@ -43,6 +50,7 @@ def solver_plane() -> Explorer:
     return Explorer(
         _draw,
         [Control("solver", list(SOLVERS))],
+        tag=THEOREM | MEAN_FIELD | measured(width=PLANE_WIDTH, seeds=1, samples=PLANE_SAMPLES),
         caption=(
             "$A = sS + aR$ with $S$ symmetric, $R$ antisymmetric, both from one Gaussian matrix of width 64 "
             "and of norm about one; the diagonal $s = a$ holds the Gaussian matrices. Colour: sweeps to "

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.oracles import gaussian, normal
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -107,6 +108,7 @@ def spectrum() -> Explorer:
             Control("shape", list(SPECTRA), label="shape of the spectrum"),
             Control("radius", list(RADII), start=0.85, label="radius $\\rho$", fmt=".2f"),
         ],
+        tag=THEOREM | measured(width=WIDTH, seeds=1, samples=1),
         caption=(
             "First: the eigenvalues of $DA$ at the equilibrium. Second: relative residuals of Picard and "
             "of Anderson, mixing at every sweep. Dashed: the rate of the best method of this kind, "

@@ -11,10 +11,12 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch04_solving_and_differentiating.setting import (
+    SAMPLES,
     STARTS,
     inputs,
     tolerance_control,
 )
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.explorer import Explorer, explorer, style
 
 #: σ_A, width, number of steps, and their size in units of 1/λ_max(K).
@@ -59,11 +61,12 @@ def warm_training() -> Explorer:
     return Explorer(
         _draw,
         [tolerance_control()],
+        tag=measured(width=WIDTH, seeds=1, samples=SAMPLES),
         caption=(
             f"Gradient descent on $\\Theta$, width {WIDTH}, $\\sigma_A = {SCALE}$. Mean sweeps of the "
-            "forward solve (left) and of the adjoint solve (right) at each step, from zero and from the last "
-            "step's solution. **Move** the tolerance. **Notice** that the distance between the two lines "
-            "stays, and that the adjoint gains less: where a unit switches, it jumps."
+            "forward solve (first) and of the adjoint solve (second) at each step, from zero and from the "
+            "last step's solution. **Move** the tolerance. **Notice** that the distance between the two "
+            "lines stays, and that the adjoint gains less: where a unit switches, it jumps."
         ),
         alt=(
             "Two plots of sweeps against the step of training. In each a flat line for cold starts, and a "

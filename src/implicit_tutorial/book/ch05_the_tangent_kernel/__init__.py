@@ -13,3 +13,16 @@ from implicit_tutorial.book.ch05_the_tangent_kernel.width_error import (
     kernel_errors,
     width_error,
 )
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    5,
+    "slowest-rates",
+    "one-unit",
+    "factors",
+    "angle",
+    "width-error",
+    "kernel-spectrum",
+    "suffices",
+)

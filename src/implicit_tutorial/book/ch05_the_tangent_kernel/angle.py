@@ -17,9 +17,12 @@ from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
     scale_control,
 )
 from implicit_tutorial.book.drawing import angle_axis
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels import Kernels
+
+_WIDTHS = (64, WIDTH)
 
 
 def relative(kernels: Kernels, layer: str) -> np.ndarray:
@@ -73,7 +76,8 @@ def angle() -> Explorer:
 
     return Explorer(
         draw,
-        [scale_control(SCALES, start=0.8), Control("width", [64, 512], start=512, label="width $m$")],
+        [scale_control(SCALES, start=0.8), Control("width", _WIDTHS, start=WIDTH, label="width $m$")],
+        tag=MEAN_FIELD | measured(width=_WIDTHS, seeds=1, samples=N_CIRCLE),
         caption=(
             "Solid: one network, one input fixed and the other turned away from it. Dashed: infinite width, "
             f"mean-field. **Move** $\\sigma_A$ up. {_what_to_notice()}"

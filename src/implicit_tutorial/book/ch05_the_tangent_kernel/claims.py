@@ -16,8 +16,8 @@ from implicit_tutorial.network import EquilibriumNetwork
 
 @claim(
     "C9",
-    "With only Θ trained the tangent kernel factorises, K = κ²σ_A² (z·z'/m)(u·u'/m), and gradient flow moves "
-    "the error by de/dt = −K e.",
+    r"With only $\Theta$ trained the tangent kernel factorises, $K = \kappa^2\sigma_A^2\,(z\cdot "
+    r"z'/m)(u\cdot u'/m)$, and gradient flow moves the error by $\dot e = -K e$.",
     subject=network_kernels,
 )
 def kernel_factorises(kernels: Callable) -> Iterator[Measurement]:
@@ -31,7 +31,9 @@ def kernel_factorises(kernels: Callable) -> Iterator[Measurement]:
         parameter = getattr(net, name)
         J = torch.stack([torch.autograd.grad(f_i, parameter, retain_graph=True)[0].flatten() for f_i in f])
         gap = torch.linalg.matrix_norm(getattr(found, layer) - J @ J.T) / torch.linalg.matrix_norm(J @ J.T)
-        yield below(f"distance from autograd's {layer} kernel", _floor(gap), 1e-6)
+        yield below(
+            f"the {layer} layer's kernel differs from autograd's by {{}} of its size", _floor(gap), 1e-6
+        )
 
     e = f - data.linear(X)
     (gradient,) = torch.autograd.grad(e.square().sum() / 2, net.Theta)
@@ -42,13 +44,16 @@ def kernel_factorises(kernels: Callable) -> Iterator[Measurement]:
         speed = (net(X) - f) / h
         flow = found.implicit @ e
         gap = torch.linalg.vector_norm(speed + flow) / torch.linalg.vector_norm(flow)
-    yield below("relative distance of de/dt from −K e, by differences", gap, 0.01)
+    yield below(
+        "over a short step the velocity of the error differs from $-K e$ by {} of its size", gap, 0.01
+    )
 
 
 @claim(
     "C10",
-    "For σ_A < 1/2 the kernels tend, as m → ∞, to the fixed point k = σ_A² Q(k) + σ_U² x·x', "
-    "Π = Σ̇/(1 − σ_A² Σ̇), K = κ²σ_A² Q ∘ Π. Measured: so they do at σ_A = 0.8, at the rate 1/√m.",
+    r"For $\sigma_A < 1/2$ the kernels tend, as $m \to \infty$, to the fixed point $k = \sigma_A^2 Q(k) + "
+    r"\sigma_U^2\,x\cdot x'$, $\Pi = \dot\Sigma/(1 - \sigma_A^2\dot\Sigma)$, $K = "
+    r"\kappa^2\sigma_A^2\,Q\circ\Pi$. Measured: so they do at $\sigma_A = 0.8$, at the rate $1/\sqrt m$.",
     subject=limit_kernels,
 )
 def infinite_width(kernels: Callable) -> Iterator[Measurement]:
@@ -63,11 +68,21 @@ def infinite_width(kernels: Callable) -> Iterator[Measurement]:
     z, D = torch.relu(h), (h > 0).to(torch.float64)
     slope = D.T @ D / len(h)
     backward = slope / (1 - sigma**2 * slope)
-    yield below("distance of Q from its Gaussian average", _gap(limit.forward, z.T @ z / len(h)), 0.02)
-    yield below("distance of Π from its Gaussian average", _gap(limit.backward, backward), 0.02)
+    yield below(
+        "the forward kernel differs from its Gaussian average by {} %",
+        _gap(limit.forward, z.T @ z / len(h)),
+        0.02,
+    )
+    yield below(
+        "the backward kernel differs from its Gaussian average by {} %",
+        _gap(limit.backward, backward),
+        0.02,
+    )
 
     diagonal = limit.implicit.diag().mean()
-    yield close("K^∞ on the diagonal", diagonal, (sigma / (2 - sigma**2)) ** 2, rtol=1e-6)
+    yield close(
+        "the limit kernel of an input with itself is {}", diagonal, (sigma / (2 - sigma**2)) ** 2, rtol=1e-6
+    )
 
     widths, errors = (64, 192, 576), []
     for m in widths:
@@ -75,13 +90,19 @@ def infinite_width(kernels: Callable) -> Iterator[Measurement]:
         gaps = torch.stack([network_kernels(net, X).implicit - limit.implicit for net in nets])
         errors.append(float(gaps.square().mean().sqrt()))
     exponent = math.log(errors[-1] / errors[0]) / math.log(widths[-1] / widths[0])
-    yield close("exponent of m in the distance of networks", exponent, -0.5, rtol=0.2)
+    yield close(
+        "the distance of networks from the limit goes with the width to the power {}",
+        exponent,
+        -0.5,
+        rtol=0.2,
+    )
 
 
 @claim(
     "C11",
-    "λ_min(K^∞)/λ_min(K_out^∞) ≥ σ_A²/(2 − σ_A²): at infinite width the implicit layer alone learns every "
-    "data set without equal inputs, and from σ_A = 1 on no slower than the output layer.",
+    r"$\lambda_{\min}(K^\infty)$ is at least $\sigma_A^2/(2 - \sigma_A^2)$ times that of the output "
+    "layer: at infinite width the implicit layer alone learns every data set without equal inputs, and "
+    r"from $\sigma_A = 1$ on no slower than the output layer.",
     subject=limit_kernels,
 )
 def implicit_layer_suffices(kernels: Callable) -> Iterator[Measurement]:
@@ -97,21 +118,36 @@ def implicit_layer_suffices(kernels: Callable) -> Iterator[Measurement]:
             worst = min(worst, _smallest(k.implicit) / _smallest(k.output) / bound)
         k = kernels(X, implicit_scale=sigma)
         yield close(
-            f"ratio of the traces at σ_A = {sigma:g}", k.implicit.trace() / k.output.trace(), bound, rtol=1e-6
+            f"at the scale {sigma:g} the implicit kernel's trace is {{}} times the output kernel's",
+            k.implicit.trace() / k.output.trace(),
+            bound,
+            rtol=1e-6,
         )
-    yield above("smallest ratio of the λ_min over its bound", worst, 1)
+    yield above("the ratio of the smallest eigenvalues is at least {} times its bound", worst, 1)
     without, k = (kernels(hexagon, implicit_scale=sigma) for sigma in (0.0, 0.2))
     size = without.output.trace()
     yield below(
-        "opposite pairs: λ_min/trace of K_out at σ_A = 0", _floor(_smallest(without.output) / size), 1e-6
+        "with opposite inputs and no loop, the output kernel's smallest eigenvalue is {} of the trace",
+        _floor(_smallest(without.output) / size),
+        1e-6,
     )
     yield above(
-        "opposite pairs: λ_min/trace of K at σ_A = 0.2", _smallest(k.implicit) / k.implicit.trace(), 1e-3
+        "with opposite inputs at the scale 0.2, the implicit kernel's smallest eigenvalue is {} of the trace",
+        _smallest(k.implicit) / k.implicit.trace(),
+        1e-3,
     )
     k = kernels(X, implicit_scale=1.0)
-    yield above("λ_min(K)/λ_min(K_out) at σ_A = 1", _smallest(k.implicit) / _smallest(k.output), 1)
+    yield above(
+        "at the scale 1 the slowest direction is learned {} times as fast as by the output layer",
+        _smallest(k.implicit) / _smallest(k.output),
+        1,
+    )
     k = kernels(X, implicit_scale=1.41)
-    yield above("λ_min(K)/λ_min(K_out) at σ_A = 1.41", _smallest(k.implicit) / _smallest(k.output), 100)
+    yield above(
+        "at the scale 1.41 the slowest direction is learned {} times as fast as by the output layer",
+        _smallest(k.implicit) / _smallest(k.output),
+        100,
+    )
 
 
 def _smallest(K: Tensor) -> float:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from implicit_tutorial.book.ch05_the_tangent_kernel.setting import circle_angles, drawn, limit, scale_control
+from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
+    N_CIRCLE,
+    SCALES,
+    circle_angles,
+    drawn,
+    limit,
+    scale_control,
+)
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels import Kernels
 
 _EVERY = 3
 _SIDE, _GAP = 0.29, 0.065
-_WIDTHS, _SCALES = ("64", "512", "infinite"), (0.2, 0.5, 0.8)
+_WIDTHS, _SCALES = ("64", "512", "infinite"), SCALES[:8]
 _MATRICES = {"forward": "forward Q", "backward": "backward Π", "implicit": "product K"}
 
 
@@ -79,6 +87,7 @@ def factors() -> Explorer:
             Control("width", _WIDTHS, start="512", label="width $m$"),
             scale_control(_SCALES, start=0.5),
         ],
+        tag=MEAN_FIELD | measured(width=map(int, _WIDTHS[:-1]), seeds=1, samples=N_CIRCLE),
         caption=(
             "Two inputs on the circle, one along each axis. What they share on the way in, times what they "
             "share on the way back, is the kernel: entry by entry. **Move** the width from 64 to infinite. "

@@ -12,13 +12,16 @@ from torch import Tensor
 
 from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
     LAYERS,
+    N_CIRCLE,
     NOT_DRAWN,
+    WIDTH,
     circle_angles,
     drawn,
     limit,
     scale_control,
 )
 from implicit_tutorial.book.drawing import angle_axis
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels import Kernels
@@ -124,6 +127,7 @@ def kernel_spectrum() -> Explorer:
             scale_control(_SCALES, start=0.8),
             Control("frequency", _SHOWN, start=3, label="frequency $k$"),
         ],
+        tag=MEAN_FIELD | measured(width=WIDTH, seeds=1, samples=N_CIRCLE),
         caption=(
             "First, how fast each layer alone learns the frequency $k$: points for one network of width 512, "
             "dashed for infinite width, mean-field. Second, the eigenfunctions of that network, and dashed "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from implicit_tutorial.book.evidence import THEOREM
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Figure, explorer, style
 
@@ -33,6 +34,7 @@ def one_unit() -> Figure:
     fig.add_scatter(x=[0.5], y=[4.0], **crossing)
     return Figure(
         fig,
+        tag=THEOREM,
         caption=(
             "The kernels of one linear unit. "
             + says(

@@ -7,11 +7,20 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from implicit_tutorial.book.ch05_the_tangent_kernel.setting import SCALES, drawn, lambda_min, limit
+from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
+    SCALES,
+    WIDTH,
+    drawn,
+    inputs,
+    lambda_min,
+    limit,
+)
+from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Figure, explorer, style
 from implicit_tutorial.kernels import Kernels
 
+_INPUTS = "24 at random"
 #: What is trained, with the kernel that belongs to it, and its colour.
 TRAINED: dict[str, tuple[Callable[[Kernels], Tensor], str]] = {
     "all three": (lambda k: k.full, style.LAYERS["all"]),
@@ -24,7 +33,7 @@ TRAINED: dict[str, tuple[Callable[[Kernels], Tensor], str]] = {
 def rates(name: str, *, limiting: bool) -> np.ndarray:
     """λ_min at each of the scales, of infinite width or of the network; NaN where that does not settle."""
     kernel, _ = TRAINED[name]
-    found = [(limit if limiting else drawn)(scale, "24 at random") for scale in SCALES]
+    found = [(limit if limiting else drawn)(scale, _INPUTS) for scale in SCALES]
     return np.array([np.nan if K is None else lambda_min(kernel(K)) for K in found])
 
 
@@ -34,13 +43,14 @@ def slowest_rates() -> Figure:
     axis = {"y_title": "slowest rate λ<sub>min</sub>", "y_log": True, "y_range": (3e-4, 100)}
     fig = style.figure(x_title="implicit_scale σ<sub>A</sub>", x_range=(0.05, 1.38), **axis, height=380)
     for name, (_, color) in TRAINED.items():
-        exact, measured = (rates(name, limiting=limiting) for limiting in (True, False))
+        exact, found = (rates(name, limiting=limiting) for limiting in (True, False))
         fig.add_scatter(x=SCALES, y=exact, **style.theory(None, color), showlegend=False)
-        there = np.isfinite(measured)
-        fig.add_scatter(x=np.array(SCALES)[there], y=measured[there], **style.points(name, color))
+        there = np.isfinite(found)
+        fig.add_scatter(x=np.array(SCALES)[there], y=found[there], **style.points(name, color))
     fig.add_scatter(x=[None], y=[None], **style.theory("infinite width"))
     return Figure(
         fig,
+        tag=MEAN_FIELD | measured(width=WIDTH, seeds=1, samples=len(inputs()[_INPUTS])),
         caption=(
             "The rate at which the most stubborn pattern on 24 random inputs is learned. Points: one "
             f"network of width 512; dashed: infinite width, mean-field. {_what_to_notice()}"

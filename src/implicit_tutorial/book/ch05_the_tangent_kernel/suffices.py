@@ -7,11 +7,13 @@ import plotly.graph_objects as go
 
 from implicit_tutorial.book.ch05_the_tangent_kernel.setting import (
     SCALES,
+    WIDTH,
     drawn,
     inputs,
     lambda_min,
     limit,
 )
+from implicit_tutorial.book.evidence import MEAN_FIELD, THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels import Kernels
@@ -66,6 +68,9 @@ def suffices() -> Explorer:
     return Explorer(
         draw,
         [Control("inputs", _CHOICES, start="10 at right angles")],
+        tag=THEOREM
+        | MEAN_FIELD
+        | measured(width=WIDTH, seeds=1, samples=(len(inputs()[c]) for c in _CHOICES)),
         caption=(
             "How much faster the implicit layer alone learns the most stubborn pattern than the output "
             "layer alone: the theorem and the mean-field ratio, both for infinite width, and points measured "

@@ -9,16 +9,17 @@ import plotly.graph_objects as go
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch05_the_tangent_kernel.setting import LAYERS, scale_control
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Explorer, explorer, style
 
 WIDTHS, SEEDS = (64, 128, 256, 512), (48, 48, 32, 16)
-_SCALES = (0.2, 0.5, 0.8)
+_SCALES, _SAMPLES = (0.2, 0.5, 0.8), 6
 
 
 @lru_cache
 def _relative_errors() -> dict[float, dict[str, np.ndarray]]:
-    X = it.data.sphere(6, 4, seed=0)
+    X = it.data.sphere(_SAMPLES, 4, seed=0)
     exact = {scale: it.limit_kernels(X, implicit_scale=scale) for scale in _SCALES}
     gaps = {scale: {layer: np.zeros(len(WIDTHS)) for layer in LAYERS} for scale in _SCALES}
     for w, (width, seeds) in enumerate(zip(WIDTHS, SEEDS, strict=True)):
@@ -82,6 +83,7 @@ def width_error() -> Explorer:
     return Explorer(
         draw,
         [scale_control(_SCALES, start=0.5)],
+        tag=measured(width=WIDTHS, seeds=SEEDS, samples=_SAMPLES),
         caption=(
             "Distance of the kernels from their limit, measured: the median of 16 to 48 random networks at "
             f"each width. {_what_to_notice()}"

@@ -39,4 +39,18 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.which_layer import 
     mean_test_error,
     which_layer,
 )
-from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.explorer import number
+from implicit_tutorial.prose import powers
+
+# In the order of the text.
+number(
+    6,
+    "unit-descent",
+    "certificate-conditions",
+    "certified-width",
+    "mode-decay",
+    "loss-curves",
+    "learning-circle",
+    "which-layer",
+    "following-the-flow",
+)

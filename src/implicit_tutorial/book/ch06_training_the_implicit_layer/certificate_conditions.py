@@ -10,12 +10,14 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import unit_labels
-from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels.network import states
+from implicit_tutorial.prose import powers
 from implicit_tutorial.training.region import Ball
 
+_SAMPLES = 4
 KAPPAS = np.geomspace(1, 1e6, 25)
 WIDTHS, SCALES = (64, 256, 1024), (0.1, 0.2, 0.4)
 
@@ -26,9 +28,9 @@ def conditions(width: int, implicit_scale: float) -> tuple[np.ndarray, np.ndarra
 
     One evaluation is enough: Δ and s₀ are proportional to κ, and r* to 1/κ.
     """
-    X = it.data.sphere(4, 10, seed=0)
+    X = it.data.sphere(_SAMPLES, 10, seed=0)
     net = it.EquilibriumNetwork(10, width, implicit_scale=implicit_scale, centered=True, seed=0)
-    one = it.convergence_certificate(net, X, unit_labels(X))
+    one = it.convergence_certificate(net, X, unit_labels(X), claim="C12")
     with torch.no_grad():
         ball = Ball(net, X, *states(net, X))
     radii = one.r_star / KAPPAS
@@ -70,6 +72,7 @@ def certificate_conditions() -> Explorer:
             Control("width", WIDTHS, start=256, label="width $m$"),
             Control("implicit_scale", SCALES, start=0.2, label="implicit_scale $\\sigma_A$"),
         ],
+        tag=THEOREM | measured(width=WIDTHS, seeds=1, samples=_SAMPLES),
         caption=(
             "The two conditions of the theorem C12 for four inputs with labels of mean square one, as the "
             f"output scale grows, computed for one network. **Move** $\\sigma_A$. {_what_to_notice()}"

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import INTEGRATION
+from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import INTEGRATION, WIDTH, sample
+from implicit_tutorial.book.evidence import stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -71,6 +72,7 @@ def following_the_flow() -> Explorer:
             Control("inputs", list(_INPUTS)),
             Control("cost", list(_COSTS), start="products n×m×m", label="cost, counted in"),
         ],
+        tag=stored(INTEGRATION, width=WIDTH, samples=(len(sample(inputs)[0]) for inputs in _INPUTS.values())),
         caption=(
             "Distance of the final predictor from that of the gradient flow, against what the run cost; "
             "width 128, one network, stored runs. **Change** the inputs to the circle, where the condition "

@@ -11,27 +11,27 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import (
-    ANGLES,
     CIRCLE_FLOW,
     CIRCLE_OUTPUT,
-    CIRCLE_SCALE,
     CIRCLE_TIMES,
     CIRCLE_WIDTHS,
-    SAMPLES,
-    circle,
-    target,
 )
 from implicit_tutorial.book.drawing import angle_axis
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
+from implicit_tutorial.book.tasks import CIRCLE_ANGLES as ANGLES
+from implicit_tutorial.book.tasks import CIRCLE_SAMPLES as SAMPLES
+from implicit_tutorial.book.tasks import CIRCLE_SCALE, on_circle, task
+from implicit_tutorial.book.tasks import circle_target as target
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 
 @lru_cache
 def predicted() -> np.ndarray:
     """(times, angles) K(x, X) K⁻¹ (1 − e^{−Kt}) y with the kernel of infinite width; the same for every κ."""
-    X, y = circle(SAMPLES), torch.as_tensor(target(SAMPLES))
+    X, y, *_ = task("circle")
     K = it.limit_kernels(X, implicit_scale=CIRCLE_SCALE).implicit
-    cross = it.limit_kernels(circle(ANGLES), X, implicit_scale=CIRCLE_SCALE).implicit
+    cross = it.limit_kernels(on_circle(ANGLES), X, implicit_scale=CIRCLE_SCALE).implicit
     values, vectors = torch.linalg.eigh(K)
     grown = -torch.expm1(-values * torch.tensor(CIRCLE_TIMES, dtype=K.dtype)[:, None]) / values
     return (((vectors.T @ y) * grown) @ vectors.T @ cross.T).numpy()
@@ -90,6 +90,7 @@ def learning_circle() -> Explorer:
             Control("width", CIRCLE_WIDTHS, start=192, label="width $m$"),
             Control("output_scale", CIRCLE_OUTPUT, start=3.0, label="output_scale $\\kappa$", fmt="g"),
         ],
+        tag=MEAN_FIELD | stored(CIRCLE_FLOW, samples=len(SAMPLES)),
         caption=(
             "A function on the circle, learned from 13 samples by $\\Theta$ alone, one network a setting. "
             f"**Scrub** the time from 0 to 1000: {_slow_first()} "

@@ -14,9 +14,10 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import FLOW, decayed, unit_labels
-from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book.evidence import MEAN_FIELD, THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
 from implicit_tutorial.training import TrainingStatus
 
 WIDTH, SAMPLES, INPUTS, SEED = 128, 6, 10, 0
@@ -69,7 +70,7 @@ def curves(implicit_scale: float, output_scale: float) -> Curves:
     values, vectors = torch.linalg.eigh(K)
     unit = 1 / float(values[-1])
     net = network(implicit_scale, output_scale)
-    certificate = it.convergence_certificate(net, X, y)
+    certificate = it.convergence_certificate(net, X, y, claim="C12")
     start = float(y.square().sum() / 2)
     run = it.Run(net, X, y, method=FLOW)
     for t in unit * TIMES[::3]:
@@ -139,6 +140,7 @@ def loss_curves() -> Explorer:
             Control("implicit_scale", IMPLICIT, start=0.4, label="implicit_scale $\\sigma_A$", fmt="g"),
             Control("output_scale", OUTPUT, start=1.0, label="output_scale $\\kappa$", fmt="g"),
         ],
+        tag=THEOREM | MEAN_FIELD | measured(width=WIDTH, seeds=1, samples=SAMPLES),
         caption=(
             f"Gradient flow on $\\Theta$ alone until the loss is a thousandth: width {WIDTH}, {SAMPLES} "
             "inputs, $\\lVert e_0\\rVert = \\sqrt6$, one network. First, the loss; second, how far $A$ has "

@@ -18,6 +18,7 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import (
     MODES_WIDTHS,
     mode_task,
 )
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -80,6 +81,7 @@ def mode_decay() -> Explorer:
             Control("width", MODES_WIDTHS, start=128, label="width $m$"),
             Control("output_scale", MODES_OUTPUT, start=5.0, label="output_scale $\\kappa$", fmt="g"),
         ],
+        tag=MEAN_FIELD | stored(MODE_FLOW, samples=len(mode_task()[0])),
         caption=(
             "The error of eight labels, taken apart along the eigenvectors of $K^\\infty$; three of the "
             "eight parts. Dashed: $e^{-\\lambda t}$, mean-field. Solid: one network a setting. **Move** the "

@@ -13,6 +13,7 @@ from torch import Tensor
 from implicit_tutorial import data
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import QUIET, SOLVER, watch
 from implicit_tutorial.book.study import Study, grid
+from implicit_tutorial.book.tasks import CIRCLE_ANGLES, CIRCLE_SCALE, circle_target, on_circle, task
 from implicit_tutorial.kernels import limit_kernels, network_kernels
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training import (
@@ -187,7 +188,7 @@ def certified_error(*, width: int, implicit_scale: float, seed: int) -> dict[str
     """The largest ‖e₀‖ that C12 certifies for five random inputs in R¹⁰, κ = 1."""
     X = data.sphere(5, 10, seed=0)
     net = EquilibriumNetwork(10, width, implicit_scale=implicit_scale, centered=True, seed=seed)
-    found = convergence_certificate(net, X, data.linear(X))
+    found = convergence_certificate(net, X, data.linear(X), claim="C12")
     return {"status": "finished", "largest_error": found.largest_error, "s0": found.s0}
 
 
@@ -198,22 +199,9 @@ CERTIFIED_ERROR = Study(
     grid(width=[64, 128, 256, 512, 1024, 2048, 4096], implicit_scale=[0.1, 0.2, 0.4], seed=range(9)),
 )
 
-CIRCLE_SCALE, CIRCLE_WIDTHS, CIRCLE_OUTPUT = 0.8, (32, 64, 192), (0.3, 1.0, 3.0)
+CIRCLE_WIDTHS, CIRCLE_OUTPUT = (32, 64, 192), (0.3, 1.0, 3.0)
 #: Times in units of 1/κ², so that they mean the same for each κ.
 CIRCLE_TIMES = (0, 0.5, 1, 2, 5, 10, 20, 50, 200, 1000)
-ANGLES = np.linspace(0, 360, 49)
-SAMPLES = np.array([8, 30, 52, 74, 96, 118, 140, 162, 184, 206, 228, 310, 332], dtype=float)
-
-
-def target(degrees: np.ndarray) -> np.ndarray:
-    """A slow wave with a faster one on it."""
-    phi = np.radians(degrees)
-    return np.sin(phi) + 0.6 * np.cos(4 * phi)
-
-
-def circle(degrees: np.ndarray) -> Tensor:
-    """The points of the circle at these angles."""
-    return data.circle(torch.as_tensor(np.radians(degrees)))
 
 
 def circle_flow(*, width: int, output_scale: float) -> dict[str, Any]:
@@ -223,11 +211,11 @@ def circle_flow(*, width: int, output_scale: float) -> dict[str, Any]:
     """
     scales = {"implicit_scale": CIRCLE_SCALE, "output_scale": output_scale}
     net = EquilibriumNetwork(2, width, **scales, centered=True, seed=0, solver=SOLVER)
-    X, y = circle(SAMPLES), torch.as_tensor(target(SAMPLES))
-    f = watch(net, X, y, [t / output_scale**2 for t in CIRCLE_TIMES], circle(ANGLES))
+    X, y, *_ = task("circle")
+    f = watch(net, X, y, [t / output_scale**2 for t in CIRCLE_TIMES], on_circle(CIRCLE_ANGLES))
     return {
         "status": "finished" if np.isfinite(f).all() else "left the well-posed region",
-        "distance": float(np.sqrt(np.mean((f[-1] - target(ANGLES)) ** 2))),
+        "distance": float(np.sqrt(np.mean((f[-1] - circle_target(CIRCLE_ANGLES)) ** 2))),
         "function": f.tolist(),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -88,6 +89,7 @@ def unit_descent() -> Explorer:
             Control("label", LABELS, start=2.0, label="label $y$", fmt="g"),
             Control("fraction", FRACTIONS, start=0.1, label="step, of $2/K(0)$", fmt="g"),
         ],
+        tag=THEOREM | measured(width=1, seeds=None, samples=None),
         caption=(
             "One linear unit with output $f = 1/(1 - a)$, started at $a = 0$. First, its loss and the places "
             "that gradient descent visits; second, the error against time, dashed for the flow. **Move** the "

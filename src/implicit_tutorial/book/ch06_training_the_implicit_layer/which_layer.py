@@ -9,10 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import CHOICES, TRAINED_LAYERS
+from implicit_tutorial.book.evidence import stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
-SCALES = (0.3, 0.7, 1.1)
+SCALES, _WIDTH, _SAMPLES = (0.3, 0.7, 1.1), 256, 24
 #: The mean square training error at which every run stops.
 STOP = 1e-3
 
@@ -73,6 +74,7 @@ def which_layer() -> Explorer:
     return Explorer(
         draw,
         [Control("implicit_scale", SCALES, start=0.7, label="implicit_scale $\\sigma_A$", fmt="g")],
+        tag=stored(TRAINED_LAYERS, width=_WIDTH, samples=_SAMPLES),
         caption=(
             "The same networks and the same 24 inputs in $\\mathbb R^6$, width 256; only the choice of what "
             f"is trained differs. Each run stops at a mean square error of "

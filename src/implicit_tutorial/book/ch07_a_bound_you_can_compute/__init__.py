@@ -11,3 +11,13 @@ from implicit_tutorial.book.ch07_a_bound_you_can_compute.first_networks import f
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.label_disorder import label_disorder
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import nothing_learned
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.two_prices import prediction, two_prices
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    7,
+    "bound-terms",
+    "bound-samples",
+    "two-prices",
+    "label-disorder",
+)

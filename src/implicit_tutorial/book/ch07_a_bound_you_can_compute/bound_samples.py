@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import TERMS, nothing_learned
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.studies import BOUND
+from implicit_tutorial.book.evidence import THEOREM, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -36,6 +37,10 @@ def bound_samples() -> Explorer:
     return Explorer(
         _draw,
         [Control("output_scale", _OUTPUTS, start=1e5, label="output_scale $\\kappa$", fmt=",.0f")],
+        tag=THEOREM
+        | stored(
+            BOUND, where=f"labels == 'true' and implicit_scale == {_SCALE} and output_scale in {_OUTPUTS}"
+        ),
         caption=(
             "The same network, of width 512, trained on more and more inputs, true labels, "
             "$\\sigma_A = 0.2$. Dotted: the loss of $f = 0$, which a useful bound must beat. **Move** "

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import SUMMANDS, TERMS, nothing_learned
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.studies import BOUND
+from implicit_tutorial.book.evidence import THEOREM, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -46,6 +47,7 @@ def bound_terms() -> Explorer:
             Control("output_scale", _OUTPUTS, start=1000.0, label="output_scale $\\kappa$", fmt=_power),
             Control("implicit_scale", _SCALES, start=0.2, label="implicit_scale $\\sigma_A$", fmt="g"),
         ],
+        tag=THEOREM | stored(BOUND, where=f"n_samples == {N_SAMPLES}"),
         caption=(
             "The four terms, their sum and the test loss that it bounds, for a centered network of width "
             f"512 and {N_SAMPLES} inputs in $\\mathbb R^3$. Above the dotted line at 1 the bound says "

@@ -19,7 +19,8 @@ from implicit_tutorial.training import ExponentialFlow, Until, train
 
 @claim(
     "C15",
-    "With probability 1 − δ, test loss ≤ training loss + 2c(r/n)(√(Σ‖J_i⁰‖²) + Σδ_i(r)) + a confidence term: "
+    r"With probability $1 - \delta$ the test loss is at most the training loss plus "
+    r"$(2cr/n)\bigl(\sqrt{\sum_i\lVert J_i^0\rVert_F^2} + \sum_i\delta_i(r)\bigr)$ and a confidence term: "
     "computed from the training inputs, and vacuous for random labels.",
     subject=generalization_bound,
 )
@@ -33,10 +34,14 @@ def computable_bound(bound: Callable) -> Iterator[Measurement]:
     _move(moved, net0, J[0].reshape(120, 120), r)
     result = bound(net0, moved, X, data.linear(X), base=r * (1 + 1e-9))
     norm = float(torch.linalg.matrix_norm(J))
-    yield close("linear term, by autograd", result.linear, 2 * r / n * norm, rtol=0.01)
+    yield close(
+        "the linear term is {} times the one by autograd", result.linear / (2 * r / n * norm), 1, rtol=0.01
+    )
 
     change = torch.linalg.vector_norm(_jacobian(moved, X) - J, dim=1)
-    yield below("change of the Jacobian over δ(r), at most", float((change / result.delta).max()), 1)
+    yield below(
+        "in the ball a Jacobian changes by {} % of what is allowed", float((change / result.delta).max()), 1
+    )
 
     fitted = []
     for seed in range(8):
@@ -46,14 +51,14 @@ def computable_bound(bound: Callable) -> Iterator[Measurement]:
         with torch.no_grad():
             fitted.append(float((signs * (climber(X) - net0(X))).mean()))
     complexity = (result.linear + result.remainder) / 2
-    yield below("random signs fitted in the ball, over the bound", sum(fitted) / 8 / complexity, 1)
+    yield below("random signs are fitted to {} % of what the bound allows", sum(fitted) / 8 / complexity, 1)
 
     # On noise the best possible loss is that of f = 0; a bound below it would be wrong.
     noise = data.noise(X, seed=0)
     trained = copy.deepcopy(net0)
     train(trained, X, noise, method=ExponentialFlow(rtol=0.1), until=Until(loss=1e-3), record=PLAIN)
     result = bound(net0, trained, X, noise)
-    yield above("bound on random labels, where 1 says nothing", result.total, 1)
+    yield above("the bound on random labels is {}, where 1 already says nothing", result.total, 1)
 
     squares = []
     for seed in range(5):
@@ -61,7 +66,10 @@ def computable_bound(bound: Callable) -> Iterator[Measurement]:
         squares.append(bound(net, net, X, data.linear(X)).lazy_linear ** 2)
     expected = infinite_width_prediction(X, data.linear(X), X, implicit_scale=0.4).bound
     yield close(
-        "linear term at width 300 over infinite width", math.sqrt(sum(squares) / 5) / expected, 1, rtol=0.2
+        "the linear term at width 300 is {} times that at infinite width",
+        math.sqrt(sum(squares) / 5) / expected,
+        1,
+        rtol=0.2,
     )
 
 

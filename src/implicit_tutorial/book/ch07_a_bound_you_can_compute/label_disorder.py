@@ -10,6 +10,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import TERMS
+from implicit_tutorial.book.evidence import MEAN_FIELD
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -62,6 +63,7 @@ def label_disorder() -> Explorer:
     return Explorer(
         draw,
         [Control("target", TARGETS)],
+        tag=MEAN_FIELD.on(seeds=SEEDS, samples=N_SAMPLES),
         caption=(
             f"Infinite width, centered, {N_SAMPLES} inputs in $\\mathbb R^3$, $\\sigma_A = 0.5$; means of "
             f"{SEEDS} shufflings; mean-field. Training error is zero everywhere. **Choose** the target. "

@@ -10,10 +10,11 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 import implicit_tutorial as it
-from implicit_tutorial.book.drawing import powers
+from implicit_tutorial.book import evidence
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.generalization import Prediction
+from implicit_tutorial.prose import powers
 
 N_SAMPLES, N_INPUTS, WIDTH, SEEDS = 40, 6, 256, 3
 SCALES = (0.1, 0.3, 0.5, 0.9)
@@ -58,6 +59,7 @@ def two_prices() -> Explorer:
             Control("implicit_scale", SCALES, start=0.5, label="implicit_scale $\\sigma_A$", fmt="g"),
             Control("target", TARGETS),
         ],
+        tag=evidence.MEAN_FIELD | evidence.measured(width=WIDTH, seeds=SEEDS, samples=N_SAMPLES),
         caption=(
             f"The Rademacher complexity of lazy training on {N_SAMPLES} inputs in $\\mathbb R^6$, without "
             "centering. Dashed: infinite width, mean-field, and the two shares whose squares add up to it. "

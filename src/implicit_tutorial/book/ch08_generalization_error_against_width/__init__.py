@@ -1,5 +1,9 @@
 """Chapter 8, Generalization error against width (C16, C17)."""
 
+from implicit_tutorial.book.ch08_generalization_error_against_width.circle_width import (
+    circle_means,
+    circle_width,
+)
 from implicit_tutorial.book.ch08_generalization_error_against_width.constants import (
     constants,
     law_table,
@@ -7,21 +11,11 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.constants im
 )
 from implicit_tutorial.book.ch08_generalization_error_against_width.error_against_width import (
     error_against_width,
-)
-from implicit_tutorial.book.ch08_generalization_error_against_width.learned_curve import (
-    SCALES,
-    curve_error,
-    learned_curve,
-    outside,
-)
-from implicit_tutorial.book.ch08_generalization_error_against_width.learned_curve import (
-    prediction as curve_prediction,
+    movement,
 )
 from implicit_tutorial.book.ch08_generalization_error_against_width.same_parameters import (
     TARGETS,
     WAYS,
-    condition,
-    limit,
     same_parameters,
     spent,
 )
@@ -31,4 +25,14 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.setting impo
     lost,
     mean_error,
     rows,
+)
+from implicit_tutorial.book.circle import CIRCLE_WIDTHS, circle_prediction, in_the_gap
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    8,
+    "error-against-width",
+    "constants",
+    "circle-width",
 )

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from implicit_tutorial.book.analysis import WidthLaw, width_law
 from implicit_tutorial.book.ch08_generalization_error_against_width.setting import (
     SETTINGS,
+    evidence,
     finished,
     infinite,
 )
@@ -19,7 +20,6 @@ from implicit_tutorial.book.tables import aligned
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 PARTS = {"all of it": "total", "features that move": "features", "a finite kernel": "fluctuation"}
-_SIGNS = {-1: "below", 0: "undecided", 1: "above"}
 
 
 @cache
@@ -35,10 +35,10 @@ def laws(part: str = "total") -> dict[str, WidthLaw]:
 
 
 def law_table() -> str:
-    """C and p with their 95 % intervals, one curve a line; the sign of C where its interval excludes zero."""
-    head = ("setting", "C", "exponent p", "networks are")
-    laid = ((name, str(law.C), str(law.exponent), _SIGNS[law.C.sign]) for name, law in laws().items())
-    return aligned([head, *laid]).replace("-", "−")
+    """C and p with their 95 % intervals, one curve a line, to the two digits that the column has room for."""
+    both = ((name, law.C, law.exponent) for name, law in laws().items())
+    laid = ((name, *(f"{e.value:.2g} [{e.low:.2g}, {e.high:.2g}]" for e in fit)) for name, *fit in both)
+    return aligned([("setting", "C", "exponent p"), *laid]).replace("-", "−")
 
 
 def signs(part: str = "total") -> dict[int, list[str]]:
@@ -64,8 +64,10 @@ def constants() -> Explorer:
     return Explorer(
         _draw,
         [Control("part", list(PARTS), label="what changes the error")],
+        tag=evidence(),
         caption="The constant $C$ of $E(m) = E_\\infty + C/m$, in units of $E_\\infty$, with its 95 % "
-        "interval; where that contains zero the point has another colour. **Choose** what changes the error. "
+        "interval; where that contains zero the point has another colour. Measured on stored networks of "
+        "width 64 and more. **Choose** what changes the error. "
         + says(
             f"**Notice** that moving features lower it in {len(features[-1])} of {count} settings, and raise "
             f"it only for pure noise; ",

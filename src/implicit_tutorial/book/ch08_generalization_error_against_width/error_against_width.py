@@ -1,8 +1,6 @@
-"""Test error against width in the stored studies, the infinite-width line, and moving features (C17)."""
+"""Test error against width in the stored studies, the infinite-width line, and frozen kernels (C16, C17)."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,6 +8,7 @@ import plotly.graph_objects as go
 from implicit_tutorial.book.analysis import Estimate
 from implicit_tutorial.book.ch08_generalization_error_against_width.setting import (
     SETTINGS,
+    evidence,
     finished,
     infinite,
     lost,
@@ -17,6 +16,7 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.setting impo
     rows,
 )
 from implicit_tutorial.book.drawing import intervals
+from implicit_tutorial.book.evidence import MEAN_FIELD
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -31,86 +31,72 @@ def sides() -> dict[str, tuple[int, int, int]]:
     return found
 
 
-def movement(name: str) -> pd.DataFrame:
-    """Mean relative movement of features and kernel at each width with two finished runs or more."""
+def movement(name: str) -> pd.Series:
+    """Mean relative movement of the features at each width with two finished runs or more."""
     shown = finished(name)
     shown = shown[shown["width"].isin(list(mean_error(name)))]
-    return shown.groupby("width")[["feature_movement", "kernel_movement"]].mean()
+    return shown.groupby("width")["feature_movement"].mean()
 
 
 @explorer("error-against-width")
 def error_against_width() -> Explorer:
-    """Test errors of every run against width, and how much the features moved (C17)."""
+    """Test errors of every run against width (C17)."""
     means, below, thin_above = (sum(counts) for counts in zip(*sides().values(), strict=True))
     noisy = [name for name in SETTINGS if "noise" in name]
     return Explorer(
-        lambda setting: [_errors(setting), _movement(setting)],
+        _draw,
         [Control("setting", list(SETTINGS), start="linear + quadratic, κ = 1")],
-        caption="First: mean square test error. Small points are single networks, large ones their mean with "
-        "its 95 % interval; dashed is the expected error at infinite width (mean-field for these networks); "
-        "the thin line is the mean error of the same networks with their kernels held fixed. Second: how far "
-        "features and kernel moved, relative to their start. **Choose** the setting. "
+        tag=MEAN_FIELD | evidence(),
+        caption="Small points: single networks; large ones: their mean with its 95 % interval. Dashed: "
+        "$E_\\infty$, mean-field for these networks. Thin line: the mean of the same networks with their "
+        "kernels frozen. **Choose** the setting. "
         + says(
             "**Notice** on which side of the dashed line the networks are. In all settings together "
-            f"{below} of {means} means are below it; at {thin_above} of these the thin line is above it.",
+            f"{below} of {means} means are below it; at {thin_above} of these the thin line is above it. ",
             2 * below > means and 2 * thin_above > below,
-        ),
-        alt="Two panels over the width. First, test errors with their means: "
+        )
         + says(
-            "without noise in the labels they are below the dashed infinite-width line at half of the widths "
-            "or more, with noise they are above it at every width. ",
+            "The line below the figure says how far the features moved: in every setting the less, the "
+            "wider the networks are.",
+            all(movement(name).is_monotonic_decreasing for name in SETTINGS),
+        ),
+        alt="Test errors over the width, both logarithmic, with their means: "
+        + says(
+            "without noise in the labels the means are below the dashed infinite-width line at half of the "
+            "widths or more, with noise they are above it at every width.",
             all(
                 count == 0 if name in noisy else 2 * count >= total
                 for name, (total, count, _) in sides().items()
             ),
-        )
-        + says(
-            "Second, the relative movement of features and kernel, falling with the width.",
-            all(movement(name)[c].is_monotonic_decreasing for name in SETTINGS for c in movement(name)),
         ),
         readout=_readout,
     )
 
 
-def _over_width(**options: Any) -> go.Figure:
-    axis = {"x_title": "width m", "x_range": (12, 5500), "x_ticks": (16, 64, 256, 1024, 4096)}
-    return style.figure(**axis, x_log=True, y_log=True, height=430, legend_rows=3, **options)
-
-
-def _errors(name: str) -> go.Figure:
-    runs, means, frozen = finished(name), mean_error(name), mean_error(name, "frozen_error")
-    figure = _over_width(title="test error", y_title="mean square error", y_range=(0.005, 2))
-    small = style.points("one network", style.SERIES[5], size=4)
-    figure.add_scatter(x=runs["width"], y=runs["test_error"], **small, showlegend=False)
+def _draw(setting: str) -> go.Figure:
+    runs, means, frozen = finished(setting), mean_error(setting), mean_error(setting, "frozen_error")
+    x = {"x_title": "width m", "x_range": (12, 5500), "x_ticks": (16, 64, 256, 1024, 4096), "x_log": True}
+    y = {"y_title": "test error (mean square)", "y_range": (0.005, 2), "y_log": True}
+    figure = style.figure(**x, **y, height=500, legend_rows=3)
+    figure.add_scatter(
+        x=runs["width"], y=runs["test_error"], **style.points("one network", style.SERIES[5], size=5)
+    )
     # Below zero there is no error, nor a logarithm.
     positive = [Estimate(e.value, max(e.low, 0.1 * e.value), e.high) for e in means.values()]
-    look = style.points("mean", size=9) | {"error_y": intervals(positive, thickness=1.5)}
+    look = style.points("mean", size=10) | {"error_y": intervals(positive, thickness=1.5)}
     figure.add_scatter(x=list(means), y=[e.value for e in positive], **look)
     y = [e.value for e in frozen.values()]
-    figure.add_scatter(x=list(frozen), y=y, **style.measured("kernel fixed", style.SERIES[2], width=1))
-    return figure.add_scatter(
-        x=[12, 5500], y=[infinite(name)] * 2, **style.theory("infinite width (mean-field)")
-    )
-
-
-def _movement(name: str) -> go.Figure:
-    figure = _over_width(title="movement", y_title="relative change", y_range=(0.02, 300))
-    shown = {
-        "feature_movement": ("features", style.SERIES[0]),
-        "kernel_movement": ("kernel", style.SERIES[4]),
-    }
-    for column, look in shown.items():
-        mean = movement(name)[column]
-        look = style.measured(*look) | {"mode": "lines+markers"}
-        figure.add_scatter(x=mean.index.to_numpy(), y=mean.to_numpy(), **look)
-    return figure
+    figure.add_scatter(x=list(frozen), y=y, **style.measured("kernel frozen", style.SERIES[2], width=1))
+    line = style.theory("infinite width (mean-field)")
+    return figure.add_scatter(x=[12, 5500], y=[infinite(setting)] * 2, **line)
 
 
 def _readout(setting: str) -> str:
-    means = mean_error(setting)
-    widest = max(m for m in means if m <= 512)
+    means, moved = mean_error(setting), movement(setting)
+    narrow, wide = moved.index[0], max(m for m in means if m <= 512)
     failed = f" {lost(setting)} of {len(rows(setting))} runs did not finish." if lost(setting) else ""
     return (
-        f"Expected at infinite width: {infinite(setting):.3g}. Mean of the networks at m = {widest}, "
-        f"with its interval: {means[widest]}.{failed}"
+        f"Mean error {means[wide]} at m = {wide}, {infinite(setting):.3g} at infinite width. Features move "
+        f"by {100 * moved[narrow]:.0f} % of their length at m = {narrow}, by {100 * moved[wide]:.0f} % at "
+        f"m = {wide}.{failed}"
     )

@@ -10,8 +10,10 @@ import pandas as pd
 
 from implicit_tutorial.book.analysis import Estimate, mean_interval
 from implicit_tutorial.book.ch08_generalization_error_against_width.studies import WIDE, WIDTH, WIDTH_NOISE
+from implicit_tutorial.book.evidence import Evidence, stored
 from implicit_tutorial.book.networks import WIDTH_IMPLICIT_SCALE
 from implicit_tutorial.book.study import Study
+from implicit_tutorial.book.tasks import task
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,15 @@ SETTINGS: dict[str, Setting] = {
     "linear + quadratic, n = 30": _noise("linear + quadratic", 0.0, 30),
     "linear + quadratic, n = 200": _noise("linear + quadratic", 0.0, 200),
     **{
-        f"linear + quadratic, σ_A = {s:g}": Setting((WIDTH_IMPLICIT_SCALE,), {"implicit_scale": s})
+        f"linear + quadratic, implicit scale {s:g}": Setting((WIDTH_IMPLICIT_SCALE,), {"implicit_scale": s})
         for s in (0.3, 0.8, 1.1)
     },
 }
+
+
+def evidence() -> Evidence:
+    """What all of the curves together rest on."""
+    return stored(WIDTH, WIDE, WIDTH_NOISE, WIDTH_IMPLICIT_SCALE, samples=len(task("linear").y))
 
 
 @cache
@@ -68,7 +75,6 @@ def rows(name: str) -> pd.DataFrame:
     found["total"] = found["test_error"] - found["infinite_error"]
     found["fluctuation"] = found["frozen_error"] - found["infinite_error"]
     found["features"] = found["test_error"] - found["frozen_error"]
-    found["paired"] = found["test_error"] - found["lazy_error"]
     return found
 
 

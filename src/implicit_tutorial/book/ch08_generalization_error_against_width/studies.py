@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 import implicit_tutorial as it
+from implicit_tutorial.book.circle import CIRCLE  # noqa: F401  (chapters 8, 9 and 10 share it; listed here)
 from implicit_tutorial.book.networks import (
     REFERENCE,
     WIDTH_IMPLICIT_SCALE,  # noqa: F401  (chapters 8 and 9 share it; it is listed with this chapter's)

@@ -1,7 +1,10 @@
 """Chapter 9, The scale of the initialization (C18, C19)."""
 
 from implicit_tutorial.book.analysis import mean_interval
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.double_role import double_role, inside
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.circle_scale import (
+    circle_means,
+    circle_scale,
+)
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import kappa_law, ratios, runs
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.learning_curves import (
     kernel_curve,
@@ -17,4 +20,14 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram i
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import prediction, sample
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.unit_moves import unit_moves
+from implicit_tutorial.book.circle import in_the_gap
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    9,
+    "phase-diagram",
+    "kappa-law",
+    "learning-curves",
+    "circle-scale",
+)

@@ -18,8 +18,9 @@ from implicit_tutorial.training import ExponentialFlow, TrainingStatus, Until, t
 
 @claim(
     "C18",
-    "Lazy training moves A by ‖A − A₀‖² = (σ_A²/m)(κ⁻² yᵀK₁⁻¹y + tr(K₁⁻¹Q)) on average. Measured: networks "
-    "that are narrow for a small κ leave the well-posed region, wide ones at a large κ do not.",
+    r"Lazy training moves $A$ by $\lVert A - A_0\rVert_F^2 = (\sigma_A^2/m)(\kappa^{-2}y^\top K_1^{-1}y + "
+    r"\operatorname{tr}(K_1^{-1}Q))$ on average. Measured: networks that are narrow for a small $\kappa$ "
+    r"leave the well-posed region, wide ones at a large $\kappa$ do not.",
     subject=train,
 )
 def movement_and_the_edge(train: Callable) -> Iterator[Measurement]:
@@ -34,11 +35,11 @@ def movement_and_the_edge(train: Callable) -> Iterator[Measurement]:
         train(net, X, y, method=ExponentialFlow(), until=Until(loss=1e-9), record=PLAIN)
         lazy = 0.5**2 / 200 * float(y @ torch.linalg.solve(K, y))
         ratios.append(float((net.A.detach() - A0).square().sum()) / lazy)
-    yield close("squared movement of lazy networks, over the prediction", sum(ratios) / 3, 1, rtol=0.05)
+    yield close("lazy networks move by {} times the predicted square", sum(ratios) / 3, 1, rtol=0.05)
 
     X = data.sphere(40, 6, seed=0)
     y = data.linear_quadratic(X)
-    for what, m, kappa in (("κ = 0.1, m = 8", 8, 0.1), ("κ = 3, m = 96", 96, 3.0)):
+    for m, kappa in ((8, 0.1), (96, 3.0)):
         failed = []
         for seed in range(3):
             net = EquilibriumNetwork(
@@ -49,17 +50,19 @@ def movement_and_the_edge(train: Callable) -> Iterator[Measurement]:
                 net, X, y, method=ExponentialFlow(rtol=0.1), until=until, record=PLAIN, throw=False
             )
             failed.append(history.attrs["status"] != TrainingStatus.LOSS_REACHED)
+        words = f"of the networks of width {m}, at $\\kappa = {kappa:g}$, {{}} % leave the well-posed region"
         share = sum(failed) / 3
         if kappa < 1:
-            yield above(f"share of runs that leave the region, {what}", share, 0.7)
+            yield above(words, share, 0.7)
         else:
-            yield below(f"share of runs that leave the region, {what}", share, 0.3)
+            yield below(words, share, 0.3)
 
 
 @claim(
     "C19",
-    "For a target in the kernel's space yᵀK₁⁻¹y stays below its squared norm for every n, so at infinite "
-    "width the bound's linear term falls like 1/√n. Measured: the test error falls too.",
+    r"For a target in the kernel's space $y^\top K_1^{-1}y$ stays below its squared norm for every $n$, "
+    r"so at infinite width the bound's linear term falls like $1/\sqrt n$. Measured: the test error falls "
+    "too.",
     subject=infinite_width_prediction,
 )
 def arbitrarily_small_error(predict: Callable) -> Iterator[Measurement]:
@@ -78,15 +81,27 @@ def arbitrarily_small_error(predict: Callable) -> Iterator[Measurement]:
         X = data.sphere(n, d, seed=0)
         found[n] = predict(X, data.linear(X), X_test, data.linear(X_test), implicit_scale=0.5, centered=True)
     yield close(
-        "yᵀK₁⁻¹y at n = 400, over the squared norm 1/μ₁", found[400].labels_price * eigenvalue, 1, rtol=0.04
+        "for 400 samples $y^\\top K_1^{-1}y$ is {} times the squared norm of the target",
+        found[400].labels_price * eigenvalue,
+        1,
+        rtol=0.04,
     )
     yield below(
-        "and it never exceeds it: over the norm, at most", found[400].labels_price * eigenvalue, 1.0001
+        "for 400 samples $y^\\top K_1^{-1}y$ is {} times the squared norm, which it may not exceed",
+        found[400].labels_price * eigenvalue,
+        1.0001,
     )
     yield close(
-        "linear term of the bound at n = 100 over n = 400", found[100].bound / found[400].bound, 2, rtol=0.05
+        "the bound's linear term is {} times as large for 100 samples as for 400",
+        found[100].bound / found[400].bound,
+        2,
+        rtol=0.05,
     )
-    yield above("test error at n = 25 over n = 400", found[25].test_error / found[400].test_error, 16)
+    yield above(
+        "the test error is {} times as large for 25 samples as for 400",
+        found[25].test_error / found[400].test_error,
+        16,
+    )
 
 
 def _gauss_legendre(count: int) -> tuple[Tensor, Tensor]:

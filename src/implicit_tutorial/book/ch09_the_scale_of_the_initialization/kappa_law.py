@@ -6,8 +6,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import lazy_movement, prediction
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import (
+    lazy_movement,
+    prediction,
+    sample,
+)
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import OUTPUT_SCALE
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -76,6 +81,7 @@ def kappa_law() -> Explorer:
             Control("output", list(_OUTPUTS), label="output at the start"),
             Control("width", [128, 512], start=512, label="width $m$"),
         ],
+        tag=MEAN_FIELD | stored(OUTPUT_SCALE, samples=len(sample().y)),
         caption="Points: trained networks, five draws at each $\\kappa$. Dashed, mean-field: $\\text{bias}^2 "
         "+ \\kappa^2\\,\\text{var}$ in the first plot, the lazy movement in the second. "
         + says(

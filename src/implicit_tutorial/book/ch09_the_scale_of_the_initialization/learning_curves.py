@@ -10,6 +10,7 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import 
     KERNEL_LEARNING_CURVE,
     LEARNING_CURVE,
 )
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -96,6 +97,7 @@ def learning_curves() -> Explorer:
             Control("target", TARGETS, start="linear + quadratic"),
             Control("output_scale", [0.3, 1.0], start=1.0, label="output_scale $\\kappa$", fmt="g"),
         ],
+        tag=MEAN_FIELD | stored(LEARNING_CURVE),
         caption="First: test error against the number of samples. Points: networks of two widths; dashed, "
         "mean-field: the kernel's exact curve, with the initialization's part and without. Second: what the "
         "bound's linear term is made of, at infinite width. "

@@ -15,6 +15,7 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import 
     IMPLICIT_SCALE,
     RICH,
     lazy_width,
+    sample,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import (
     PHASE,
@@ -22,6 +23,7 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import 
     great_circle,
 )
 from implicit_tutorial.book.drawing import array
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -100,35 +102,35 @@ def row_of(width: int) -> pd.DataFrame:
 
 @explorer("phase-diagram")
 def phase_diagram() -> Explorer:
-    """The map with two handles, and beside it the chosen run: loss, eigenvalues of DA, learned function."""
+    """The map with two handles, and below it the chosen run: eigenvalues of DA, learned function."""
     shown, narrow = row_of(128), row_of(64)
     kept = max(len(e) for e in PHASE.table["eigenvalues"] if e is not None)
     error, smallest = shown["test_error"], scales()[0]
     late = error.loc[:0.55]
     lost = cells()["trained"] <= 0.5
     failed = PHASE.table[PHASE.table["status"] != "finished"]
-    curves = [run(k, m)["curve_error"] for k in scales() for m in widths()]
     return Explorer(
         _draw,
         [
             Control("output_scale", scales(), start=0.358, label="output_scale $\\kappa$", fmt="g"),
             Control("width", widths(), start=128, label="width $m$"),
         ],
-        caption="First panel: all runs. Colour: how far the features moved, relative to their length; "
-        "crosses: half of the runs or more fail, because training leaves the well-posed region or no "
-        "equilibrium is found at its end. Solid: the features moved by one half, the border of lazy "
-        "training. Dashed, mean-field: equal movement by the lazy law, of slope $-2$ at small $\\kappa$. The "
-        "ring is the run of the other panels: its loss; the outer eigenvalues of $DA$ at the training input "
-        "nearest to a fold, which is where one of them reaches 1; and the learned function on a circle "
-        f"through the target's direction. Of the eigenvalues only the outermost are drawn, at most "
-        f"{kept} and their conjugates, so the disc looks hollow; it is not. "
+        tag=MEAN_FIELD | stored(PHASE, samples=len(sample().y)),
+        caption="First panel: all runs. Colour: how far the features moved, relative to their length, the "
+        "median of a cell's runs; crosses: half of the runs of a cell or more fail. Solid: the features "
+        "moved by one half, the border between lazy and rich. Dashed, mean-field: where lazy movement is 1. "
+        "The ring is the single run, of seed 0, that the other panels show: the outermost "
+        f"eigenvalues of $DA$ at the training input nearest to a fold, at most {kept} and their conjugates "
+        "(the disc looks hollow; it is not); and its function on a great circle through the target's "
+        "direction. "
         + says(
             "**Move** $\\kappa$ down, at $m = 128$. **Notice** the eigenvalue that walks towards 1, ",
             shown["rightmost"].is_monotonic_decreasing and 0.9 < shown["rightmost"].iloc[0] < 1,
         )
         + says(
-            f"while the test error falls from {error[3.0]:.2f} at $\\kappa = 3$ to {late.iloc[-1]:.3f} at "
-            f"$\\kappa = {late.index[-1]:g}$ and stays between {late.min():.3f} and {late.max():.3f} below. ",
+            f"while the test error of the single runs falls from {error[3.0]:.2f} at $\\kappa = 3$ to "
+            f"{late.iloc[-1]:.3f} at $\\kappa = {late.index[-1]:g}$ and stays between {late.min():.3f} and "
+            f"{late.max():.3f} below. ",
             error.loc[0.5:].is_monotonic_increasing and late.max() < 1.3 * late.min(),
         )
         + says(
@@ -136,14 +138,13 @@ def phase_diagram() -> Explorer:
             "and below that the run fails.",
             narrow["test_error"][smallest] > late.max() and run(smallest, 48)["status"] != "finished",
         ),
-        alt="Four panels. A map over output scale and width, both logarithmic: "
+        alt="Three panels. A map over output scale and width, both logarithmic: "
         + says(
             "crosses at small widths, and of the other cells the darkest, in which the features move least, "
             "where both scale and width are largest. ",
             lost[lost].index.get_level_values("width").max() < 64
             and cells()["features"][~lost].idxmin() == (scales()[-1], widths()[-1]),
         )
-        + says("A training error, lower at the end than at the start. ", all(c[-1] < c[0] for c in curves))
         + says(
             "Outer eigenvalues, the rightmost within 0.12 of a vertical line at one where the run fails. "
             "A curve over the angle, beside the target.",
@@ -155,18 +156,23 @@ def phase_diagram() -> Explorer:
 
 def _draw(output_scale: float, width: int) -> list[go.Figure]:
     here = run(output_scale, width)
-    return [_map(output_scale, width), _loss(here), _spectrum(here), _function(here)]
+    return [_map(output_scale, width), _spectrum(here), _function(here)]
 
 
 def _map(output_scale: float, width: int) -> go.Figure:
-    x = {"x_title": "output_scale κ", "x_log": True, "x_range": _X}
+    x = {"x_title": "output_scale κ", "x_log": True, "x_range": _X, "x_ticks": (0.1, 0.3, 1, 3)}
     y = {"y_title": "width m", "y_log": True, "y_range": _Y, "y_ticks": widths()}
-    fig = style.figure(title="the map", **x, **y, height=380, legend_rows=2)
+    fig = style.figure(title="the map", **x, **y, height=470, legend_rows=2)
     table = cells().reset_index()
     lost = table["trained"] <= 0.5
     ticks = (0.1, 0.3, 1, 3, 10)
     bar = {"tickvals": np.log10(ticks).tolist(), "ticktext": [f"{t:g}" for t in ticks]}
-    bar |= {"outlinewidth": 0, "thickness": 10, "title": {"text": "features<br>moved by"}}
+    bar |= {
+        "outlinewidth": 0,
+        "thickness": 10,
+        "title": {"text": "features moved by", "side": "right", "font": {"size": 11}},
+        "tickfont": {"size": 11},
+    }
     moved = table.assign(features=table["features"].where(~lost)).pivot(
         index="width", columns="output_scale", values="features"
     )
@@ -204,18 +210,6 @@ def _edges(centres: pd.Index) -> np.ndarray:
     logs = np.log(centres.to_numpy(dtype=float))
     half = np.diff(logs) / 2
     return np.exp(np.concatenate([[logs[0] - half[0]], logs[:-1] + half, [logs[-1] + half[-1]]]))
-
-
-def _loss(here: pd.Series) -> go.Figure:
-    x = {"x_title": "time of the flow", "x_log": True, "x_range": (0.5, 3000)}
-    fig = style.figure(title="training error", **x, y_log=True, y_range=(3e-4, 5), height=380)
-    error = np.array(here["curve_error"], dtype=float)
-    # The flow starts at time zero, which a logarithmic axis does not have.
-    time = np.maximum(np.array(here["curve_time"], dtype=float), 0.5)
-    fig.add_scatter(x=time, y=error, **style.measured("training error", style.TRAIN))
-    last = slice(-1, None) if here["status"] != "finished" else slice(0)
-    cross = style.points("fails here", style.FAILURE, symbol="x", size=11)
-    return fig.add_scatter(x=time[last], y=error[last], **cross).update_layout(showlegend=False)
 
 
 def _spectrum(here: pd.Series) -> go.Figure:

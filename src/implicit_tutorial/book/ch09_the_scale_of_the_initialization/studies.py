@@ -16,22 +16,19 @@ from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.book.tasks import TARGETS, task
 from implicit_tutorial.generalization import infinite_width_prediction
 
-#: Angles of the circle on which a phase cell's function is stored, points kept of its loss curve.
-SLICE_ANGLES, _CURVE = 33, 16
+#: Angles of the great circle on which a phase cell's function is stored.
+SLICE_ANGLES = 33
 #: Eigenvalues kept of a phase cell's matrix DA.
 _EIGENVALUES = 16
 
 
 def phase_cell(**setting: Any) -> dict[str, Any]:
-    """The row of :func:`equilibrium_network` with the run's loss curve, eigenvalues, and learned function.
+    """The row of :func:`equilibrium_network` with the run's eigenvalues and its learned function.
 
     The function is sampled at :data:`SLICE_ANGLES` equidistant angles from 0 to 2π of a circle through the
     target's direction β: x = β cos φ + β⊥ sin φ.
     """
-    row, history, net = trained(**setting)
-    kept = np.unique(np.linspace(0, len(history) - 1, _CURVE).round().astype(int))
-    row["curve_time"] = [_short(t) for t in history["time"].iloc[kept]]
-    row["curve_error"] = [_short(e) for e in history["train_error"].iloc[kept]]
+    row, _, net = trained(**setting)
     try:
         row["slice"] = [_short(v) for v in net(great_circle(net.n_inputs)).tolist()]
     except it.EquilibriumError:

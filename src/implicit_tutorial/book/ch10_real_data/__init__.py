@@ -1,6 +1,6 @@
 """Chapter 10, Real data."""
 
-from implicit_tutorial.book.ch10_real_data.digit_accuracy import digit_accuracy
+from implicit_tutorial.book.ch10_real_data.circle_and_digits import circle_and_digits, compared
 from implicit_tutorial.book.ch10_real_data.digit_laws import digit_laws, lazy_movement, runs
 from implicit_tutorial.book.ch10_real_data.digit_mistakes import clear, digit_mistakes, ranked
 from implicit_tutorial.book.ch10_real_data.label_modes import label_modes, price, spectrum
@@ -11,6 +11,13 @@ from implicit_tutorial.book.ch10_real_data.setting import (
     pair_table,
     pairs,
     prediction,
-    single_accuracy,
-    table,
+)
+from implicit_tutorial.explorer import number
+
+# In the order of the text.
+number(
+    10,
+    "digit-laws",
+    "label-modes",
+    "digit-mistakes",
 )

@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 import torch
 
 from implicit_tutorial.book.ch10_real_data.setting import COLORS, IMPLICIT_SCALE, images, networks, prediction
-from implicit_tutorial.book.ch10_real_data.studies import LAYERS
+from implicit_tutorial.book.ch10_real_data.studies import LAYERS, NETWORKS
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels import limit_kernels
@@ -52,7 +53,7 @@ def digit_laws() -> Explorer:
         rows, networks = runs(layers), style.points("networks", COLORS[layers])
         law = style.theory("mean-field")
         shared = {"x_title": "width m", "x_log": True, "x_range": _WIDTHS, "x_ticks": (128, 256, 512)}
-        shared |= {"height": 360, "legend_rows": 2}
+        shared |= {"height": 430, "legend_rows": 2}
         error = style.figure(title="test error", y_range=(0.11, 0.18), **shared)
         moved = style.figure(title="movement ‖A − A₀‖", y_log=True, y_range=(0.05, 6), **shared)
         error.add_scatter(x=rows["width"], y=rows["test_error"], **networks)
@@ -83,6 +84,7 @@ def digit_laws() -> Explorer:
     return Explorer(
         draw,
         [Control("layers", list(COLORS), label="trained")],
+        tag=MEAN_FIELD | stored(NETWORKS, where="task == 'parity'"),
         caption="Even against odd, 500 images, $\\kappa = 1$. Dashed, mean-field. First: the mean square "
         "error on unseen images, with the infinite-width prediction. Second: how far $A$ moves, "
         "with the lazy law. "

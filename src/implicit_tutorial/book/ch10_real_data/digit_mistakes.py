@@ -9,6 +9,8 @@ import plotly.graph_objects as go
 
 from implicit_tutorial import data
 from implicit_tutorial.book.ch10_real_data.setting import COLORS, N_TRAIN, images, prediction
+from implicit_tutorial.book.drawing import picture
+from implicit_tutorial.book.evidence import MEAN_FIELD
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -42,8 +44,8 @@ def digit_mistakes() -> Explorer:
 
     def draw(rank: int) -> list[go.Figure]:
         i = ranked()[rank - 1]
-        picture = style.blank(title="the image", height=330)
-        picture.add_heatmap(z=pictures()[i][::-1], zmin=0, zmax=16, showscale=False, hoverinfo="skip")
+        image = style.blank(title="the image", height=330)
+        image.add_heatmap(**picture(pictures()[i]))
         output = {"x_title": "← odd: −1      output f(x)      even: +1 →", "x_range": (-2.2, 2.2)}
         options = output | {"y_range": (-1, 1), "height": 330, "legend_rows": 3}
         said = style.figure(title="what the network says of it", **options)
@@ -53,7 +55,7 @@ def digit_mistakes() -> Explorer:
         spread = {"type": "data", "array": [2 * deviation[i]], "color": color, "thickness": 2}
         look = style.points("mean, ± 2 deviations", color)
         said.add_scatter(x=[f[i]], y=[0.4], error_x=spread, **look)
-        return [picture, said.update_yaxes(visible=False)]
+        return [image, said.update_yaxes(visible=False)]
 
     def readout(rank: int) -> str:
         i = ranked()[rank - 1]
@@ -67,6 +69,7 @@ def digit_mistakes() -> Explorer:
     return Explorer(
         draw,
         [Control("rank", tuple(range(1, total + 1)), label="mistake")],
+        tag=MEAN_FIELD.on(samples=N_TRAIN),
         caption="The unseen images that the mean predictor at infinite width gets wrong, the surest mistake "
         "first. The bar is two standard deviations over the draw of the initial function. "
         + says(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.book.ch10_real_data.setting import IMPLICIT_SCALE, images
+from implicit_tutorial.book.evidence import MEAN_FIELD
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels import limit_kernels
@@ -77,6 +78,7 @@ def label_modes() -> Explorer:
     return Explorer(
         draw,
         [Control("labels", CHOICES)],
+        tag=MEAN_FIELD.on(samples=len(images().y)),
         caption="First: how fast the limit kernel learns each of its modes on 500 digits. Second: how much "
         "of the labels lies in the first $k$. **Choose** the labels. "
         + says(

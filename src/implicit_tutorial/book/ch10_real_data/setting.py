@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 import pandas as pd
-import torch
 from scipy import stats
 
 from implicit_tutorial import data
@@ -73,54 +72,22 @@ def pairs() -> pd.DataFrame:
     keys = ["task", "n_train", "width", "seed"]
     frame = pd.concat([networks(), kernels().assign(width=float("inf"), seed=-1)])
     for key, group in frame.groupby(keys, sort=False):
-        implicit, every = (wrong(group[group["layers"] == name].iloc[0]) for name in COLORS)
+        both = [group[group["layers"] == name].iloc[0] for name in COLORS]
+        implicit, every = map(wrong, both)
         alone, together = len(every - implicit), len(implicit - every)
-        rows.append([*key, alone, together, sign_test(alone, together)])
-    return pd.DataFrame(rows, columns=[*keys, "only_implicit", "only_all", "p"])
+        right = (accuracy(row).value for row in both)
+        rows.append([*key, *right, alone, together, sign_test(alone, together)])
+    return pd.DataFrame(rows, columns=[*keys, "implicit", "all", "only_implicit", "only_all", "p"])
 
 
 def pair_table() -> str:
-    """The pairs as text: on how many images only one of the two is right, and p."""
-    lines = [("task", "images", "width", "seed", "only implicit right", "only all right", "p")]
+    """The pairs as text: how many images each gets right, on how many only one of the two is right, and p."""
+    lines = [("task", "images", "width", "seed", "alone", "all", "only alone", "only all", "p")]
     titles = {key: title for title, key in TASKS.items()}
     for row in pairs().itertuples():
         wide = row.width == float("inf")
         which = ("∞", "–") if wide else (f"{row.width:.0f}", str(row.seed))
+        right = (f"{100 * share:.1f} %" for share in (row.implicit, row.all))
         counts = (str(row.only_implicit), str(row.only_all), f"{row.p:.3f}")
-        lines.append((titles[row.task], str(row.n_train), *which, *counts))
-    return aligned(lines)
-
-
-@cache
-def single_accuracy(title: str, layers: str, n_train: int) -> float:
-    """Expected share of right images of *one* infinitely wide network, with the f₀ that it starts from.
-
-    From 400 draws at each image: its outputs are independent Gaussians about those of the mean predictor.
-    """
-    d = images(TASKS[title], n_train)
-    setting = {"implicit_scale": IMPLICIT_SCALE, "output_scale": 1.0, "layers": LAYERS[layers]}
-    p = infinite_width_prediction(d.X, d.y, d.X_test, d.y_test, **setting)
-    generator = torch.Generator().manual_seed(0)
-    deviation = p.variance.sqrt() if p.mean.ndim == 1 else p.variance.sqrt()[:, None]
-    right = 0.0
-    for _ in range(400):
-        f = p.mean + deviation * torch.randn(p.mean.shape, generator=generator, dtype=p.mean.dtype)
-        hits = f.sign() == d.y_test if f.ndim == 1 else f.argmax(dim=1) == d.labels_test
-        right += float(hits.double().mean()) / 400
-    return right
-
-
-def table(task: str | None = None) -> str:
-    """The stored rows as text: task, layers, images, width, accuracy with its interval, mean square error."""
-    lines = [("task", "trained", "images", "width", "accuracy", "95 % interval", "test error")]
-    frame = pd.concat([networks(), kernels().assign(width=float("inf"))])
-    for title, key in TASKS.items():
-        if task not in (None, title):
-            continue
-        group = frame[frame["task"] == key].sort_values(["n_train", "layers", "width"], kind="stable")
-        for _, row in group.iterrows():
-            a = accuracy(row) * 100
-            width = "∞" if row["width"] == float("inf") else f"{row['width']:.0f}"
-            measured = (f"{a.value:.1f} %", f"{a.low:.1f} … {a.high:.1f} %", f"{row['test_error']:.3f}")
-            lines.append((title, row["layers"], str(row["n_train"]), width, *measured))
+        lines.append((titles[row.task], str(row.n_train), *which, *right, *counts))
     return aligned(lines)

@@ -7,10 +7,12 @@ from html import escape
 
 import pandas as pd
 
-from implicit_tutorial.book.descent import STEPS
+from implicit_tutorial.book.descent import SAMPLES, STEPS, WIDTH
+from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.book.field_guide.measure import measure
 from implicit_tutorial.book.field_guide.studies import FIELD_GUIDE_COST
 from implicit_tutorial.book.field_guide.systems import SYSTEMS, System
+from implicit_tutorial.explorer.page import inline
 
 BASELINE = "Bai, Kolter & Koltun 2019"
 
@@ -22,13 +24,17 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    tag: str = ""
+    """What kind of truth it is, as before the caption of a figure."""
 
     def _repr_html_(self) -> str:
         # Styled as blocks, a table keeps its meaning for a screen reader only if the roles are spelt out.
         head = "".join(f'<th role="columnheader" scope="col">{escape(name)}</th>' for name in self.columns)
+        tag = self.tag and f'<span class="it-tag">{inline(self.tag)}</span>'
         body = "\n".join(self._row(row) for row in self.rows)
         return (
-            f'<table class="it-guide" role="table">\n<caption>{escape(self.caption)}</caption>\n'
+            '<table class="it-guide it-cards" role="table">\n'
+            f"<caption>{tag}{escape(self.caption)}</caption>\n"
             f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>\n'
             f'<tbody role="rowgroup">\n{body}\n</tbody>\n</table>'
         )
@@ -80,6 +86,7 @@ class FieldGuide:
     def measurements(self) -> Table:
         """What each method did on the common problem."""
         return Table(
+            tag=str(measured(width=WIDTH, seeds=1, samples=SAMPLES)),
             caption="The same problem, the same initial weights, the same plain gradient descent.",
             columns=(
                 "Method",

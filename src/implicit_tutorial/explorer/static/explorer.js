@@ -116,16 +116,41 @@ var implicitTutorial = (() => {
 
   let plotly; // lies beside this file and is loaded once, by the first figure that needs it
 
-  /* The frames of a page. A source of frames says which controls there are, and what to show at a position. */
-  class Stored {
+  /* A source of frames says which controls there are, and what to show at a position of them. */
+  class Source {
+    /* The value and the text of control k at a place of its handle, and the place of a wanted value. */
+    value(k, at) {
+      return this.controls[k].values[at];
+    }
+
+    text(k, at) {
+      return this.controls[k].texts[at];
+    }
+
+    /* What paper says of each handle. */
+    words(position) {
+      return this.controls.map((_, k) => this.text(k, position[k]));
+    }
+
+    place(k, wanted) {
+      const { values } = this.controls[k];
+      if (typeof values[0] === "string") return Math.max(values.indexOf(wanted), 0);
+      const gaps = values.map((value) => Math.abs(value - Number(wanted)));
+      return Math.max(gaps.indexOf(Math.min(...gaps)), 0);
+    }
+  }
+
+  /* The frames of a page. */
+  class Stored extends Source {
     constructor(spec) {
+      super();
       Object.assign(this, spec);
       this.start = spec.controls.map((control) => control.start);
     }
 
     /* Fetch what drawing needs: plotly, and the arrays. */
     async open() {
-      plotly ??= loadPlotly(new URL("plotly.min.js", HERE).href);
+      plotly ??= loadPlotly(HERE && new URL("plotly.min.js", HERE).href);
       const kinds = Object.entries(this.arrays);
       const [Plotly, ...lists] = await Promise.all([plotly, ...kinds.map(([kind, entry]) => unpack(kind, entry))]);
       const arrays = Object.fromEntries(kinds.map(([kind], i) => [kind, lists[i]]));
@@ -179,11 +204,12 @@ var implicitTutorial = (() => {
       this.source = source;
       this.position = [...source.start];
       this.plots = [...figure.querySelectorAll(".it-plot")];
-      this.inputs = [...figure.querySelectorAll(".it-control input, .it-control select")];
+      this.inputs = [...figure.querySelectorAll(".it-control > :is([type=range], select, .it-switch)")];
+      this.values = [...figure.querySelectorAll(".it-state .it-value")];
       this.line = figure.querySelector(".it-readout");
       this.inputs.forEach((input, k) => {
-        input.addEventListener("input", () => {
-          this.position[k] = Number(input.value);
+        input.addEventListener("input", ({ target }) => {
+          this.position[k] = Number(target.value);
           this.refresh();
           moved?.(this);
         });
@@ -199,24 +225,23 @@ var implicitTutorial = (() => {
 
     /* Move the controls to `query`'s values: the nearest number, the same string; the start for what is not named. */
     restore(query) {
-      this.position = this.source.controls.map(({ name, values, start }) => {
+      this.position = this.source.controls.map(({ name, start }, k) => {
         const wanted = query.get(name);
-        if (wanted === null || wanted === "") return start;
-        if (typeof values[0] === "string") return Math.max(values.indexOf(wanted), 0);
-        const gaps = values.map((value) => Math.abs(value - Number(wanted)));
-        return Math.max(gaps.indexOf(Math.min(...gaps)), 0);
+        return wanted === null || wanted === "" ? start : this.source.place(k, wanted);
       });
+      this.source.restore?.(query);
       this.refresh();
     }
 
     get moved() {
-      return this.position.some((i, k) => i !== this.source.controls[k].start);
+      return this.position.some((i, k) => i !== this.source.controls[k].start) || Boolean(this.source.moved);
     }
 
     get query() {
-      return this.source.controls
-        .map(({ name, values }, k) => `${name}=${encodeURIComponent(values[this.position[k]])}`)
-        .join("&");
+      const values = this.source.controls.map(
+        ({ name }, k) => `${name}=${encodeURIComponent(this.source.value(k, this.position[k]))}`,
+      );
+      return [...values, ...(this.source.query ?? [])].join("&");
     }
 
     /* Bring everything in line with the position: labels at once, plots in the next animation frame. */
@@ -224,16 +249,25 @@ var implicitTutorial = (() => {
       this.inputs.forEach((input, k) => {
         const { texts } = this.source.controls[k];
         const i = this.position[k];
+        this.values[k].textContent = this.source.text(k, i);
+        if (input.matches(".it-switch")) return void (input.querySelectorAll("input")[i].checked = true);
         input.value = i;
         if (input.type !== "range") return;
-        input.setAttribute("aria-valuetext", texts[i]);
+        input.setAttribute("aria-valuetext", this.source.text(k, i));
         input.style.setProperty("--it-fill", `${(100 * i) / Math.max(texts.length - 1, 1)}%`);
-        input.nextElementSibling.value = texts[i];
+        input.nextElementSibling.value = this.source.text(k, i);
       });
+      this.source.words(this.position).forEach((word, k) => (this.values[k].textContent = word));
       this.frame = this.source.frame(this.position);
-      const { line } = this.frame;
-      if (this.line && this.line.textContent !== line) this.line.textContent = line;
+      this.say();
       this.schedule();
+    }
+
+    say() {
+      const { line } = this.frame;
+      if (!this.line || line === undefined || this.line.textContent === line) return;
+      this.line.style.minHeight = `${this.line.offsetHeight}px`; // or a shorter line would move the controls above it
+      this.line.textContent = line;
     }
 
     schedule() {
@@ -244,12 +278,24 @@ var implicitTutorial = (() => {
       });
     }
 
+    /* Fetch what drawing needs, once. */
+    open() {
+      this.opening ??= this.source.open().then((Plotly) => (this.ready = Plotly));
+      return this.opening;
+    }
+
     async mount() {
-      const Plotly = await this.source.open();
-      if (this.gone) return;
-      this.Plotly = Plotly;
+      await this.open();
+      this.begin();
+    }
+
+    /* Draw for the first time, if all is there that drawing needs. */
+    begin() {
+      if (this.gone || this.Plotly || !this.ready) return;
+      this.Plotly = this.ready;
       this.shown = this.plots.map(() => null);
       this.retheme();
+      this.frame = this.source.frame(this.position); // an open source may know more
       this.draw();
       this.follow();
     }
@@ -263,9 +309,11 @@ var implicitTutorial = (() => {
             const width = Math.round(target.clientWidth);
             if (width && width !== target.itWidth) {
               target.itWidth = width;
+              if (this.line) this.line.style.minHeight = "";
               this.Plotly.Plots.resize(target);
             }
           }
+          this.source.placed?.();
         });
       });
       this.plots.forEach((plot) => {
@@ -274,11 +322,24 @@ var implicitTutorial = (() => {
       });
     }
 
+    /* The template in the colours of the page. */
+    themed() {
+      return themed(this.source.template, this.figure);
+    }
+
     retheme() {
       if (!this.Plotly) return;
-      this.template = themed(this.source.template, this.figure);
+      this.template = this.themed();
       this.shown.fill(null);
       delete this.figure.dataset.shown;
+    }
+
+    /* Draw everything anew at once, in the page's colours and at its width of this moment. */
+    redraw() {
+      if (!this.Plotly) return;
+      this.retheme();
+      this.draw();
+      this.plots.forEach((plot) => (plot.itWidth = Math.round(plot.clientWidth)));
     }
 
     /* Draw the panels of which something changed. */
@@ -287,10 +348,15 @@ var implicitTutorial = (() => {
         if (this.shown[p] === key) return;
         this.shown[p] = key;
         const { data, layout } = figure();
+        delete layout.height; // the box has it
         Object.assign(layout, { template: this.template, autosize: true, uirevision: this.source.name });
         this.Plotly.react(this.plots[p], data, layout, CONFIG);
       });
+      this.say();
+      this.source.placed?.();
       this.figure.dataset.shown = this.frame.drawn.join(" ");
+      if (this.frame.unfinished !== undefined) this.figure.ariaBusy = this.frame.unfinished ? "true" : null;
+      if (this.frame.unfinished) this.schedule();
     }
 
     fail(error) {
@@ -342,8 +408,13 @@ var implicitTutorial = (() => {
 
   function start() {
     document.querySelectorAll("figure.it-explorer").forEach((figure) => {
-      const source = new Stored(JSON.parse(figure.querySelector("script.it-spec").textContent));
-      explorers.set(source.name, new Explorer(figure, source, remember));
+      const spec = JSON.parse(figure.querySelector("script.it-spec").textContent);
+      const source = spec.computed ? implicitComputed.source(Stored, spec) : new Stored(spec);
+      const explorer = new Explorer(figure, source, remember);
+      explorers.set(source.name, explorer);
+      if (!spec.computed) return;
+      implicitComputed.play(explorer, remember);
+      implicitComputed.drag(explorer, remember);
     });
     if (!explorers.size) return;
     order = [...explorers.values()];
@@ -357,10 +428,13 @@ var implicitTutorial = (() => {
     onTheme(() => explorers.forEach((one) => (one.retheme(), one.schedule())));
   }
 
-  if (HERE !== undefined) {
-    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-    else start();
+  /* Call `back` when the page's elements are there. */
+  function whenParsed(back) {
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", back);
+    else back();
   }
 
-  return { Explorer, loadPlotly, onTheme, revive, split, states };
+  if (HERE !== undefined) whenParsed(start);
+
+  return { Explorer, Source, explorers, loadPlotly, onTheme, revive, split, states, whenParsed };
 })();

@@ -42,8 +42,9 @@ function askForPlotly(model) {
 }
 
 /* The frames of a kernel. One is asked for at a time; by its answer, the controls may have moved on. */
-class Kernel {
+class Kernel extends implicitTutorial.Source {
   constructor(model, figure) {
+    super();
     this.model = model;
     this.figure = figure;
     Object.assign(this, model.get("spec"));
@@ -133,12 +134,16 @@ function render({ model, el }) {
   figure.classList.add("it-live");
   // Several views of one widget, and several runs of one cell, may be in a page.
   page.views = (page.views ?? 0) + 1;
-  for (const labelled of figure.querySelectorAll("[for]")) labelled.htmlFor += `-${page.views}`;
-  for (const control of figure.querySelectorAll("[id]")) control.id += `-${page.views}`;
+  for (const name of ["id", "for", "name", "aria-labelledby"]) {
+    for (const one of figure.querySelectorAll(`[${name}]`)) {
+      one.setAttribute(name, `${one.getAttribute(name)}-${page.views}`);
+    }
+  }
 
   const source = new Kernel(model, figure);
   const explorer = new implicitTutorial.Explorer(figure, source);
   figure.explorer = explorer;
+  implicitSave.offer(explorer);
   const receive = () => {
     const { position } = model.get("frame");
     // Moved from Python, or in another view?

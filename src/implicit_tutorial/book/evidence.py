@@ -1,0 +1,84 @@
+"""What kind of truth a figure shows, as the tag before its caption says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from implicit_tutorial.book.study import Study
+
+Counts = int | Iterable[int]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Kinds of truth, and what they rest on; ``|`` joins those of two kinds of curves in one figure."""
+
+    kinds: tuple[str, ...]
+    facts: tuple[str, ...] = ()
+
+    def on(
+        self, *, width: Counts | None = None, seeds: Counts | None = None, samples: Counts | None = None
+    ) -> Evidence:
+        """The same with what it rests on: "m = 64 … 512, 5 seeds, n = 60".
+
+        Args:
+            width: of the networks, or the sizes of the matrices.
+            seeds: how many draws there are of one setting; where that differs, all the numbers of them.
+            samples: how many inputs a network is trained on, or its equilibrium found for.
+        """
+        given = {"*m* = {}": width, "{} seeds": seeds, "*n* = {}": samples}
+        said = [text.format(_span(counts)) for text, counts in given.items() if counts is not None]
+        return Evidence(self.kinds, (*self.facts, *("one seed" if s == "1 seeds" else s for s in said)))
+
+    def __or__(self, other: Evidence) -> Evidence:
+        return Evidence(self.kinds + other.kinds, self.facts + other.facts)
+
+    def __str__(self) -> str:
+        return " · ".join([*self.kinds, *filter(None, [", ".join(self.facts)])])
+
+
+#: What a word or a formula stands for: nothing that could be true or false.
+DEFINITION = Evidence(("definition",))
+#: What is proved, and drawn as the proof says it.
+THEOREM = Evidence(("theorem",))
+#: What holds for infinite width, where it is derived and not proved.
+MEAN_FIELD = Evidence(("mean-field",))
+
+
+def measured(*, width: Counts | None, seeds: Counts | None, samples: Counts | None) -> Evidence:
+    """What was run, and on what: see :meth:`Evidence.on`. None is what a figure does not have.
+
+    Examples are seeds where nothing is random, and samples where only a matrix is looked at.
+    """
+    return Evidence(("measured",)).on(width=width, seeds=seeds, samples=samples)
+
+
+def stored(
+    *studies: Study, where: str = "", width: Counts | None = None, samples: Counts | None = None
+) -> Evidence:
+    """What the tables of studies rest on: their widths, the seeds of each setting, and their samples.
+
+    Args:
+        where: which of the rows, as a condition of `pandas.DataFrame.query`.
+        width, samples: where the studies leave them to a default.
+    """
+    widths, seeds, given = _values(width or ()), set(), _values(samples or ())
+    for study in studies:
+        table = study.table.query(where) if where else study.table
+        widths |= set(table.get("width", ()))
+        given |= {n for column in ("n_samples", "n_train") for n in table.get(column, ())}
+        others = [name for name in study.settings if name != "seed"]
+        counts = table.groupby(others, dropna=False)["seed"].nunique() if "seed" in study.settings else [1]
+        seeds |= set(counts)
+    return measured(width=widths, seeds=seeds, samples=given)
+
+
+def _values(counts: Counts) -> set[int]:
+    return {int(c) for c in ([counts] if isinstance(counts, int) else counts)}
+
+
+def _span(counts: Counts) -> str:
+    """One number, two of them, or the least and the greatest of more."""
+    values = sorted(_values(counts))
+    return " and ".join(map(str, values)) if len(values) < 3 else f"{values[0]} … {values[-1]}"

@@ -1,0 +1,277 @@
+"""An explorer whose page computes: its figure is a pure torch function of the handles, exported to it."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from torch import Tensor
+from torch._higher_order_ops.while_loop import while_loop
+
+from implicit_tutorial.explorer.control import Control
+from implicit_tutorial.explorer.core import Explorer
+from implicit_tutorial.explorer.page import figure_html, mathjax
+from implicit_tutorial.explorer.program import export_program, exporting
+from implicit_tutorial.explorer.reading import written
+
+Pure = Callable[..., dict[str, Tensor]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computation:
+    """What a figure shows, as functions of tensors without checks, which the page runs too.
+
+    The functions take by name: controls (numbers of no dimension), ``constants``, ``draws``, and what the
+    functions before them gave. Where a value lies in the figure is its name, as ``"0/network/y"``: panel,
+    trace, attribute; ``network.y`` of the first figure.
+    """
+
+    observe: Pure
+    """From the state to what is shown. What bears the name of a state replaces it."""
+    begin: Pure | None = None
+    """The state at time zero."""
+    advance: Pure | None = None
+    """One step; its results replace the states of the same names. ``step`` is how much time one takes."""
+    clock: str = ""
+    """The control that is the time, for functions that advance."""
+    constants: Mapping[str, Tensor] = field(default_factory=dict)
+    draws: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
+    """Standard normal arrays by their sizes: numbers, or names of controls."""
+    choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """For attributes that are no numbers: what 0, 1, 2, … stand for."""
+    line: str = ""
+    """The line of text, see :mod:`implicit_tutorial.explorer.reading`."""
+    _reached: dict[tuple, tuple[int, dict[str, Tensor]]] = field(default_factory=dict, init=False, repr=False)
+    """For each setting the last state and how many steps led there, so that time goes on from there."""
+
+    def parts(self) -> dict[str, Pure]:
+        """Its functions by name, in the order in which they run."""
+        each = {"begin": self.begin, "advance": self.advance, "observe": self.observe}
+        return {name: function for name, function in each.items() if function}
+
+    def run(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
+        """All results with the handles at ``values``, in float64."""
+        settings = tuple((name, v) for name, v in values.items() if name != self.clock)
+        taken, state = self._reached.get(settings, (0, None))
+        if state is None or (self.advance and steps(values[self.clock], float(state["step"])) < taken):
+            taken, state = 0, self.inputs(values)
+            if self.begin:
+                state |= call(self.begin, state)
+        if self.advance:
+            wanted = steps(values[self.clock], float(state["step"]))
+            for _ in range(wanted - taken):
+                state |= call(self.advance, state)
+            self._reached[settings] = wanted, state
+        return state | self.inputs(values) | call(self.observe, state)
+
+    def inputs(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
+        """What there is before the first function runs."""
+        numbers = {
+            name: torch.tensor(float(v), dtype=torch.float64)
+            for name, v in values.items()
+            if not isinstance(v, str)
+        }
+        drawn = {
+            name: torch.from_numpy(normals(k, *(int(values[n]) if isinstance(n, str) else n for n in shape)))
+            for k, (name, shape) in enumerate(self.draws.items())
+        }
+        return numbers | dict(self.constants) | drawn
+
+    def document(
+        self, controls: Sequence[Control], figures: Sequence[go.Figure], points: Mapping[str, float]
+    ) -> dict[str, Any]:
+        """All that the page needs, as JSON; ``points``: the coordinates of those that are dragged."""
+        # Sizes that a trace must be able to tell apart, from one another and from constants.
+        free = sorted({n for shape in self.draws.values() for n in shape if isinstance(n, str)})
+        values = (
+            dict(points) | {c.name: c.start for c in controls} | {n: 11 + 2 * k for k, n in enumerate(free)}
+        )
+        state = self.inputs(values)
+        sizes: dict[str, list[str | None]] = {
+            name: [n if isinstance(n, str) else None for n in shape] for name, shape in self.draws.items()
+        }
+        programs = {}
+        for part, function in self.parts().items():
+            names = takes(function)
+            example = {name: state[name] for name in names}
+            programs[part] = export_program(function, example, {n: sizes[n] for n in names if n in sizes})
+            found = call(function, state)
+            sizes |= {name: _sizes(t, values, free) for name, t in found.items()}
+            state |= found
+        slots = {name: _slot(name, figures) for name in state if "/" in name}
+        return {
+            "programs": programs,
+            "constants": {name: [list(t.shape), t.flatten().tolist()] for name, t in self.constants.items()},
+            "draws": {name: list(shape) for name, shape in self.draws.items()},
+            "slots": slots,
+            "choices": {name: list(kinds) for name, kinds in self.choices.items()},
+            "clock": self.clock,
+            "line": self.line,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A point of a panel that the reader drags in the page; elsewhere it stays where it starts."""
+
+    x: str
+    y: str
+    """Under these names the functions take its coordinates."""
+    start: tuple[float, float]
+    label: str
+    """What it is, for a reader who does not see it."""
+    panel: int = 0
+
+
+def takes(function: Pure) -> list[str]:
+    """The names of what a function takes."""
+    return list(inspect.signature(function).parameters)
+
+
+def repeated(times: int, once: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
+    """(times + 1, …) what comes of applying a function again and again; a loop also in what is exported."""
+    if not exporting():
+        path = [start]
+        for _ in range(times):
+            path.append(once(path[-1]))
+        return torch.stack(path)
+    number = torch.arange(times + 1, dtype=start.dtype).reshape(-1, *[1] * start.ndim)
+
+    def go_on(k: Tensor, z: Tensor, path: Tensor) -> Tensor:
+        return k < times
+
+    def step(k: Tensor, z: Tensor, path: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        new = once(z)
+        return k + 1, new, torch.where(number == k + 1, new, path)
+
+    zero = torch.zeros((), dtype=torch.int64)
+    return while_loop(go_on, step, (zero, start.clone(), start[None] + torch.zeros_like(number)))[2]
+
+
+def settled(
+    once: Callable[[Tensor], Tensor], start: Tensor, *, close: float, most: int
+) -> tuple[Tensor, Tensor]:
+    """Where applying a function leads, and whether it settled: at last it moved by ``close`` of itself."""
+
+    def moving(z: Tensor, moved: Tensor, step: Tensor) -> Tensor:
+        return (moved > close) & (step < most)
+
+    def step(z: Tensor, moved: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        new = once(z)
+        return new, torch.linalg.vector_norm(new - z) / torch.linalg.vector_norm(new), step + 1
+
+    state = (start, torch.ones((), dtype=start.dtype), torch.zeros((), dtype=torch.int64))
+    if exporting():
+        state = while_loop(moving, step, state)
+    else:
+        while bool(moving(*state)):
+            state = step(*state)
+    return state[0], state[1] <= close  # what is not a number has not settled
+
+
+def call(function: Pure, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A function's results on the part of a state that it takes."""
+    return function(**{name: state[name] for name in takes(function)})
+
+
+def steps(time: float, step: float) -> int:
+    """How many steps reach a time; a step that would do so but for rounding is the last one."""
+    return max(0, math.ceil(time / step - 1e-9))
+
+
+def normals(stream: int, *shape: int) -> np.ndarray:
+    """Standard normal numbers, the same here and in the page (Box and Muller on hashed counters).
+
+    The hash is the mixer of MurmurHash3 on a Weyl sequence; it serves pictures, not cryptography.
+    """
+    counter = np.arange(2 * math.prod(shape), dtype=np.uint32) * np.uint32(0x9E3779B9)
+    h = counter + np.uint32((stream + 1) * 0x85EBCA6B & 0xFFFFFFFF)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
+    h ^= h >> np.uint32(16)
+    u = (h.astype(np.float64) + 0.5) / 2.0**32
+    return (np.sqrt(-2 * np.log(u[::2])) * np.cos(2 * np.pi * u[1::2])).reshape(shape)
+
+
+def _sizes(tensor: Tensor, values: Mapping[str, Any], free: Sequence[str]) -> list[str | None]:
+    by_number = {values[name]: name for name in free}
+    return [by_number.get(n) for n in tensor.shape]
+
+
+def _slot(name: str, figures: Sequence[go.Figure]) -> list[str | int]:
+    """Where ``"panel/trace/attribute.of.it"`` lies among the panels' plain trees."""
+    panel, trace, attribute = name.split("/")
+    names = [t.name for t in figures[int(panel)].data]
+    if names.count(trace) != 1:
+        raise ValueError(f"{name!r} names no trace, or several, of panel {panel}; there are {names}.")
+    return [int(panel), "data", names.index(trace), *attribute.split(".")]
+
+
+class Computed(Explorer):
+    """An explorer whose frames are computed by the page; stored ones are its first picture and its oracle.
+
+    Arguments:
+        figures: makes the panels, without what is computed.
+        computation: the functions, and what they need.
+        controls: numbers move continuously in the page; the stops are those of the stored frames.
+        points: what the reader drags in the page.
+        name, caption, alt, tag: as for `Explorer`.
+    """
+
+    def __init__(
+        self,
+        figures: Callable[[], Sequence[go.Figure]],
+        computation: Computation,
+        controls: Sequence[Control],
+        points: Sequence[Point] = (),
+        **about: Any,
+    ) -> None:
+        self.computation = computation
+        self.points = tuple(points)
+        self._figures = list(figures())
+        self._last: tuple[dict[str, Any], dict[str, Tensor]] = ({}, {})
+
+        def draw(**values: Any) -> list[go.Figure]:
+            for name, tensor in self._results(values).items():
+                if "/" in name:
+                    self._place(name, tensor)
+            return self._figures
+
+        def readout(**values: Any) -> str:
+            return written(computation.line, self._results(values))
+
+        super().__init__(draw, controls, readout=readout if computation.line else None, **about)
+
+    def _results(self, values: dict[str, Any]) -> dict[str, Tensor]:
+        """Figure and line of one frame are made from one computation."""
+        values = {name: v for p in self.points for name, v in zip((p.x, p.y), p.start, strict=True)} | values
+        if self._last[0] != values:
+            self._last = values, self.computation.run(values)
+        return self._last[1]
+
+    def _place(self, name: str, tensor: Tensor) -> None:
+        panel, _, trace, *attribute = _slot(name, self._figures)
+        found: Any = tensor.numpy()
+        if name in self.computation.choices:
+            kinds = self.computation.choices[name]
+            found = [kinds[int(k)] for k in tensor.flatten().tolist()]
+        self._figures[panel].data[trace].update({"_".join(attribute): found})
+
+    def document(self) -> dict[str, Any]:
+        """The programs and what they need."""
+        points = [
+            {"at": [p.x, p.y], "start": p.start, "label": p.label, "panel": p.panel} for p in self.points
+        ]
+        starts = {name: v for p in self.points for name, v in zip((p.x, p.y), p.start, strict=True)}
+        return self.computation.document(self.controls, self._figures, starts) | {"points": points}
+
+    def html(self, math: Callable[[str], str] = mathjax) -> str:
+        """The page fragment, with the programs."""
+        more = {"heading": self.heading, "math": math, "computed": self.document()}
+        return figure_html(self.name, self.controls, self.frames, self.caption, self.alt, **more)

@@ -1,0 +1,37 @@
+"""Lines of text with computed numbers, written the same way here and in the page.
+
+``{loss:.2e}``, ``{angle:.1f}``, ``{steps:d}`` are numbers; ``{count?none|one|two}`` is a word for 0, 1, 2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor
+
+_FIELD = re.compile(r"\{(\w+)(?::(\.\d+[efg]|d)|\?([^}]*))\}")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def written(template: str, values: Mapping[str, Tensor]) -> str:
+    """The line with its fields filled in."""
+
+    def field(match: re.Match) -> str:
+        name, form, words = match.groups()
+        value = float(values[name])
+        return words.split("|")[int(value)] if form is None else number(value, form)
+
+    return _FIELD.sub(field, template)
+
+
+def number(value: float, form: str) -> str:
+    """A number as in print: a proper minus sign, powers of ten raised."""
+    if value != value:
+        return "—"
+    if form == "d":
+        return f"{round(value)}".replace("-", "−")
+    text = format(value, form)
+    mantissa, _, exponent = text.partition("e")
+    power = f"·10{str(int(exponent)).translate(_RAISED)}" if exponent and int(exponent) else ""
+    return f"{mantissa.replace('-', '−')}{power}"

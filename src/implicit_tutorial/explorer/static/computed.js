@@ -1,0 +1,358 @@
+// @ts-check
+/* Frames that the page computes itself, with the programs of computed.py; see program.js.
+ *
+ * `Computation` is the counterpart of the Python class of that name and knows nothing of figures. A time, where there
+ * is one, runs by steps, a few milliseconds at once; what has been seen is kept, so that one may go back.
+ */
+
+// `var`: a page's script, but also a part of a module.
+var implicitComputed = (() => {
+  "use strict";
+
+  const BUDGET = 8; // milliseconds of work a frame
+
+  /** Standard normal numbers, those of computed.py.
+   * @param {number} stream @param {number} length */
+  function normals(stream, length) {
+    const uniform = (/** @type {number} */ counter) => {
+      let h = (Math.imul(counter, 0x9e3779b9) + Math.imul(stream + 1, 0x85ebca6b)) | 0;
+      h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+      h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+      return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32 + 0.5 / 2 ** 32;
+    };
+    return Float64Array.from({ length }, (_, i) => Math.sqrt(-2 * Math.log(uniform(2 * i))) * Math.cos(2 * Math.PI * uniform(2 * i + 1)));
+  }
+
+  const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
+  /** A number as in print, see reading.py. @param {number} value @param {string} form */
+  function number(value, form) {
+    if (Number.isNaN(value)) return "—";
+    if (form === "d") return String(Math.round(value)).replace("-", "−");
+    const digits = Number(form.slice(1, -1));
+    let text = form.endsWith("f") ? value.toFixed(digits) : value.toExponential(form.endsWith("e") ? digits : Math.max(digits - 1, 0));
+    if (form.endsWith("g")) {
+      const power = Number(text.split("e")[1]);
+      if (power >= -4 && power < digits) text = String(Number(value.toPrecision(digits)));
+      else text = `${Number(text.split("e")[0])}e${power}`;
+    }
+    const [mantissa, exponent] = text.split("e");
+    const power = !Number(exponent) ? "" : `·10${[...String(Number(exponent))].map((c) => RAISED[c]).join("")}`;
+    return mantissa.replace("-", "−") + power;
+  }
+
+  /** @param {string} template @param {(name: string) => number} value */
+  const written = (template, value) =>
+    template.replace(/\{(\w+)(?::(\.\d+[efg]|d)|\?([^}]*))\}/g, (_, name, form, words) =>
+      form === undefined ? words.split("|")[Math.trunc(value(name))] : number(value(name), form),
+    );
+
+  class Computation {
+    /** @param {any} document @param {{wasm?: boolean}} options */
+    constructor(document, options = {}) {
+      this.document = document;
+      this.programs = Object.fromEntries(
+        Object.entries(document.programs).map(([part, program]) => [part, new implicitProgram.Program(program, options)]),
+      );
+      this.key = null;
+      /** @type {Record<string, {shape: number[], data: any}>} */ this.state = {};
+    }
+
+    /** Make the state that belongs to these values, unless it is there. Time is not one of them.
+     * @param {Record<string, number>} values */
+    begin(values) {
+      const { clock, constants, draws } = this.document;
+      const key = JSON.stringify(Object.entries(values).filter(([name]) => name !== clock));
+      if (key === this.key) return;
+      this.key = key;
+      this.state = {};
+      for (const [name, value] of Object.entries(values)) this.state[name] = { shape: [], data: [value] };
+      for (const [name, [shape, data]] of Object.entries(constants)) this.state[name] = { shape, data };
+      Object.entries(draws).forEach(([name, sizes], k) => {
+        const shape = sizes.map((n) => (typeof n === "string" ? values[n] : n));
+        this.state[name] = { shape, data: normals(k, shape.reduce((a, b) => a * b, 1)) };
+      });
+      this.time = 0;
+      this.taken = 0;
+      /** What was seen after so many steps. @type {Map<number, any>} */ this.seen = new Map();
+      this.loaded = false;
+      if (this.programs.begin) this.call("begin");
+    }
+
+    call(part) {
+      const program = this.programs[part];
+      const needed = Object.fromEntries(program.document.inputs.map((name) => [name, this.state[name]]));
+      program.call(needed);
+      for (const name of program.document.outputs) {
+        this.state[name] = { shape: program.out[name].shape, data: Float64Array.from(program.get(name)) };
+      }
+    }
+
+    get step() {
+      return this.state.step.data[0];
+    }
+
+    /** How many steps reach a time. @param {number} time */
+    steps(time) {
+      return this.programs.advance ? Math.max(0, Math.ceil(time / this.step - 1e-9)) : 0;
+    }
+
+    /** Take steps until so many are taken, or the time that a frame has is over; whether all are.
+     * @param {number} count @param {number} budget */
+    advance(count, budget = BUDGET) {
+      if (count <= this.taken) return true;
+      const program = this.programs.advance;
+      const { inputs, outputs } = program.document;
+      if (!this.loaded) {
+        program.shape(Object.fromEntries(inputs.map((name) => [name, this.state[name].shape])));
+        for (const name of inputs) program.set(name, this.state[name].data);
+        this.loaded = true;
+      }
+      const carried = outputs.filter((name) => inputs.includes(name));
+      const until = performance.now() + budget;
+      while (this.taken < count && performance.now() < until) {
+        program.run().carry(carried);
+        this.taken++;
+      }
+      // What was carried lies where the next step begins.
+      for (const name of outputs) {
+        const data = carried.includes(name) ? program.in[name].block.data : program.get(name);
+        this.state[name] = { shape: program.out[name].shape, data: Float64Array.from(data) };
+      }
+      return this.taken >= count;
+    }
+
+    /** What is shown now, by name; kept for whoever comes back. */
+    observe() {
+      const kept = this.seen.get(this.taken);
+      if (kept) return kept;
+      this.call("observe");
+      const shown = { taken: this.taken };
+      for (const name of [...this.programs.observe.document.outputs, ...(this.programs.advance?.document.outputs ?? []), ...(this.programs.begin?.document.outputs ?? [])]) {
+        const { shape, data } = this.state[name];
+        if (name.includes("/") || !shape.length) shown[name] = { shape, data: Float64Array.from(data) };
+      }
+      this.seen.set(this.taken, shown);
+      return shown;
+    }
+
+    /** The last thing seen after at most so many steps. @param {number} count */
+    recall(count) {
+      let best = -1;
+      for (const taken of this.seen.keys()) if (taken <= count && taken > best) best = taken;
+      return this.seen.get(best);
+    }
+
+    /** @param {any} shown @param {Record<string, number>} values */
+    line(shown, values) {
+      return written(this.document.line, (name) => (name in shown ? shown[name].data[0] : values[name]));
+    }
+  }
+
+  // ---------------------------------------------------------------- frames
+
+  /** A source of frames for explorer.js, whose class of stored frames it builds upon. Places of handles may lie between
+   * the stops. Stored frames are shown until the page computes, and where it cannot.
+   * @param {any} Stored @param {any} spec */
+  function source(Stored, spec) {
+    class Computed extends Stored {
+      constructor(spec) {
+        super(spec);
+        this.points = this.computed.points.map((point) => ({ ...point, now: [...point.start] }));
+      }
+
+      async open() {
+        const Plotly = await super.open();
+        this.computation = new Computation(this.computed);
+        return Plotly;
+      }
+
+      value(k, at) {
+        const { values, whole } = this.controls[k];
+        if (typeof values[0] === "string") return values[at];
+        const low = Math.min(Math.floor(at), values.length - 1), share = at - low;
+        const value = share ? values[low] + share * (values[low + 1] - values[low]) : values[low];
+        return whole ? Math.round(value) : value;
+      }
+
+      text(k, at) {
+        return Number.isInteger(at) ? super.text(k, at) : number(this.value(k, at), this.controls[k].whole ? "d" : ".3g");
+      }
+
+      words(position) {
+        return [...super.words(position), ...this.points.map(({ now }) => now.map((v) => number(v, ".3g")).join(", "))];
+      }
+
+      place(k, wanted) {
+        const { values } = this.controls[k];
+        const nearest = super.place(k, wanted), value = Number(wanted);
+        if (typeof values[0] === "string" || values[nearest] === value || Number.isNaN(value)) return nearest;
+        const low = values[nearest] <= value ? nearest : nearest - 1;
+        if (low < 0 || low + 1 >= values.length) return nearest;
+        return low + (value - values[low]) / (values[low + 1] - values[low]);
+      }
+
+      values(position) {
+        const dragged = this.points.flatMap(({ at, now }) => at.map((name, i) => [name, now[i]]));
+        return Object.fromEntries([...this.controls.map(({ name }, k) => [name, this.value(k, position[k])]), ...dragged]);
+      }
+
+      /* The state of the points in the address; explorer.js has that of the controls. */
+      get moved() {
+        return this.points.some(({ now, start }) => now.some((v, i) => v !== start[i]));
+      }
+
+      get query() {
+        return this.points.flatMap(({ at, now }) => at.map((name, i) => `${name}=${Number(now[i].toPrecision(4))}`));
+      }
+
+      restore(query) {
+        for (const point of this.points) {
+          point.now = point.at.map((name, i) => {
+            const wanted = Number.parseFloat(query.get(name));
+            return Number.isFinite(wanted) ? wanted : point.start[i];
+          });
+        }
+        this.placed?.();
+      }
+
+      frame(position) {
+        if (!this.computation) return position.every(Number.isInteger) ? super.frame(position) : { ...super.frame(this.start), drawn: position };
+        const frame = { drawn: [...position], line: undefined, unfinished: false, panels: () => this.compute(frame) };
+        return frame;
+      }
+
+      /* What can be shown by now; `unfinished` where the time that a frame has was too short. */
+      compute(frame) {
+        const values = this.values(frame.drawn), { computation } = this;
+        computation.begin(values);
+        const wanted = computation.steps(values[this.computed.clock]);
+        frame.unfinished = !computation.advance(wanted);
+        const shown = wanted < computation.taken ? computation.recall(wanted) ?? computation.observe() : computation.observe();
+        frame.line = computation.line(shown, values);
+        return this.constant.map((constant, p) => ({
+          key: `${computation.key} ${shown.taken}`,
+          figure: () => this.filled(constant, p, shown),
+        }));
+      }
+
+      filled(constant, p, shown) {
+        const panel = this.figure(constant, [], []);
+        for (const [name, at] of Object.entries(this.computed.slots)) {
+          if (at[0] !== p) continue;
+          const keys = at.slice(1), last = keys.pop();
+          const owner = keys.reduce((node, key) => (node[key] = Array.isArray(node[key]) ? [...node[key]] : { ...node[key] }), panel);
+          const kinds = this.computed.choices[name];
+          owner[last] = kinds ? Array.from(shown[name].data, (i) => kinds[i]) : shown[name].data;
+        }
+        return panel;
+      }
+    }
+    return new Computed(spec);
+  }
+
+  // ---------------------------------------------------------------- points that are dragged
+
+  /** A handle over the plot for each point. @param {any} explorer @param {(e: any) => void} moved */
+  function drag(explorer, moved) {
+    const { source, plots } = explorer;
+    const handles = source.points.map((point) => {
+      const handle = document.createElement("div");
+      handle.className = "it-handle";
+      handle.tabIndex = 0;
+      handle.setAttribute("role", "slider");
+      handle.setAttribute("aria-label", `${point.label}; arrow keys move it`);
+      const plot = plots[point.panel];
+      const axes = () => [plot._fullLayout.xaxis, plot._fullLayout.yaxis];
+
+      const go = (values) => {
+        point.now = values.map((v, i) => {
+          const [low, high] = axes()[i].range;
+          return Math.min(Math.max(v, low), high);
+        });
+        place();
+        explorer.refresh();
+        moved(explorer);
+      };
+      const place = () => {
+        if (!plot._fullLayout) return;
+        const [x, y] = axes();
+        handle.style.left = `${plot.offsetLeft + x._offset + x.l2p(point.now[0])}px`;
+        handle.style.top = `${plot.offsetTop + y._offset + y.l2p(point.now[1])}px`;
+        handle.setAttribute("aria-valuetext", point.now.map((v) => number(v, ".3g")).join(", "));
+        handle.setAttribute("aria-valuenow", String(point.now[0]));
+      };
+      handle.addEventListener("pointerdown", (event) => {
+        handle.setPointerCapture(event.pointerId);
+        event.preventDefault();
+        handle.focus();
+      });
+      handle.addEventListener("pointermove", (event) => {
+        if (!handle.hasPointerCapture(event.pointerId)) return;
+        const [x, y] = axes(), box = plot.getBoundingClientRect();
+        go([x.p2l(event.clientX - box.left - x._offset), y.p2l(event.clientY - box.top - y._offset)]);
+      });
+      handle.addEventListener("keydown", (event) => {
+        const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+        if (!step) return;
+        event.preventDefault();
+        const share = event.shiftKey ? 0.1 : 0.01;
+        go(point.now.map((v, i) => v + step[i] * share * (axes()[i].range[1] - axes()[i].range[0])));
+      });
+      plot.parentElement.append(handle);
+      return place;
+    });
+    source.placed = () => handles.forEach((place) => place());
+  }
+
+  // ---------------------------------------------------------------- play
+
+  const PACE = 1.5; // stops a second
+
+  /** A button that lets the time run, where the figure has one. @param {any} explorer @param {(e: any) => void} moved */
+  function play(explorer, moved) {
+    const button = explorer.figure.querySelector("button.it-play");
+    if (!button) return;
+    const { controls, computed } = explorer.source;
+    const k = controls.findIndex(({ name }) => name === computed.clock);
+    const end = controls[k].values.length - 1;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)");
+    let running = false, visible = true, before = 0, waited = 0;
+
+    const show = () => {
+      button.setAttribute("aria-pressed", String(running));
+      button.firstElementChild.textContent = running ? "Pause" : explorer.position[k] >= end ? "Play again" : "Play";
+    };
+    const tick = (now) => {
+      if (!running) return;
+      requestAnimationFrame(tick);
+      const passed = Math.min(Math.max(now - before, 0), 100) / 1000; // a frame may begin before the click that it follows
+      before = now;
+      // No time passes while nobody sees it, or while the network is behind.
+      if (!visible || document.hidden || explorer.frame.unfinished || explorer.pending) return;
+      waited += passed * PACE;
+      if (calm.matches && waited < 1) return; // a stop at a time
+      explorer.position[k] = Math.min(calm.matches ? Math.floor(explorer.position[k]) + 1 : explorer.position[k] + waited, end);
+      waited = 0;
+      running = explorer.position[k] < end;
+      if (!running) show();
+      explorer.refresh();
+      moved(explorer);
+    };
+    button.addEventListener("click", () => {
+      running = !running;
+      if (running && explorer.position[k] >= end) explorer.position[k] = 0;
+      show();
+      before = performance.now();
+      requestAnimationFrame(tick);
+    });
+    explorer.inputs[k].addEventListener("input", () => {
+      running = false;
+      show();
+    });
+    new IntersectionObserver((entries) => (visible = entries[entries.length - 1].isIntersecting)).observe(explorer.figure);
+    show();
+  }
+
+  return { Computation, normals, number, written, source, play, drag };
+})();

@@ -1,0 +1,42 @@
+"""The arithmetic of a single-sweep step: pure, without checks, so that it can be exported.
+
+Leading dimension S everywhere, as in :class:`~implicit_tutorial.training.sweeper.Sweeper`, which works in
+place (``out``) with Θ and mix = σ_A/√m; A with mix = 1 is the same.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def caught_up(state: Tensor, change: Tensor, share: float, out: Tensor | None = None) -> Tensor:
+    """The state where it is going: what it is, and a share of what the last sweep changed."""
+    return torch.add(state, change, alpha=share, out=out)
+
+
+def descended(theta: Tensor, left: Tensor, right: Tensor, rate: float, out: Tensor | None = None) -> Tensor:
+    """θ − rate · leftᵀ right, a product of rank n: (S, p, q) from (S, n, p) and (S, n, q)."""
+    return torch.baddbmm(theta, left.mT, right, alpha=-rate, out=out)
+
+
+def swept(Theta: Tensor, b: Tensor, z: Tensor, mix: float, out: Tensor | None = None) -> Tensor:
+    """relu(mix·Θz + b): one sweep of the states z (S, n, m)."""
+    return torch.baddbmm(b, z, Theta.mT, alpha=mix, out=out).relu_()
+
+
+def swept_back(
+    Theta: Tensor, g: Tensor, u: Tensor, z: Tensor, mix: float, out: Tensor | None = None
+) -> Tensor:
+    """D(mix·Θᵀu + g), D the units with z > 0: one sweep of the adjoints u (S, n, m)."""
+    back = torch.baddbmm(g, u, Theta, alpha=mix, out=out)
+    # What ReLU's backward pass does: keep u where z > 0, in one go.
+    if out is None:
+        return torch.ops.aten.threshold_backward(back, z, 0.0)
+    return torch.ops.aten.threshold_backward(back, z, 0.0, grad_input=out)
+
+
+def output_between(z: Tensor, dz: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """v·z* = v·z + u·dz, (S, n, 1), up to the square of the lag dz of a sweep from z; v (S, m, 1)."""
+    # Both products in one sum: a batch of matrix-vector products is slow.
+    return torch.sum((z * v.mT).addcmul_(u, dz), dim=2, keepdim=True)
