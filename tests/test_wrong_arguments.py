@@ -323,7 +323,6 @@ CALLS: dict[str, Call] = {
         },
     ),
     "GradientDescent": Call({}, {"step": POSITIVE.or_none, "fraction": POSITIVE}),
-    "GaussNewton": Call({}, {"halvings": NATURAL}),
     "SingleSweep": Call(
         {},
         {
