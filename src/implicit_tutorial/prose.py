@@ -54,9 +54,9 @@ _LOWERED = str.maketrans("0123456789-+ij", "₀₁₂₃₄₅₆₇₈₉₋₊
 _LETTERS = dict(
     re.findall(
         r"(\w+)=(\S+)",
-        "alpha=α beta=β gamma=γ delta=δ varepsilon=ε zeta=ζ eta=η theta=θ kappa=κ lambda=λ mu=μ nu=ν xi=ξ pi=π "
-        "rho=ρ sigma=σ tau=τ phi=φ varphi=φ chi=χ psi=ψ omega=ω Gamma=Γ Delta=Δ Theta=Θ Lambda=Λ Xi=Ξ Pi=Π "
-        "Sigma=Σ Phi=Φ Psi=Ψ Omega=Ω infty=∞ max=max min=min",
+        "alpha=α beta=β gamma=γ delta=δ varepsilon=ε zeta=ζ eta=η theta=θ kappa=κ lambda=λ mu=μ nu=ν xi=ξ "
+        "pi=π rho=ρ sigma=σ tau=τ phi=φ varphi=φ chi=χ psi=ψ omega=ω Gamma=Γ Delta=Δ Theta=Θ Lambda=Λ Xi=Ξ "
+        "Pi=Π Sigma=Σ Phi=Φ Psi=Ψ Omega=Ω infty=∞ max=max min=min",
     )
 )
 #: Words that are set apart from the letters beside them.
