@@ -264,6 +264,7 @@ def test_the_tightest_measurement_is_the_one_shown():
     assert repr(verdict) == told
     verdict = Claim("C0", "x.", "00", 2.0, lambda s: [below(words[1], s, 2.5)]).check()
     assert repr(verdict) == "C0 holds: the norm ‖y‖₂ is 2; less than 2.5 was expected."
+    assert verdict._repr_html_() == f"<p>{verdict!r}</p>"
 
 
 def test_a_label_can_be_registered_once():

@@ -33,6 +33,8 @@ def test_a_glued_value_can_be_read_again(monkeypatch, value) -> None:
         (r"\sqrt{\sum_i\lVert J_i^0\rVert_F^2}", "√(Σᵢ‖Jᵢ⁰‖_F²)"),
         (r"e^{-\lambda_0t/4}", "e^(−λ₀t/4)"),
         (r"\dot e = -K e", "ė = −K e"),
+        (r"\frac{2c}{\xi + 1}", "2c/(ξ + 1)"),
+        (r"\frac12\ln\det(I + K)", "1/2 ln det(I + K)"),
         (r"\operatorname{relu}(Az + b)", "relu(Az + b)"),
         (r"\kappa^{-2}y^\top K_1^{-1}y", "κ⁻²yᵀ K₁⁻¹y"),
         (r"m \to \infty", "m → ∞"),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from importlib import import_module
 from typing import Any
 
@@ -118,6 +119,10 @@ class Verdict:
         if total == 1:
             return f"{told}."
         return f"{told} ({f'{wrong} of' if wrong else 'the tightest of'} {total} measurements)."
+
+    def _repr_html_(self) -> str:
+        """The same as a paragraph, which is broken where a page's column ends."""
+        return f"<p>{escape(repr(self))}</p>"
 
 
 class ClaimRefutedError(AssertionError):

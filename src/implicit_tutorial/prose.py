@@ -51,25 +51,17 @@ def plain(text: str) -> str:
 _RAISED = str.maketrans("0123456789-+nLT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿᴸᵀ")
 _LOWERED = str.maketrans("0123456789-+ij", "₀₁₂₃₄₅₆₇₈₉₋₊ᵢⱼ")
 #: What a command stands for. Behind a letter a space is kept as it is written; behind a sign there is none.
-_LETTERS = {
-    "alpha": "α",
-    "delta": "δ",
-    "varepsilon": "ε",
-    "kappa": "κ",
-    "lambda": "λ",
-    "mu": "μ",
-    "rho": "ρ",
-    "sigma": "σ",
-    "Delta": "Δ",
-    "Theta": "Θ",
-    "Pi": "Π",
-    "Sigma": "Σ",
-    "infty": "∞",
-    "ln": "ln",
-    "exp": "exp",
-    "max": "max",
-    "min": "min",
-}
+_LETTERS = dict(
+    re.findall(
+        r"(\w+)=(\S+)",
+        "alpha=α beta=β gamma=γ delta=δ varepsilon=ε zeta=ζ eta=η theta=θ kappa=κ lambda=λ mu=μ nu=ν xi=ξ "
+        "pi=π rho=ρ sigma=σ tau=τ phi=φ varphi=φ chi=χ psi=ψ omega=ω Gamma=Γ Delta=Δ Theta=Θ Lambda=Λ Xi=Ξ "
+        "Pi=Π Sigma=Σ Phi=Φ Psi=Ψ Omega=Ω infty=∞ max=max min=min",
+    )
+)
+#: Words that are set apart from the letters beside them.
+_FUNCTIONS = ("ln", "log", "exp", "det", "sin", "cos")
+_BEFORE, _BEHIND = "\ue000", "\ue001"
 _SIGNS = {
     "lVert": "‖",
     "rVert": "‖",
@@ -80,6 +72,7 @@ _SIGNS = {
     "int": "∫",
     "cdot": "·",
     "le": " ≤ ",
+    "ge": " ≥ ",
     "to": " → ",
     "circ": " ∘ ",
     "bigl": "",
@@ -91,7 +84,9 @@ _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\s+|.")
 
 def _unicode(tex: str) -> str:
     written = "".join(_pieces(iter(_TOKEN.findall(tex)))).replace("-", "−")
-    return unicodedata.normalize("NFC", re.sub(r"\s+", " ", written).strip())
+    written = re.sub(rf"(?<=[\w)]){_BEFORE}|{_BEHIND}(?=[\w{_BEFORE}])", " ", written)
+    written = re.sub(r"\s+", " ", re.sub(f"[{_BEFORE}{_BEHIND}]", "", written))
+    return unicodedata.normalize("NFC", written.strip())
 
 
 def _pieces(tokens: Iterator[str]) -> Iterator[str]:
@@ -112,6 +107,8 @@ def _pieces(tokens: Iterator[str]) -> Iterator[str]:
             yield _argument(tokens)
         elif name == "sqrt":
             yield f"√{_closed(_argument(tokens))}"
+        elif name == "frac":
+            yield f"{_closed(_argument(tokens))}/{_closed(_argument(tokens))}"
         elif name == "dot":
             yield f"{_argument(tokens)}\N{COMBINING DOT ABOVE}"
         elif name:
@@ -127,6 +124,8 @@ def _argument(tokens: Iterator[str]) -> str:
 
 
 def _named(name: str) -> str:
+    if name in _FUNCTIONS:
+        return f"{_BEFORE}{name}{_BEHIND}"
     if name not in _LETTERS | _SIGNS:
         raise ValueError(f"\\{name} has no sign in plain text; add it to prose.py, or say it otherwise.")
     return (_LETTERS | _SIGNS)[name]

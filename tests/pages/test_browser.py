@@ -247,11 +247,17 @@ def test_a_server_gives_the_same(browser, served: str) -> None:
 
 
 @pytest.mark.browser
-def test_mathematics_is_typeset(browser, served: str) -> None:
-    with reader(browser, served) as tab:
-        tab.goto(f"{served}/book/notation.html")
+@pytest.mark.parametrize("page", ["notation", "claims"])
+def test_mathematics_is_typeset(browser, served: str, page: str) -> None:
+    """That of the text, and that which a cell shows; and no formula makes a table wider than the column."""
+    with reader(browser, served, viewport={"width": 375, "height": 800}) as tab:
+        tab.goto(f"{served}/book/{page}.html")
         tab.locator("mjx-container mjx-math").nth(20).wait_for()
         assert tab.locator("mjx-merror").count() == 0
+        article = tab.locator(".bd-article")
+        assert "\\(" not in article.inner_text()
+        for table in article.locator("table.it-cards").all():
+            assert table.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
 
 
 @pytest.mark.browser

@@ -83,10 +83,10 @@ def computable_bound(bound: Callable) -> Iterator[Measurement]:
 
 @claim(
     "C21",
-    r"With probability $1 - \delta$ the errors of networks drawn from a posterior obey $\operatorname{kl}"
-    r"(\text{training}, \text{test}) \le (\operatorname{KL} + \ln G + \ln(2\xi(n)/\delta))/n$, where KL "
-    "between two Gaussians is exact at finite width. It says something of digits at ordinary widths, and "
-    "nothing where labels are shuffled.",
+    r"With probability $1 - \delta$ the errors of networks drawn from a posterior obey "
+    r"$\operatorname{kl}(\text{training}, \text{test}) \le B/n$ with $B = \operatorname{KL} + \ln G + "
+    r"\ln(2\xi(n)/\delta)$, where KL between two Gaussians is exact at finite width. It says something of "
+    "digits at ordinary widths, and nothing where labels are shuffled.",
     subject=pac_bayes_bound,
 )
 def bound_that_says_something(bound: Callable) -> Iterator[Measurement]:

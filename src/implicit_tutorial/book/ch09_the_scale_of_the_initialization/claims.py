@@ -21,9 +21,9 @@ from implicit_tutorial.training import ExponentialFlow, TrainingStatus, Until, t
 
 @claim(
     "C18",
-    r"Lazy training moves $A$ by $\lVert A - A_0\rVert_F^2 = (\sigma_A^2/m)(\kappa^{-2}y^\top K_1^{-1}y + "
-    r"\operatorname{tr}(K_1^{-1}Q))$ on average. Measured: networks that are narrow for a small $\kappa$ "
-    r"leave the well-posed region, wide ones at a large $\kappa$ do not.",
+    r"Lazy training moves $A$ by $\lVert A - A_0\rVert_F^2 = p\,\sigma_A^2/m$ on average, with $p = "
+    r"\kappa^{-2}y^\top K_1^{-1}y + \operatorname{tr}(K_1^{-1}Q)$. Measured: networks that are narrow for "
+    r"a small $\kappa$ leave the well-posed region, wide ones at a large $\kappa$ do not.",
     subject=train,
 )
 def movement_and_the_edge(train: Callable) -> Iterator[Measurement]:
@@ -63,9 +63,9 @@ def movement_and_the_edge(train: Callable) -> Iterator[Measurement]:
 
 @claim(
     "C19",
-    r"For a target in the kernel's space the bound on the error of the sign at infinite width tends to zero "
-    r"with $n$: its divergence is at most $\frac12\ln\det(I + \tau^2 K_1/s^2) + \lVert g\rVert^2/2\tau^2$, "
-    r"whose mean is $o(n)$. Measured: wide networks have the same bound.",
+    "For a target in the kernel's space the bound on the error of the sign at infinite width tends to "
+    r"zero with $n$: its divergence is at most $\frac12\ln\det(I + \tau^2 K_1/s^2) + \lVert "
+    r"g\rVert^2/2\tau^2$, whose mean is $o(n)$. Measured: wide networks have the same bound.",
     subject=pac_bayes_limit,
 )
 def arbitrarily_small_error(limit: Callable) -> Iterator[Measurement]:
