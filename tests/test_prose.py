@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from implicit_tutorial.prose import PREFIX, glue, plain
+from implicit_tutorial.prose import PREFIX, glue, glue_all, plain
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,17 @@ def test_a_glued_value_can_be_read_again(monkeypatch, value) -> None:
     [(data, metadata)] = kept
     assert ast.literal_eval(data[f"{PREFIX}text/plain"]) == value
     assert metadata["scrapbook"]["name"] == "name"
+
+
+def test_the_numbers_of_a_section_are_kept_under_the_prefix_of_its_chapter(monkeypatch) -> None:
+    kept = {}
+
+    def keep(data, metadata, **rest):
+        kept[metadata["scrapbook"]["name"]] = ast.literal_eval(data[f"{PREFIX}text/plain"])
+
+    monkeypatch.setattr(IPython.display, "display", keep)
+    glue_all("gw", {"settings": 14, "fall": "0.001"})
+    assert kept == {"gw_settings": 14, "gw_fall": "0.001"}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -24,6 +24,12 @@ def glue(name: str, value: Any) -> None:
     value = value.item() if hasattr(value, "item") else value  # a number of numpy or torch is written as one
     kept = {"scrapbook": {"name": name, "mime_prefix": PREFIX}}
     display({f"{PREFIX}text/plain": repr(value)}, raw=True, metadata=kept)
+
+
+def glue_all(prefix: str, numbers: Mapping[str, Any]) -> None:
+    """Keep each number as its name with the chapter's prefix before it, as in ``"gw_settings"``."""
+    for name, value in numbers.items():
+        glue(f"{prefix}_{name}", value)
 
 
 def signed(digits: int) -> Callable[[float], str]:

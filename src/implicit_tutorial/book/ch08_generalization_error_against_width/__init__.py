@@ -1,9 +1,7 @@
 """Chapter 8, Generalization error against width (C16, C17)."""
 
-from implicit_tutorial.book.ch08_generalization_error_against_width.circle_width import (
-    circle_means,
-    circle_width,
-)
+from implicit_tutorial.book.ch08_generalization_error_against_width import said
+from implicit_tutorial.book.ch08_generalization_error_against_width.circle_width import circle_width
 from implicit_tutorial.book.ch08_generalization_error_against_width.constants import (
     constants,
     law_table,
@@ -26,7 +24,6 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.setting impo
     mean_error,
     rows,
 )
-from implicit_tutorial.book.circle import CIRCLE_WIDTHS, circle_prediction, in_the_gap
 from implicit_tutorial.explorer import number
 
 # In the order of the text.

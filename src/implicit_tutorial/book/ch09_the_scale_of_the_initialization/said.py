@@ -1,0 +1,127 @@
+"""The numbers of the text, a function a section, each beside the sentences that it must bear out."""
+
+from __future__ import annotations
+
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.circle_scale import circle_means
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import ratios, runs
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.learning_curves import (
+    TARGETS,
+    kernel_curve,
+    network_errors,
+    slope,
+)
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram import border_slope, edge, run
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
+from implicit_tutorial.book.circle import in_the_gap
+from implicit_tutorial.book.says import says
+
+Numbers = dict[str, object]
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def the_map() -> Numbers:
+    """Of the map and its lines."""
+    table, found, (border, predicted) = PHASE.table, edge(), border_slope()
+    says("more than two hundred networks", len(table) > 200)
+    says(
+        "the dashed line is steepest and the edge of the crosses flattest",
+        predicted < border < found.low < 0,
+    )
+    says("it is near the border of rich and lazy", border - predicted < 0.3 < found.low - border)
+    says("the interval excludes −2", found.low > -2)
+    near, lost = run(0.153, 128), run(0.153, 24)
+    says(
+        "a rich run ends short of the fold, one that fails closer to it",
+        near["status"] == "finished" != lost["status"] and near["rightmost"] < lost["rightmost"] < 1,
+    )
+    ends = (table[table["status"] != "finished"]["rightmost"] - 1).abs()
+    trained = table[table["status"] == "finished"]
+    error = trained.groupby(["width", "output_scale"])["test_error"].mean()
+    wide = (128, 256, 512)
+    says(
+        "at three widths the error falls with κ down to 0.548",
+        all(error[m].loc[0.54:].is_monotonic_increasing for m in wide),
+    )
+    says(
+        "64 units are worse than 128",
+        all(error[64, k] > error[128, k] for k in error[64].index if k < 1.5),
+    )
+    says("from 64 on the lowest error is at a small κ", all(error[m].idxmin() < 0.6 for m in (64, *wide)))
+    line = table[table["output_scale"] == 0.1]["infinite_error"].max()
+    share = [float(error[m, 0.1] / line) for m in wide]
+    slopes = {"edge": found.value, "edge_low": found.low, "edge_high": found.high}
+    slopes |= {"border": border, "border_predicted": predicted}
+    return {name: _signed(value, 2) for name, value in slopes.items()} | {
+        "rich_end": float(near["rightmost"]),
+        "lost_end": float(lost["rightmost"]),
+        "lost_most": float(ends.max()),
+        "share_low": min(share),
+        "share_high": max(share),
+        "narrow": float(error[64, 0.1]),
+        "wide": float(error[128, 0.1]),
+    }
+
+
+def the_law_of_the_scale() -> Numbers:
+    """Of error and movement against κ, as drawn and centered."""
+    drawn = ratios(512, centered=False)["error"]
+    near = drawn.loc[1.5:]
+    says("nearest where κ is large, and below", near.max() < 1 and near.min() > drawn.loc[:0.8].max())
+    says("it comes nearer", near.is_monotonic_increasing)
+    every = [runs(m, centered=c) for m in (128, 512) for c in (False, True)]
+    small = [f[f["output_scale"] <= 0.4] for f in every]
+    few = max((f["test_error"] / f["infinite_error"]).max() for f in small)
+    says("every network with κ ≤ 0.4 errs less than the law says", few < 0.7)
+    centered = {m: ratios(m, centered=True)["test_error"] for m in (128, 512)}
+    says("centered, it rises with κ", all(c.is_monotonic_increasing for c in centered.values()))
+    late = max(c[12.0] / c[3.0] for c in centered.values())
+    says("but it does not run away", late < 1.1)
+    numbers = {"near_low": near.min(), "near_high": near.max(), "law_off": 100 * (1 - near.min())}
+    numbers |= {"few": few, "late": 100 * (late - 1)}
+    numbers |= {"centered_small": centered[512][0.2], "centered_large": centered[512][12.0]}
+    return {name: float(value) for name, value in numbers.items()}
+
+
+def as_small_as_you_like() -> Numbers:
+    """Of the learning curves."""
+    curve = kernel_curve("linear").loc[128:]
+    curve = curve.assign(sum=curve["bias2"] + curve["var"])
+    n = curve.index.to_numpy(dtype=float)
+    slopes = {c: slope(n, curve[c].to_numpy()) for c in ("bias2", "var", "sum", "linear_term")}
+    says("the error does not fall as steeply", slopes["bias2"] < slopes["sum"] - 1)
+    says("at κ = 1 the sum follows the variance", (curve["var"] > 2 * curve["bias2"]).all())
+    says("the linear term falls slower than −1/2", -0.5 < slopes["linear_term"] < 0)
+    says("the initialization's price grows", curve["initialization_price"].is_monotonic_increasing)
+    for target in TARGETS:
+        for kappa in (0.3, 1.0):
+            wide = network_errors(target, kappa).query("width == 512").sort_values("n_samples")
+            says("up to 256", list(wide["n_samples"]) == [16, 32, 64, 128, 256])
+            says("the test error falls at each doubling", wide["test_error"].is_monotonic_decreasing)
+    digits = {"linear_term": 2}
+    return {f"{c}_slope": _signed(value, digits.get(c, 1)) for c, value in slopes.items()}
+
+
+def on_the_circle() -> Numbers:
+    """Of the problem on the circle."""
+    features = [(k, e) for m in (128, 256, 512) for k, e in circle_means(m, "features").items()]
+    says("up to κ = 1 moving features cost", all(e.value > 0 for k, e in features if k <= 1))
+    says("at 5 and 10 they save", all(e.value < 0 for k, e in features if k >= 5))
+    deep, limit, target = in_the_gap(512, 0.1)
+    says("each fills the gap deeper than the limit does", (deep < limit).all() and limit < target)
+    wide = circle_means(512)
+    return {
+        "circle_best": min(wide, key=lambda k: wide[k].value),
+        "circle_moved": 100 * circle_means(512, "feature_movement")[0.1].value,
+    }
+
+
+def the_step() -> Numbers:
+    """Of how far the kernel grows on the way of the flow, where descent breaks."""
+    cell = PHASE.table.query("width == 128 and output_scale == 0.153")
+    says("all three flows train", (cell["status"] == "finished").all() and len(cell) == 3)
+    growth = float(cell["kernel_movement"].mean())
+    says("their kernels grow by more than twenty times", growth > 20)
+    return {"growth": growth}
