@@ -286,3 +286,14 @@ NAN[17, 2], NAN[30, 0], INFINITE[4, 1] = math.nan, math.nan, -math.inf
 def test_what_nothing_can_be_computed_from_is_refused(rows, labels, sentence) -> None:
     with pytest.raises((ValueError, TypeError), match=sentence):
         it.advise(rows, labels, columns=COLUMNS)
+
+
+def test_where_no_scale_is_certified_the_advice_can_still_be_read(advice) -> None:
+    """A kernel that is singular to rounding, for which C12 says nothing at any scale."""
+    rows = torch.randn(30, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    near = torch.cat([rows, rows + 1e-9])
+    found = it.advise(near, near[:, 0])
+    assert math.isinf(found.certified_scale.value)
+    assert "certified_scale = none  [theorem]" in str(found)
+    assert "holds at no output_scale" in found.certified_scale.reason
+    assert "certified_scale = none" not in str(advice)

@@ -96,7 +96,7 @@ def advise(
 
 def _offset(chosen: Candidate, table: pd.DataFrame) -> Choice:
     errors = table.groupby("offset")["held_out_error"].min()
-    said = ", ".join(f"{powers(e)} with offset {o:g}" for o, e in errors.items())
+    said = ", ".join(f"{powers(e, 3)} with offset {o:g}" for o, e in errors.items())
     kept = chosen.sample.scaling.offset > 0
     return Choice(
         chosen.sample.scaling.offset,

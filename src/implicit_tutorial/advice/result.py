@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,10 +88,16 @@ class Advice:
     def __str__(self) -> str:
         lines = [line for note in self.notes for line in textwrap.wrap(f"! {note}", 76)]
         for name, choice in {**self.choices, "certified_scale": self.certified_scale}.items():
-            whole = isinstance(choice.value, int)
-            lines.append(f"{name} = {choice.value if whole else powers(choice.value)}  [{choice.basis}]")
+            lines.append(f"{name} = {_written(choice.value)}  [{choice.basis}]")
             lines += textwrap.wrap(choice.reason, 76, initial_indent="    ", subsequent_indent="    ")
         error, spread = powers(self.held_out_error), powers(2 * self.standard_error, 1)
         lines.append(f"held-out error: {error} ± {spread} of the labels' variance")
         lines.append(f"labels' price: {powers(self.labels_price)}; shuffled: {powers(self.shuffled_price)}")
         return "\n".join(lines)
+
+
+def _written(value: float | int | bool) -> str:
+    """A recommended value as in print."""
+    if isinstance(value, int):
+        return str(value)
+    return powers(value) if math.isfinite(value) else "none"
