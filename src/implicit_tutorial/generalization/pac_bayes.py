@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,6 +77,12 @@ class PacBayesBound:
     """The network at the mean of the posterior."""
     errors: Tensor | None = field(default=None, repr=False)
     """(N,) training error of each draw."""
+
+    @classmethod
+    def about(cls, posterior: Posterior, **rest: Any) -> PacBayesBound:
+        """The bound for a posterior, whose divergence, scale and noise it takes over."""
+        own = ("divergence", "log_determinant", "trace", "price", "scale", "noise")
+        return cls(**{name: getattr(posterior, name) for name in own}, **rest)
 
     @property
     def vacuous(self) -> bool:
@@ -181,18 +188,13 @@ def pac_bayes_bound(
             "vote_error": float((shares >= 0.5).double().mean()),
             "mean_error": float(test(mean).wrong.double().mean()),
         }
-    return PacBayesBound(
+    return PacBayesBound.about(
+        posterior,
         total=largest_error(at_most, budget),
         training_error=float(errors.mean()),
         training_error_at_most=at_most,
-        divergence=posterior.divergence,
-        log_determinant=posterior.log_determinant,
-        trace=posterior.trace,
-        price=posterior.price,
         choice_term=choice,
         sample_term=sample,
-        scale=posterior.scale,
-        noise=posterior.noise,
         confidence=confidence,
         n_samples=n,
         n_draws=draws,

@@ -76,18 +76,13 @@ def pac_bayes_limit(
         wrong = torch.special.ndtr(-margin / variance.clamp(min=1e-300).sqrt())
         vote = float((margin <= 0).double().mean())
         tested = {"test_error": float(wrong.mean()), "vote_error": vote, "mean_error": vote}
-    return PacBayesBound(
+    return PacBayesBound.about(
+        posterior,
         total=total,
         training_error=error,
         training_error_at_most=error,
-        divergence=posterior.divergence,
-        log_determinant=posterior.log_determinant,
-        trace=posterior.trace,
-        price=posterior.price,
         choice_term=choice,
         sample_term=sample,
-        scale=posterior.scale,
-        noise=posterior.noise,
         confidence=confidence,
         n_samples=n,
         n_draws=0,
