@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 import torch
 
 import implicit_tutorial as it
@@ -253,3 +255,12 @@ class Call(NamedTuple):
 
     right: dict[str, Any]
     kinds: dict[str, Kind]
+
+
+def mistakes(calls: Mapping[str, Call]) -> Iterator[Any]:
+    """Each mistake with each argument of the calls, as a test's parameters: (name, argument, value)."""
+    for name, (_, kinds) in calls.items():
+        for argument, kind in kinds.items():
+            none = [] if kind.optional else [Wrong("None", None)]
+            for wrong in {w.what: w for w in [*none, *kind.wrong]}.values():
+                yield pytest.param(name, argument, wrong.value, id=f"{name}-{argument}-{wrong.what}")

@@ -12,8 +12,8 @@ import math
 import pkgutil
 import re
 import tempfile
-from collections.abc import Callable, Iterator
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ from tests.mistakes import (
     bad_rows,
     bad_tensors,
     instance,
+    mistakes,
 )
 
 CENTERED = it.EquilibriumNetwork(3, 16, implicit_scale=0.3, centered=True)
@@ -488,24 +489,9 @@ NOT_CALLED |= {"Advice", "Choice", "Scaling"}
 ELSEWHERE = {"explorer"}
 
 
-def function(name: str) -> Callable:
-    found: Any = it
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
-
-
 def call(name: str, tmp_path: Path, **arguments: Any) -> Any:
     extra = {"cache_dir": tmp_path} if name == "run_grid" and "cache_dir" not in arguments else {}
-    return function(name)(**{**CALLS[name].right, **extra, **arguments})
-
-
-def mistakes() -> Iterator[Any]:
-    for name, (_, kinds) in CALLS.items():
-        for argument, kind in kinds.items():
-            none = [] if kind.optional else [Wrong("None", None)]
-            for wrong in {w.what: w for w in [*none, *kind.wrong]}.values():
-                yield pytest.param(name, argument, wrong.value, id=f"{name}-{argument}-{wrong.what}")
+    return attrgetter(name)(it)(**{**CALLS[name].right, **extra, **arguments})
 
 
 def to_call(package: Any) -> dict[str, Any]:
@@ -530,7 +516,7 @@ def test_every_public_function_and_argument_is_in_the_table() -> None:
     assert public - NOT_CALLED == set(CALLS) - methods
     assert public >= NOT_CALLED, "no longer there"
     for name, (_, kinds) in CALLS.items():
-        assert set(inspect.signature(function(name)).parameters) - {"self"} == set(kinds), name
+        assert set(inspect.signature(attrgetter(name)(it)).parameters) - {"self"} == set(kinds), name
         assert all(len(kind.wrong) >= 10 for kind in kinds.values()), name
 
 
@@ -631,7 +617,7 @@ def test_a_number_of_numpy_or_torch_is_a_number(name, argument, kind, tmp_path: 
         assert getattr(plain, argument) == getattr(other, argument)
 
 
-@pytest.mark.parametrize(("name", "argument", "value"), list(mistakes()))
+@pytest.mark.parametrize(("name", "argument", "value"), list(mistakes(CALLS)))
 def test_a_mistake_is_refused_by_name(name: str, argument: str, value: Any, tmp_path: Path) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:
         call(name, tmp_path, **{argument: value})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 from implicit_tutorial import explorer as ex
 from implicit_tutorial.explorer import EXPLORERS, Control, Explorer, style
-from tests.mistakes import FLAG, NO_OBJECTS, NO_STRINGS, Call, Kind, Wrong
+from tests.mistakes import FLAG, NO_OBJECTS, NO_STRINGS, Call, Kind, Wrong, mistakes
 
 
 def draw(depth: int = 1) -> go.Figure:
@@ -114,41 +114,26 @@ CALLS: dict[str, Call] = {
 NOT_CALLED = {"Frame", "live", "number", "style.plotly_js"}
 
 
-def function(name: str) -> Any:
-    found: Any = ex
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
-
-
-def mistakes() -> Iterator[Any]:
-    for name, (_, kinds) in CALLS.items():
-        for argument, kind in kinds.items():
-            none = [] if kind.optional else [Wrong("None", None)]
-            for wrong in {w.what: w for w in [*none, *kind.wrong]}.values():
-                yield pytest.param(name, argument, wrong.value, id=f"{name}-{argument}-{wrong.what}")
-
-
 def test_every_public_function_and_argument_is_in_the_table() -> None:
     public = {n for n in ex.__all__ if callable(getattr(ex, n))}
     own = (n for n, f in vars(style).items() if inspect.isfunction(f) and f.__module__ == style.__name__)
     public |= {f"style.{name}" for name in own if name[0] != "_"}
     assert public - NOT_CALLED == set(CALLS)
     for name, (_, kinds) in CALLS.items():
-        parameters = inspect.signature(function(name)).parameters.values()
+        parameters = inspect.signature(attrgetter(name)(ex)).parameters.values()
         # What else a line is to look like goes to plotly, which refuses it by name.
         assert {p.name for p in parameters if p.kind is not p.VAR_KEYWORD} == set(kinds), name
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_the_right_arguments_are_accepted(name: str) -> None:
-    function(name)(**CALLS[name].right)
+    attrgetter(name)(ex)(**CALLS[name].right)
     assert "a-name-of-its-own" not in EXPLORERS
 
 
-@pytest.mark.parametrize(("name", "argument", "value"), list(mistakes()))
+@pytest.mark.parametrize(("name", "argument", "value"), list(mistakes(CALLS)))
 def test_a_mistake_is_refused_by_name(name: str, argument: str, value: Any) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:
-        function(name)(**{**CALLS[name].right, argument: value})
+        attrgetter(name)(ex)(**{**CALLS[name].right, argument: value})
     assert argument in str(caught.value), str(caught.value)
     assert len(str(caught.value)) > len(argument) + 15
