@@ -21,6 +21,7 @@ from implicit_tutorial.explorer.program import export_program, exporting
 from implicit_tutorial.explorer.reading import written
 
 Pure = Callable[..., dict[str, Tensor]]
+State = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,20 +69,15 @@ class Computation:
             for _ in range(wanted - taken):
                 state |= call(self.advance, state)
             self._reached[settings] = wanted, state
-        return state | self.inputs(values) | call(self.observe, state)
+        return state | numbers(values) | call(self.observe, state)
 
     def inputs(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
         """What there is before the first function runs."""
-        numbers = {
-            name: torch.tensor(float(v), dtype=torch.float64)
-            for name, v in values.items()
-            if not isinstance(v, str)
-        }
         drawn = {
             name: torch.from_numpy(normals(k, *(int(values[n]) if isinstance(n, str) else n for n in shape)))
             for k, (name, shape) in enumerate(self.draws.items())
         }
-        return numbers | dict(self.constants) | drawn
+        return numbers(values) | dict(self.constants) | drawn
 
     def document(
         self, controls: Sequence[Control], figures: Sequence[go.Figure], points: Mapping[str, float]
@@ -129,29 +125,29 @@ class Point:
     panel: int = 0
 
 
+def numbers(values: Mapping[str, Any]) -> dict[str, Tensor]:
+    """What is no word among the values of the handles, as tensors."""
+    return {
+        k: torch.tensor(float(v), dtype=torch.float64) for k, v in values.items() if not isinstance(v, str)
+    }
+
+
 def takes(function: Pure) -> list[str]:
     """The names of what a function takes."""
     return list(inspect.signature(function).parameters)
 
 
 def repeated(times: int, once: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
-    """(times + 1, …) what comes of applying a function again and again; a loop also in what is exported."""
-    if not exporting():
-        path = [start]
-        for _ in range(times):
-            path.append(once(path[-1]))
-        return torch.stack(path)
+    """(times + 1, …) what comes of applying a function again and again."""
     number = torch.arange(times + 1, dtype=start.dtype).reshape(-1, *[1] * start.ndim)
 
-    def go_on(k: Tensor, z: Tensor, path: Tensor) -> Tensor:
-        return k < times
-
-    def step(k: Tensor, z: Tensor, path: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def step(k: Tensor, z: Tensor, path: Tensor) -> State:
         new = once(z)
         return k + 1, new, torch.where(number == k + 1, new, path)
 
     zero = torch.zeros((), dtype=torch.int64)
-    return while_loop(go_on, step, (zero, start.clone(), start[None] + torch.zeros_like(number)))[2]
+    state = (zero, start.clone(), start[None] + torch.zeros_like(number))
+    return _loop(lambda k, z, path: k < times, step, state)[2]
 
 
 def settled(
@@ -159,20 +155,22 @@ def settled(
 ) -> tuple[Tensor, Tensor]:
     """Where applying a function leads, and whether it settled: at last it moved by ``close`` of itself."""
 
-    def moving(z: Tensor, moved: Tensor, step: Tensor) -> Tensor:
-        return (moved > close) & (step < most)
-
-    def step(z: Tensor, moved: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def step(z: Tensor, moved: Tensor, taken: Tensor) -> State:
         new = once(z)
-        return new, torch.linalg.vector_norm(new - z) / torch.linalg.vector_norm(new), step + 1
+        return new, torch.linalg.vector_norm(new - z) / torch.linalg.vector_norm(new), taken + 1
 
     state = (start, torch.ones((), dtype=start.dtype), torch.zeros((), dtype=torch.int64))
+    z, moved, _ = _loop(lambda z, moved, taken: (moved > close) & (taken < most), step, state)
+    return z, moved <= close  # what is not a number has not settled
+
+
+def _loop(go_on: Callable[..., Tensor], step: Callable[..., State], state: State) -> State:
+    """Take steps while ``go_on`` says so: a loop of the page's where it is exported, else one of Python's."""
     if exporting():
-        state = while_loop(moving, step, state)
-    else:
-        while bool(moving(*state)):
-            state = step(*state)
-    return state[0], state[1] <= close  # what is not a number has not settled
+        return while_loop(go_on, step, state)
+    while bool(go_on(*state)):
+        state = step(*state)
+    return state
 
 
 def call(function: Pure, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -234,6 +232,7 @@ class Computed(Explorer):
     ) -> None:
         self.computation = computation
         self.points = tuple(points)
+        self._starts = {name: v for p in points for name, v in zip((p.x, p.y), p.start, strict=True)}
         self._figures = list(figures())
         self._last: tuple[dict[str, Any], dict[str, Tensor]] = ({}, {})
 
@@ -250,7 +249,7 @@ class Computed(Explorer):
 
     def _results(self, values: dict[str, Any]) -> dict[str, Tensor]:
         """Figure and line of one frame are made from one computation."""
-        values = {name: v for p in self.points for name, v in zip((p.x, p.y), p.start, strict=True)} | values
+        values = self._starts | values
         if self._last[0] != values:
             self._last = values, self.computation.run(values)
         return self._last[1]
@@ -268,8 +267,7 @@ class Computed(Explorer):
         points = [
             {"at": [p.x, p.y], "start": p.start, "label": p.label, "panel": p.panel} for p in self.points
         ]
-        starts = {name: v for p in self.points for name, v in zip((p.x, p.y), p.start, strict=True)}
-        return self.computation.document(self.controls, self._figures, starts) | {"points": points}
+        return self.computation.document(self.controls, self._figures, self._starts) | {"points": points}
 
     def html(self, math: Callable[[str], str] = mathjax) -> str:
         """The page fragment, with the programs."""

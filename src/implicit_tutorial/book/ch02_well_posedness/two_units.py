@@ -33,11 +33,10 @@ _ENDS = "settles|goes on and on|runs away"
 @explorer("two-units")
 def two_units() -> Computed:
     """A = [[0, p], [q, 0]]: its complementary cones with exact counts, and Picard among the states (C4)."""
-    rim = np.deg2rad(3.75 + 15 * np.arange(24))
     computation = Computation(
         observe=observe,
         constants={
-            "rim": torch.from_numpy(np.stack([np.cos(rim), np.sin(rim)], axis=1)),
+            "rim": torch.from_numpy(_DIRECTIONS),
             "nodes": _NODES,
             "turns": torch.linspace(0, 1, 25, dtype=torch.float64),
         },
@@ -80,6 +79,8 @@ def two_units() -> Computed:
     )
 
 
+#: The 24 unit vectors in whose directions equilibria are counted.
+_DIRECTIONS = np.stack([f(np.deg2rad(3.75 + 15 * np.arange(24))) for f in (np.cos, np.sin)], axis=1)
 _NODES = torch.cartesian_prod(*[torch.linspace(0.2, TOP - 0.2, 10, dtype=torch.float64)] * 2)
 
 
@@ -179,8 +180,8 @@ def _figures() -> list[go.Figure]:
         figure.add_scatter(fill="toself", opacity=0.5, hoverinfo="skip", **look)
     words = [name for name, _ in PATTERNS.values()]
     figure.add_scatter(mode="text", name="words", text=words, textfont={"size": 12}, hoverinfo="skip")
-    at = np.deg2rad(3.75 + 15 * np.arange(24))
-    rim = {"x": _RIM * np.cos(at), "y": _RIM * np.sin(at), "textfont": {"size": 13}}
+    x, y = _RIM * _DIRECTIONS.T
+    rim = {"x": x, "y": y, "textfont": {"size": 13}}
     figure.add_scatter(mode="text", name="count", hoverinfo="skip", **rim)
     figure.add_scatter(**style.marked("b", style.SERIES[1], size=[0.1, 11], width=2.5))
 

@@ -143,7 +143,7 @@ var implicitProgram = (() => {
       const { steps, gives } = this.build.graph(this.document, given);
       this.steps = steps;
       this.in = Object.fromEntries(inputs.map((name, i) => [name, given[i]]));
-      this.out = Object.fromEntries(outputs.map((name, i) => [name, gives[i]]));
+      this.out = Object.fromEntries(outputs.map((name, i) => [name, this.build.ordered(gives[i], steps)]));
       this.build.allocate(this.wasm);
       return this;
     }
@@ -165,11 +165,7 @@ var implicitProgram = (() => {
      * @param {string} name */
     get(name) {
       const t = this.out[name];
-      if (isContiguous(t)) return t.block.data.subarray(t.offset, t.offset + count(t.shape));
-      const copy = new REAL[this.real](count(t.shape));
-      const { sizes, steps } = merge(t.shape, [t.strides, contiguous(t.shape)]);
-      new Function("x", "y", nest(sizes, "i", `y[${index(0, steps[1], "i")}]=x[${index(t.offset, steps[0], "i")}];`))(t.block.data, copy);
-      return copy;
+      return t.block.data.subarray(t.offset, t.offset + count(t.shape));
     }
 
     /** Results become the inputs of the next run, without a copy.
@@ -177,7 +173,7 @@ var implicitProgram = (() => {
     carry(names) {
       for (const name of names) {
         const from = this.out[name], to = this.in[name];
-        if (isContiguous(from) && from.block !== to.block && from.block.length === to.block.length) {
+        if (from.block !== to.block && from.block.length === to.block.length) {
           [from.block.data, to.block.data] = [to.block.data, from.block.data];
           [from.block.at, to.block.at] = [to.block.at, from.block.at];
         } else to.block.data.set(this.get(name));
