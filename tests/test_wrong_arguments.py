@@ -334,6 +334,7 @@ CALLS: dict[str, Call] = {
             "max_sweeps": COUNT,
         },
     ),
+    "GaussNewton": Call({}, {"halvings": NATURAL}),
     "ExponentialFlow": Call({}, {"rtol": SHARE, "steps": COUNT.or_none, "max_rejections": COUNT}),
     "ReferenceFlow": Call({}, {"rtol": SHARE, "method": WORD, "per_decade": COUNT}),
     "Optimizer": Call(

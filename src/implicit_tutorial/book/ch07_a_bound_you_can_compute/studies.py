@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial import data
@@ -19,6 +20,29 @@ from implicit_tutorial.generalization import (
     pac_bayes_limit,
 )
 from implicit_tutorial.training import ExponentialFlow, Record, TrainingStatus, Until, train
+
+
+def labelled(labels: str, seed: int, *samples: Tensor) -> list[Tensor]:
+    """The labels of some samples as they are (``"true"``), or each in random order (``"shuffled"``)."""
+    if labels != "shuffled":
+        return list(samples)
+    generator = torch.Generator().manual_seed(seed)
+    return [y[torch.randperm(len(y), generator=generator)] for y in samples]
+
+
+def trained_to_error(net: it.EquilibriumNetwork, X: Tensor, y: Tensor, error: float) -> str:
+    """Train by gradient flow to a mean square error, and say "finished", or how it ended instead."""
+    history = train(
+        net,
+        X,
+        y,
+        method=ExponentialFlow(rtol=0.1),
+        until=Until(loss=len(y) * error / 2, steps=100),
+        record=Record(every=1, movement=False, norm=False, spectrum=False),
+        throw=False,
+    )
+    status = history.attrs["status"]
+    return "finished" if status == TrainingStatus.LOSS_REACHED else str(status)
 
 
 def bound_terms(
@@ -42,25 +66,12 @@ def bound_terms(
         loss: mean square training error at which to stop.
     """
     p = task("linear", n_samples=n_samples, n_inputs=n_inputs)
-    y, y_test = p.y, p.y_test
-    if labels == "shuffled":
-        generator = torch.Generator().manual_seed(seed)
-        y, y_test = (v[torch.randperm(len(v), generator=generator)] for v in (y, y_test))
+    y, y_test = labelled(labels, seed, p.y, p.y_test)
     scales = {"implicit_scale": implicit_scale, "output_scale": output_scale, "centered": centered}
     net = it.EquilibriumNetwork(n_inputs, width, seed=seed, solver=it.Picard(rtol=1e-7), **scales)
     net0 = copy.deepcopy(net)
-    history = train(
-        net,
-        p.X,
-        y,
-        method=ExponentialFlow(rtol=0.1),
-        until=Until(loss=n_samples * loss / 2, steps=100),
-        record=Record(every=1, movement=False, norm=False, spectrum=False),
-        throw=False,
-    )
-    status = history.attrs["status"]
     row = {
-        "status": "finished" if status == TrainingStatus.LOSS_REACHED else str(status),
+        "status": trained_to_error(net, p.X, y, loss),
         "infinite_width": 2 * infinite_width_prediction(p.X, y, p.X_test, **scales).bound,
     }
     if row["status"] == "finished":
@@ -119,26 +130,15 @@ def digits_bound(
             flow; None for the mean that the tangent kernel suggests.
     """
     d = data.digits(n_train=n_train, n_reference=97, seed=seed)
-    y, y_test = d.y, d.y_test
-    if labels == "shuffled":
-        generator = torch.Generator().manual_seed(seed)
-        y, y_test = (v[torch.randperm(len(v), generator=generator)] for v in (y, y_test))
+    y, y_test = labelled(labels, seed, d.y, d.y_test)
     scales = {"implicit_scale": implicit_scale, "output_scale": output_scale, "centered": True}
     net0 = it.EquilibriumNetwork(64, width, seed=seed, solver=it.Picard(rtol=1e-6), **scales)
     net, row = None, {"status": "finished"}
     if trained_to is not None:
         net = copy.deepcopy(net0)
-        history = train(
-            net,
-            d.X,
-            y,
-            method=ExponentialFlow(rtol=0.1),
-            until=Until(loss=n_train * trained_to / 2, steps=100),
-            record=Record(every=1, movement=False, norm=False, spectrum=False),
-            throw=False,
-        )
-        if history.attrs["status"] != TrainingStatus.LOSS_REACHED:
-            return {"status": str(history.attrs["status"])}
+        row["status"] = trained_to_error(net, d.X, y, trained_to)
+        if row["status"] != "finished":
+            return row
     b = pac_bayes_bound(net0, d.X, y, net=net, X_test=d.X_test, y_test=y_test, draws=draws, seed=seed)
     fields = ("total", "training_error", "training_error_at_most", "divergence", "log_determinant", "trace")
     fields += ("price", "choice_term", "sample_term", "scale", "noise", "certified", "unknown")
