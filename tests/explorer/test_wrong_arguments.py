@@ -42,9 +42,13 @@ NO_VALUES = Kind(
         Wrong("figures", [go.Figure()]),
     ]
 )
-NO_FORMAT = Kind([w for w in NO_OBJECTS if not callable(w.value) and w.what != "a string"]).also(
-    ".2q", "z", lambda value: value, lambda value: "always", 2.5, "{}"
-)
+NO_FORMAT = Kind(
+    [
+        *(w for w in NO_OBJECTS if not callable(w.value) and w.what != "a string"),
+        Wrong("no text", lambda value: value),
+        Wrong("always the same text", lambda value: "always"),
+    ]
+).also(".2q", "z", 2.5, "{}")
 SAID = {
     "caption": TEXT.also("", "  "),
     "alt": TEXT.also("", "\n"),
