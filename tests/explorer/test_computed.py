@@ -295,7 +295,7 @@ def test_a_point_is_dragged_by_pointer_and_keys_and_the_address_keeps_it(browser
 
 
 def test_where_nothing_can_be_dragged_a_point_has_two_sliders():
-    """In JupyterLab: at round numbers over the panel's axes, the start among them; what they move is computed."""
+    """In JupyterLab: at round numbers over the axes, the start among them; what they move is computed."""
     explorer = two_units()
     widget = explorer.widget()
     handles = {c.name: c for c in widget.controls}
