@@ -33,7 +33,7 @@ window.inspect = {
   async settled(figure, bring = () => {}) {
     const end = performance.now() + 15000;
     const wanted = () => inspect.inputs(figure).map((input) => input.value).join(" ");
-    while (figure.dataset.shown !== wanted()) {
+    while (figure.dataset.shown !== wanted() || figure.ariaBusy === "true") {
       const drawn = figure.querySelector(".main-svg");
       if (!drawn) bring();
       if (performance.now() > end) {

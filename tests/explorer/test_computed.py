@@ -137,6 +137,13 @@ def test_a_network_is_trained_as_torch_trains_it(page, explorers):
         assert not differences(page.evaluate(MOVE, ["learn", place]), explorers["learn"], place)
 
 
+def test_whoever_goes_back_in_time_sees_what_was_there(page, explorers):
+    """Also at times at which no frame was shown on the way."""
+    for time in (3, 1.3, 2.2, 1.1, 2.9):
+        place = (time, 0.5, 0.5, 0.5)
+        assert not differences(page.evaluate(MOVE, ["learn", place]), explorers["learn"], place)
+
+
 TRAJECTORY = """([document, values, count, options]) => {
   const computation = new implicitComputed.Computation(document, options);
   computation.begin(values);
