@@ -11,7 +11,7 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial import data
-from implicit_tutorial.book.networks import REFERENCE, equilibrium_network, trained
+from implicit_tutorial.book.networks import REFERENCE, equilibrium_network, solver_for, trained
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.book.tasks import TARGETS, task
 from implicit_tutorial.generalization import infinite_width_prediction, pac_bayes_bound, pac_bayes_limit
@@ -106,6 +106,32 @@ PHASE = Study(
             width=[8, 16, 24, 32, 48, 64, 128, 256, 512],
         )
         for seed in _phase_seeds(cell["output_scale"], cell["width"])
+    ),
+)
+
+def existence(*, output_scale: float, width: int, seed: int) -> dict[str, Any]:
+    """Whether a global minimum is proved to exist near the initialization (C20), how near, and its error."""
+    p = task(REFERENCE["target"][0], n_test=200)
+    scales = {"implicit_scale": REFERENCE["implicit_scale"][0], "output_scale": output_scale}
+    net = it.EquilibriumNetwork(6, width, **scales, seed=seed, solver=solver_for(width))
+    found = it.global_minimum(net, p.X, p.y)
+    row = {"status": "finished", "exists": found.exists, "within": found.within, "steps": found.steps}
+    solution = found.network.equilibrium(p.X_test, throw=False)
+    if found.exists and bool(solution.converged.all()):
+        with torch.no_grad():
+            row["test_error"] = (found.network.output(solution.z) - p.y_test).square().mean()
+    if found.exists:
+        row["norm"] = torch.linalg.matrix_norm(found.network.A.detach(), 2)
+    return row
+
+
+EXISTENCE = Study(
+    "existence",
+    "Where in (κ, m) does a global minimum exist near the initialization, and how near?",
+    existence,
+    tuple(
+        {"output_scale": cell["output_scale"], "width": cell["width"], "seed": cell["seed"]}
+        for cell in PHASE.cells
     ),
 )
 
