@@ -28,7 +28,7 @@ def proved(output_scale: float, width: int, implicit_scale: float) -> pd.Series:
 
 def certified_loss(run: pd.Series) -> float:
     """The loss from which on the flow is proved to reach a global minimum; NaN where that never is."""
-    return run["curve_loss"][int(run["certified"])] if run["certified"] == run["certified"] else np.nan
+    return run["curve_loss"][int(run["certified"])] if pd.notna(run["certified"]) else np.nan
 
 
 @explorer("proved-end")
@@ -43,11 +43,11 @@ def proved_end() -> Explorer:
         ],
         tag=THEOREM | stored(PROVED_END, samples=END_SAMPLES),
         caption=(
-            "The loss of gradient flow on twenty inputs with labels of mean square one. Diamond: from here on "
-            "an exact global minimum is proved to lie near the network; at the left edge, before the first "
-            "step. Disc: from here on the flow is proved to reach one. Dotted: what {prf:ref}`C12` would have "
+            "The loss of gradient flow on twenty inputs with labels of mean square one. Diamond: from here "
+            "on an exact global minimum is proved to lie near the network; at the left edge, before the "
+            "first step. Disc: from here on the flow is proved to reach one. Dotted: what C12 would have "
             "certified at the start. **Move** $\\kappa$ and $m$. " + _what_to_notice()
-        ).replace("{prf:ref}`C12`", "C12"),
+        ),
         alt="A loss that falls over time, both logarithmic, with a diamond and a disc on it. " + _alt(),
         readout=_readout,
     )
@@ -57,6 +57,7 @@ def _draw(output_scale: float, width: int, implicit_scale: float) -> go.Figure:
     run = proved(output_scale, width, implicit_scale)
     time = np.array(run["curve_time"], dtype=float) * output_scale**2
     time[0], loss = _TIMES[0], np.array(run["curve_loss"], dtype=float)
+    time[~np.isfinite(time)] = _TIMES[1]  # the last step of the flow can be without end
     figure = style.figure(
         x_title="time κ² t",
         x_log=True,
@@ -69,7 +70,7 @@ def _draw(output_scale: float, width: int, implicit_scale: float) -> go.Figure:
         legend_rows=2,
     )
     figure.add_scatter(x=time, y=loss, **style.marked("loss", style.TRAIN, size=4))
-    exists, certified = ([] if row != row else [int(row)] for row in (run["exists"], run["certified"]))
+    exists, certified = ([] if pd.isna(row) else [int(row)] for row in (run["exists"], run["certified"]))
     for name, rows, symbol, color in (
         ("a minimum exists nearby", exists, "diamond", style.BOUND),
         ("the flow reaches one", certified, "circle", style.HOLDS),
@@ -83,23 +84,62 @@ def _draw(output_scale: float, width: int, implicit_scale: float) -> go.Figure:
 
 def _readout(output_scale: float, width: int, implicit_scale: float) -> str:
     run = proved(output_scale, width, implicit_scale)
-    if run["exists"] != run["exists"]:
+    if pd.isna(run["exists"]):
         first = "No global minimum is proved to exist near any network of this run."
     else:
         when = "Before the first step" if run["exists"] == 0 else f"After {int(run['exists'])} steps"
         first = f"{when} a global minimum is proved to lie within {run['within']:.2g} of A."
-    if run["certified"] != run["certified"]:
+    if pd.isna(run["certified"]):
         return f"{first} The flow is never proved to reach one ({run['status']}); ‖A‖₂ = {run['norm']:.2f}."
+    share = run["largest_step"] / run["stable_step"]
+    step = f"proved for steps up to {100 * share:.0f} % of 2/λ_max" if share > 0 else "not proved there"
     return (
         f"{first} From a loss of {powers(certified_loss(run))} on the flow is proved to reach one "
-        f"({run['claim']}); ‖A‖₂ = {run['norm']:.2f}. Descent from there: proved for steps up to "
-        f"{100 * run['largest_step'] / run['stable_step']:.0f} % of 2/λ_max."
+        f"({run['claim']}); ‖A‖₂ = {run['norm']:.2f}. Descent from there: {step}."
     )
 
 
+def moments() -> dict[str, object]:
+    """What the text says of all the runs: how many are proved, and from which losses on."""
+    t = PROVED_END.table
+    certified, exist = t[t["certified"].notna()], t[t["exists"] == 0]
+    losses = [certified_loss(run) for _, run in certified.iterrows()]
+    first = t["certified_at_start"].max() ** 2 / 2
+    says("far above what is certified at the start", min(losses) > 0 and max(losses) > 100 * first)
+    says("from width 128 on", (t[t["width"] >= 128]["exists"] == 0).all())
+    says("the others have a small κ", t[t["certified"].isna()]["output_scale"].max() <= 0.3)
+    return {
+        "latest": powers(min(losses), 1),
+        "earliest": powers(max(losses), 1),
+        "first": powers(first, 1),
+        "exist": len(exist),
+        "runs": len(t),
+        "certified": len(certified),
+    }
+
+
+def _medians() -> pd.Series:
+    """The median of the losses from which on a run is proved, by κ; runs that never are count as zero."""
+    t = PROVED_END.table
+    losses = t.assign(loss=[certified_loss(run) for _, run in t.iterrows()]).fillna({"loss": 0.0})
+    return losses.groupby("output_scale")["loss"].median()
+
+
 def _what_to_notice() -> str:
-    return ""
+    t, medians = PROVED_END.table, _medians()
+    low, high = 0.3, END_OUTPUTS[-1]
+    return says(
+        "**Notice** that from width 128 on existence is proved before the first step at every $\\kappa$, and "
+        f"that the disc comes earlier for larger $\\kappa$: its median loss is {powers(medians[low], 1)} at "
+        f"$\\kappa = {low:g}$ and {powers(medians[high], 1)} at ${high:g}$.",
+        (t[t["width"] >= 128]["exists"] == 0).all() and medians.loc[low:].is_monotonic_increasing,
+    )
 
 
 def _alt() -> str:
-    return ""
+    t = PROVED_END.table
+    certified = t[t["certified"].notna()]
+    return says(
+        "The diamond is at the disc or before it.",
+        (certified["exists"] <= certified["certified"]).all(),
+    )

@@ -79,8 +79,8 @@ def _readout(output_scale: float) -> str:
     b = t.loc[t["total"].idxmin()]
     return (
         f"κ = {output_scale:g}: at best {b['total']:.3f} about a trained network (training error "
-        f"{b['training_error']:.3f}, divergence {b['divergence']:.0f}), {other['total']:.3f} about the tangent's "
-        f"mean ({other['training_error']:.3f}, {other['divergence']:.0f})."
+        f"{b['training_error']:.3f}, divergence {b['divergence']:.0f}), {other['total']:.3f} about the "
+        f"tangent's mean ({other['training_error']:.3f}, {other['divergence']:.0f})."
     )
 
 

@@ -68,8 +68,8 @@ def spread_price() -> Explorer:
         [Control("noise", NOISES, start=1.0, label="noise $s$ of the labels", fmt="g")],
         tag=MEAN_FIELD.on(samples=N_SAMPLES),
         caption=(
-            f"Even digits against odd ones, {N_SAMPLES} images at infinite width, $\\sigma_A = 0.5$, one prior "
-            "to choose from. To the right the prior lets outputs differ more. Dotted: guessing. "
+            f"Even digits against odd ones, {N_SAMPLES} images at infinite width, $\\sigma_A = 0.5$, one "
+            "prior to choose from. To the right the prior lets outputs differ more. Dotted: guessing. "
             "**Move** $s$, with which the posterior takes the labels. " + _what_to_notice()
         ),
         alt="Three curves over the spread of the prior: bound, training error, relative entropy. "

@@ -109,6 +109,7 @@ PHASE = Study(
     ),
 )
 
+
 def existence(*, output_scale: float, width: int, seed: int) -> dict[str, Any]:
     """Whether a global minimum is proved to exist near the initialization (C20), how near, and its error."""
     p = task(REFERENCE["target"][0], n_test=200)
