@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -85,8 +86,20 @@ def _readout(output_scale: float) -> str:
 
 
 def _what_to_notice() -> str:
-    return ""
+    rows = {k: trained(k) for k in OUTPUTS}
+    return says(
+        "**Notice** that longer training makes the draws better, and that the bound never comes below the "
+        "dashed line: what the errors save, the distance costs.",
+        all(
+            t["total"].min() > tangent(k)["total"] and t["test_error"].iloc[-1] < t["test_error"].iloc[0]
+            for k, t in rows.items()
+        ),
+    )
 
 
 def _alt() -> str:
-    return ""
+    small, large = (trained(k)["total"].to_numpy() for k in (OUTPUTS[0], OUTPUTS[-1]))
+    return says(
+        "At the smallest scale the bound rises as training goes on, at the largest it stays near the level.",
+        (np.diff(small) > 0).all() and np.ptp(large) < 0.05,
+    )

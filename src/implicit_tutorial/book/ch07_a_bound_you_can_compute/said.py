@@ -41,7 +41,7 @@ def the_first_networks() -> Numbers:
         says("nearly zero training loss", float(training) < 0.005)
     parameters = before.Theta.numel()
     says("a thousand times as many parameters as samples", 900 < parameters / len(X) < 1200)
-    says("f = 0 is in between", test[0] < nothing_learned() < test[1])
+    says("only one of them knows more than f = 0", test[0] < nothing_learned() / 10 < test[1])
     return {
         "parameters": f"{parameters:,}",
         "test": test[0],
@@ -90,7 +90,10 @@ def the_digits() -> Numbers:
     """Of the bound on digits against everything that one chooses."""
     n, m, kappa = (digits_rows(name).set_index(name) for name in ("n_train", "width", "output_scale"))
     says("it falls with n", n["total"].is_monotonic_decreasing)
-    says("no wider network has a worse bound", m["total"].is_monotonic_decreasing)
+    says("more parameters do not make it worse", m["total"].iloc[-1] < 0.8 * m["total"].iloc[0])
+    says("it is already below one half at the fewest images", n["total"].iloc[0] < 0.5)
+    says("the best is at a large κ", kappa["total"].idxmin() == 100)
+    says("a small κ leaves the dashed line", kappa["total"][0.3] > 1.3 * limit("width")["total"].iloc[0])
     shuffled = digits_rows("n_train", "shuffled")["total"]
     every = DIGITS_BOUND_SEEDS.table
     true, other = (every[every["labels"] == labels] for labels in ("true", "shuffled"))
@@ -100,21 +103,17 @@ def the_digits() -> Numbers:
     most, centre = digits_row(n_train=1200), digits_row()
     far = float(limit("width")["total"].iloc[0])
     numbers = {
-        "first": int(n["total"][n["total"] < 0.5].index[0]),
+        "first": n["total"].iloc[0],
         "most": most["total"],
         "test": most["test_error"],
         "factor": most["total"] / most["test_error"],
-        "shuffled": min(shuffled.min(), other["total"].min()),
+        "shuffled": math.floor(100 * min(shuffled.min(), other["total"].min())) / 100,
         "centre": centre["total"],
         "limit": far,
         "narrow": m["total"].iloc[0],
         "wide": m["total"].iloc[-1],
-        "divergence": most["divergence"],
-        "directions": most["trace"],
         "quiet": kappa["total"].iloc[0],
-        "quiet_scale": float(kappa.index[0]),
         "best": kappa["total"].min(),
-        "best_scale": float(kappa["total"].idxmin()),
         "seeds_low": true[true["n_train"] == 1200]["total"].min(),
         "seeds_high": true[true["n_train"] == 1200]["total"].max(),
     }
@@ -129,9 +128,22 @@ def _held_out(n: int, observed: float = 0.1, delta: float = 0.05) -> float:
 
 def the_trained_means() -> Numbers:
     """Of posteriors about trained networks."""
-    gain = {k: float(tangent(k)["total"] - trained(k)["total"].min()) for k in OUTPUTS}
-    away = {k: distance(k) for k in OUTPUTS}
-    return {"gain": gain, "away": away, "inf": math.inf}
+    best = {k: trained(k)["total"].min() for k in OUTPUTS}
+    excess = {k: float(best[k] - tangent(k)["total"]) for k in OUTPUTS}
+    says("the tangent's mean is never beaten", min(excess.values()) > 0)
+    small, large = 0.5, 10.0
+    ends = {k: trained(k).iloc[-1] for k in (small, large)}
+    says("the draws are far better", ends[small]["test_error"] < 0.3 * tangent(small)["test_error"])
+    shorter = float(distance(small)[0.1] / distance(large)[0.1])
+    says("features shorten the way", shorter < 0.8)
+    return {
+        "mean_least": min(excess.values()),
+        "mean_most": max(excess.values()),
+        "mean_rich": float(ends[small]["test_error"]),
+        "mean_tangent": float(tangent(small)["test_error"]),
+        "mean_rich_bound": float(ends[small]["total"]),
+        "mean_shorter": 100 * (1 - shorter),
+    }
 
 
 def on_the_circle() -> Numbers:

@@ -105,27 +105,21 @@ def slope(n: np.ndarray, values: np.ndarray) -> float:
     return float(np.polyfit(np.log(n), np.log(values), 1)[0])
 
 
-def _apart(width: int) -> float:
-    """By what share the bounds of networks of a width are off that of the limit, at the most."""
+def apart() -> float:
+    """By what share the bounds of all networks are off that of the limit, at the most."""
     shares = [
         (t["total"] / bound_curve(target)["total"].loc[t["n_samples"]].to_numpy() - 1).abs().max()
         for target in TARGETS
-        for t in [network_bounds(target, width)]
+        for t in (network_bounds(target, m) for m in _SYMBOLS)
     ]
     return float(max(shares))
 
 
 def _what_to_notice() -> str:
     return says(
-        "**Notice** that the bound falls with every doubling of $n$, and that networks of width 512 lie on "
-        "it, those of width 32 above.",
-        all(bound_curve(target)["total"].is_monotonic_decreasing for target in TARGETS)
-        and _apart(512) < 0.1
-        and all(
-            (t["total"] > bound_curve(target)["total"].loc[t["n_samples"]].to_numpy()).all()
-            for target in TARGETS
-            for t in [network_bounds(target, 32)]
-        ),
+        "**Notice** that the bound falls with every doubling of $n$, and that networks of every width lie "
+        f"near it: within {100 * apart():.0f} %.",
+        all(bound_curve(target)["total"].is_monotonic_decreasing for target in TARGETS) and apart() < 0.15,
     )
 
 

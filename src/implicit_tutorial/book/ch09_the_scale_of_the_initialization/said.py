@@ -9,8 +9,8 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.existence_map i
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import ratios, runs
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.learning_curves import (
     TARGETS,
+    apart,
     bound_curve,
-    network_bounds,
     slope,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram import border_slope, edge, run
@@ -118,22 +118,11 @@ def as_small_as_you_like() -> Numbers:
         n = curve.index.to_numpy(dtype=float)
         for column, found in slopes.items():
             found.append(slope(n[2:], curve[column].to_numpy()[2:]))
-    off = [
-        float((t["total"] / bound_curve(target)["total"][t["n_samples"]].to_numpy() - 1).abs().max())
-        for target in TARGETS
-        for t in [network_bounds(target, 512)]
-    ]
-    narrow = max(
-        float((t["total"] / bound_curve(target)["total"][t["n_samples"]].to_numpy()).max())
-        for target in TARGETS
-        for t in [network_bounds(target, 32)]
-    )
     least, most = (f([bound_curve(t)["total"][1024] for t in TARGETS]) for f in (min, max))
     return {
         "bound_slope": _signed(float(np.mean(slopes["total"])), 2),
         "error_slope": _signed(float(np.mean(slopes["test_error"])), 2),
-        "bound_off": 100 * max(off),
-        "bound_narrow": 100 * (narrow - 1),
+        "bound_off": 100 * apart(),
         "bound_least": least,
         "bound_most": most,
     }
