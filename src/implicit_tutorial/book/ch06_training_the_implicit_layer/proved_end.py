@@ -18,7 +18,9 @@ from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.prose import powers
 
-_TIMES, _LOSSES = (1e-2, 1e5), (1e-24, 1e3)
+#: Where the start is drawn, and what lies beyond all times; the axes.
+_START, _END = 1e-2, 1e5
+_TIMES, _LOSSES = (6e-3, 2e5), (1e-20, 1e3)
 
 
 def proved(output_scale: float, width: int, implicit_scale: float) -> pd.Series:
@@ -56,8 +58,8 @@ def proved_end() -> Explorer:
 def _draw(output_scale: float, width: int, implicit_scale: float) -> go.Figure:
     run = proved(output_scale, width, implicit_scale)
     time = np.array(run["curve_time"], dtype=float) * output_scale**2
-    time[0], loss = _TIMES[0], np.array(run["curve_loss"], dtype=float)
-    time[~np.isfinite(time)] = _TIMES[1]  # the last step of the flow can be without end
+    time[0], loss = _START, np.array(run["curve_loss"], dtype=float)
+    time[~np.isfinite(time)] = _END  # the last step of the flow can be without end
     figure = style.figure(
         x_title="time κ² t",
         x_log=True,

@@ -74,7 +74,7 @@ def _draw(width: int) -> list[go.Figure]:
 def _map(width: int) -> go.Figure:
     x = {"x_title": "output_scale κ", "x_log": True, "x_range": _X, "x_ticks": (0.1, 0.3, 1, 3)}
     y = {"y_title": "width m", "y_log": True, "y_range": _Y, "y_ticks": widths()}
-    figure = style.figure(title="does a global minimum exist?", **x, **y, height=440, legend_rows=4)
+    figure = style.figure(title="does a global minimum exist?", **x, **y, height=420, legend_rows=4)
     t, kind = minima(), kinds()
     for name, (symbol, color, _, _) in _KINDS.items():
         here = t[kind == name]
@@ -95,7 +95,7 @@ def _scale_axis() -> dict:
 def _distance(width: int) -> go.Figure:
     t, grid = _row(width), np.geomspace(*_X, 40)
     y = {"y_title": "‖A′ − A₀‖", "y_log": True, "y_range": (0.1, 30)}
-    figure = style.figure(title="how far", **_scale_axis(), **y, height=380, legend_rows=2)
+    figure = style.figure(title="how far", **_scale_axis(), **y, height=420, legend_rows=4)
     lazy = [lazy_movement(k, width) for k in grid]
     figure.add_scatter(x=grid, y=lazy, **style.theory("lazy law"))
     return figure.add_scatter(
@@ -107,7 +107,7 @@ def _error(width: int) -> go.Figure:
     t, every = _row(width), minima()
     every = every[every["width"] == width]
     y = {"y_title": "test error", "y_log": True, "y_range": (5e-3, 3)}
-    figure = style.figure(title="how good", **_scale_axis(), **y, height=380, legend_rows=3)
+    figure = style.figure(title="how good", **_scale_axis(), **y, height=420, legend_rows=4)
     grid = np.geomspace(*_X, 40)
     infinite = [prediction(k).test_error for k in grid]
     figure.add_scatter(x=grid, y=infinite, **style.theory("infinite width"))

@@ -81,7 +81,7 @@ def _squares(target: str) -> go.Figure:
     curve, rows = kernel_curve(target), network_errors(target, 1.0)
     curve = curve[curve.index >= _AXIS["x_range"][0]]
     shared = _AXIS | {"y_log": True, "height": 420, "legend_rows": 4}
-    figure = style.figure(title="squared error of gradient flow", y_range=(8e-3, 2), **shared)
+    figure = style.figure(title="squared error of gradient flow", y_range=(3e-4, 2), **shared)
     n = curve.index.to_numpy(dtype=float)
     figure.add_scatter(x=n, y=curve["bias2"] + curve["var"], **style.theory("mean-field: bias² + κ² var"))
     for m in sorted(set(rows["width"])):
