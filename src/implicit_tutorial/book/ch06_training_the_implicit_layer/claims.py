@@ -121,11 +121,11 @@ def proved_end(certificate: Callable) -> Iterator[Measurement]:
     resolvents = torch.stack([torch.linalg.matrix_norm(exact.resolvent(i), 2) for i in range(len(X))])
     steepest = torch.tensor([_steepest(net, x) for x in X], dtype=torch.float64)
     for ratio, words in (
-        (proof.gamma / resolvents, "the norms of the resolvents are from {} times the exact ones"),
-        (proof.kink / steepest, "units come to their kinks from {} times as fast as autograd says"),
+        (proof.gamma / resolvents, "the norms of the resolvents are at {} {{}} times the exact ones"),
+        (proof.kink / steepest, "units come to their kinks at {} {{}} times as fast as autograd says"),
     ):
-        yield close(words, float(ratio.min()), 1, rtol=1e-6)
-        yield close("to {} times", float(ratio.max()), 1, rtol=1e-6)
+        yield close(words.format("least"), float(ratio.min()), 1, rtol=1e-6)
+        yield close(words.format("most"), float(ratio.max()), 1, rtol=1e-6)
     history = train(net, X, y, method=ExponentialFlow(), until=Until(time=4 / proof.lambda0), record=PLAIN)
     decay = 0.5 * math.log(history.train_loss.iloc[0] / history.train_loss.iloc[-1])
     yield close(
@@ -149,11 +149,15 @@ def longest_step(certificate: Callable) -> Iterator[Measurement]:
     values = torch.linalg.eigvalsh(network_kernels(net, X).implicit)
     proof = certificate(net, X, y)
     yield above(
-        "a step is proved up to {} % of the edge of stability", proof.largest_step / proof.stable_step, 0.9
+        "each step up to {} % of the edge of stability is proved to converge",
+        proof.largest_step / proof.stable_step,
+        0.9,
     )
-    yield below("and not beyond: {} %", proof.largest_step / proof.stable_step, 1)
+    yield below(
+        "no step is proved beyond that edge, up to {} % of it", proof.largest_step / proof.stable_step, 1
+    )
     yield close(
-        r"the edge is at {} times $2/\lambda_{{\max}}$",
+        "that edge is at {} times two over the largest eigenvalue of the kernel",
         proof.stable_step * float(values[-1]) / 2,
         1,
         rtol=1e-6,

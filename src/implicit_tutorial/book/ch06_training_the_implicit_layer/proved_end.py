@@ -89,12 +89,17 @@ def _readout(output_scale: float, width: int, implicit_scale: float) -> str:
     if pd.isna(run["exists"]):
         first = "No global minimum is proved to exist near any network of this run."
     else:
-        when = "Before the first step" if run["exists"] == 0 else f"After {int(run['exists'])} steps"
+        count = int(run["exists"])
+        when = f"After {count} step{'s' if count > 1 else ''}" if count else "Before the first step"
         first = f"{when} a global minimum is proved to lie within {run['within']:.2g} of A."
     if pd.isna(run["certified"]):
         return f"{first} The flow is never proved to reach one ({run['status']}); ‖A‖₂ = {run['norm']:.2f}."
     share = run["largest_step"] / run["stable_step"]
-    step = f"proved for steps up to {100 * share:.0f} % of 2/λ_max" if share > 0 else "not proved there"
+    step = (
+        f"proved for steps up to {100 * share:.0f} % of the longest stable one"
+        if share > 0
+        else "not proved there"
+    )
     return (
         f"{first} From a loss of {powers(certified_loss(run))} on the flow is proved to reach one "
         f"({run['claim']}); ‖A‖₂ = {run['norm']:.2f}. Descent from there: {step}."
