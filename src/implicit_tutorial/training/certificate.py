@@ -94,7 +94,8 @@ class ConvergenceCertificate:
     def __str__(self) -> str:
         verdict = "proves convergence" if self.holds else "proves nothing"
         others = "" if self.unique or not self.holds else " along these equilibria"
-        passing = f", {self.free} units may pass their kinks" if self.free else ""
+        units = "one unit may pass its kink" if self.free == 1 else f"{self.free} units may pass their kinks"
+        passing = f", {units}" if self.free else ""
         return (
             f"{self.claim} {verdict}{others}{passing}: ‖e₀‖ = {self.initial_error:.3g}, certified up to "
             f"{self.largest_error:.3g}; r* = {self.r_star:.3g} (< {self.reach:.3g}), Δ = {self.Delta:.3g} "
