@@ -64,7 +64,7 @@ class ConvergenceCertificate:
     largest_step: float
     """The largest η for which Θ ← Θ − η∇L is proved to converge from here (C22); zero where none is."""
     stable_step: float
-    """2/λ_max(K): with a longer step descent leaves the neighbourhood of a minimum with this kernel (C22)."""
+    """2/λ_max(K): with a longer step a minimum with this kernel is unstable (C22)."""
 
     @property
     def sample_margins(self) -> dict[str, Tensor]:

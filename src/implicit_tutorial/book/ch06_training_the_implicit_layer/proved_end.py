@@ -112,13 +112,17 @@ def moments() -> dict[str, object]:
     certified, exist = t[t["certified"].notna()], t[t["exists"] == 0]
     losses = [certified_loss(run) for _, run in certified.iterrows()]
     first = t["certified_at_start"].max() ** 2 / 2
-    says("far above what is certified at the start", min(losses) > 0 and max(losses) > 100 * first)
+    says("above what is certified at the start", np.median(losses) > (t["certified_at_start"] ** 2).median())
+    late = t[t["exists"] != 0]
+    says("mostly for a small κ", (late["output_scale"] <= 0.3).mean() > 0.7 and late["width"].max() < 128)
     says("from width 128 on", (t[t["width"] >= 128]["exists"] == 0).all())
     says("the others have a small κ", t[t["certified"].isna()]["output_scale"].max() <= 0.3)
     return {
         "latest": powers(min(losses), 1),
         "earliest": powers(max(losses), 1),
+        "middle": powers(float(np.median(losses)), 1),
         "first": powers(first, 1),
+        "first_middle": powers(float((t["certified_at_start"] ** 2 / 2).median()), 1),
         "exist": len(exist),
         "runs": len(t),
         "certified": len(certified),

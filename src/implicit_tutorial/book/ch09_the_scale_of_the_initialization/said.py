@@ -75,7 +75,9 @@ def the_way_and_the_goal() -> Numbers:
     arrived = t[t["exists"] & ~lost]
     further = arrived["within"] / arrived["movement"]
     says("further than the flow goes", further.median() > 1.3 and (further > 1).mean() > 0.95)
-    wide = arrived[arrived["width"] >= 256]
+    wide, narrow = arrived[arrived["width"] >= 256], arrived[arrived["width"] <= 64]
+    way = further[arrived["width"] == 512].groupby(arrived["output_scale"]).median()
+    says("furthest where κ is small", way.idxmax() < 0.3 and way.loc[0.3:].is_monotonic_decreasing)
     says("each of the wide ones errs less", (wide["test_error"] < wide["test_error_flow"]).all())
     return {
         "goal_runs": len(t),
@@ -84,6 +86,9 @@ def the_way_and_the_goal() -> Numbers:
         "goal_beyond": int((t["exists"] & lost).sum()),
         "goal_open": int((~t["exists"] & ~lost).sum()),
         "goal_further": float(further.median()),
+        "goal_lazy": float(way.iloc[-1]),
+        "goal_rich": float(way.max()),
+        "goal_worse": 100 * float((narrow["test_error"] > narrow["test_error_flow"]).mean()),
         "goal_share": float((wide["test_error"] / wide["test_error_flow"]).median()),
     }
 
