@@ -158,7 +158,7 @@ def longest_step(certificate: Callable) -> Iterator[Measurement]:
         "no step is proved beyond that edge, up to {} % of it", proof.largest_step / proof.stable_step, 1
     )
     yield close(
-        "that edge is at {} times two over the largest eigenvalue of the kernel",
+        "the edge of stability is at {} times two over the largest eigenvalue of the kernel",
         proof.stable_step * float(values[-1]) / 2,
         1,
         rtol=1e-6,
