@@ -17,12 +17,9 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram i
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
 from implicit_tutorial.book.circle import in_the_gap
 from implicit_tutorial.book.says import says
+from implicit_tutorial.prose import signed
 
 Numbers = dict[str, object]
-
-
-def _signed(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def the_map() -> Numbers:
@@ -57,7 +54,7 @@ def the_map() -> Numbers:
     share = [float(error[m, 0.1] / line) for m in wide]
     slopes = {"edge": found.value, "edge_low": found.low, "edge_high": found.high}
     slopes |= {"border": border, "border_predicted": predicted}
-    return {name: _signed(value, 2) for name, value in slopes.items()} | {
+    return {name: signed(2)(value) for name, value in slopes.items()} | {
         "rich_end": float(near["rightmost"]),
         "lost_end": float(lost["rightmost"]),
         "lost_most": float(ends.max()),
@@ -125,8 +122,8 @@ def as_small_as_you_like() -> Numbers:
             found.append(slope(n[2:], curve[column].to_numpy()[2:]))
     least, most = (f([bound_curve(t)["total"][1024] for t in TARGETS]) for f in (min, max))
     return {
-        "bound_slope": _signed(float(np.mean(slopes["total"])), 2),
-        "error_slope": _signed(float(np.mean(slopes["test_error"])), 2),
+        "bound_slope": signed(2)(float(np.mean(slopes["total"]))),
+        "error_slope": signed(2)(float(np.mean(slopes["test_error"]))),
         "bound_off": 100 * apart(),
         "bound_least": least,
         "bound_most": most,
