@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.linalg
 import torch
 from scipy.integrate import solve_ivp
 
@@ -42,6 +43,7 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.unit_descent import
 )
 from implicit_tutorial.book.ch06_training_the_implicit_layer.which_layer import runs
 from implicit_tutorial.book.says import UntrueSentenceError
+from implicit_tutorial.explorer.computed import call, steps
 from tests.book.traces import trace
 
 # ---- one unit ----
@@ -219,10 +221,56 @@ def test_the_prediction_is_kernel_regression_in_the_end() -> None:
 def test_a_network_that_is_lost_has_no_function() -> None:
     explorer = fig.learning_circle()
     assert np.isnan(learned(32, 0.3)[-1]).all()
-    lost = {"time": 1000, "width": 32, "output_scale": 0.3}
+    lost = {"time": 200, "width": 32, "output_scale": 0.3}
     assert "left the well-posed region" in explorer.readout(**lost)
-    assert not trace(explorer, "network", **lost)["showlegend"]
-    assert trace(explorer, "network")["showlegend"]
+    for name in ("network", "exact flow"):
+        gone, there = trace(explorer, name, **lost), trace(explorer, name)
+        assert np.isnan(gone["y"]).all()
+        assert not gone["showlegend"]
+        assert np.isfinite(there["y"]).all()
+        assert there["showlegend"]
+
+
+def test_the_thin_line_is_the_stored_flow_at_the_stops_and_for_these_samples() -> None:
+    explorer = fig.learning_circle()
+    for time, width, kappa in ((5, 192, 3.0), (50, 64, 0.3)):
+        values = {"time": time, "width": width, "output_scale": kappa}
+        shown = trace(explorer, "exact flow", **values)["y"]
+        np.testing.assert_allclose(shown, learned(width, kappa)[studies.CIRCLE_TIMES.index(time)], atol=1e-9)
+        for moved in ({"time": time + 1}, {"width": width + 1}, {"output_scale": 2.9}, {"value3": 0.5}):
+            assert np.isnan(trace(explorer, "exact flow", **values | moved)["y"]).all()
+
+
+def test_the_dashed_line_is_the_prediction_for_all_samples() -> None:
+    explorer = fig.learning_circle()
+    for row, time in enumerate(studies.CIRCLE_TIMES[:-1]):
+        shown = trace(explorer, "mean-field prediction", time=time)["y"]
+        np.testing.assert_allclose(shown, predicted()[row], atol=1e-6)
+    angles, y = tasks.CIRCLE_SAMPLES.copy(), tasks.circle_target(tasks.CIRCLE_SAMPLES)
+    angles[4], y[4] = 101.3, -0.7
+    at, grid = tasks.on_circle(angles), tasks.on_circle(tasks.CIRCLE_ANGLES)
+    K, cross = (
+        it.limit_kernels(x, at, implicit_scale=tasks.CIRCLE_SCALE).implicit.numpy() for x in (at, grid)
+    )
+    expected = cross @ np.linalg.solve(K, y - scipy.linalg.expm(-2 * K) @ y)
+    shown = trace(explorer, "mean-field prediction", time=2, angle5=101.3, value5=-0.7)["y"]
+    np.testing.assert_allclose(shown, expected, atol=1e-4)
+
+
+def test_the_steps_of_the_page_follow_the_stored_flow() -> None:
+    """From the weights of the network that the study followed."""
+    net = it.EquilibriumNetwork(
+        2, 64, implicit_scale=tasks.CIRCLE_SCALE, output_scale=3.0, centered=True, seed=0
+    )
+    weights = {"G": net.Theta.detach(), "W": net.W.detach(), "v": net.v.detach()}
+    explorer = fig.learning_circle()
+    computation = explorer.computation
+    state = computation.inputs(explorer._starts | {"width": 64, "output_scale": 3.0}) | weights
+    state |= call(computation.begin, state)
+    for _ in range(steps(2, float(state["step"]))):
+        state |= call(computation.advance, state)
+    shown = call(computation.observe, state)["0/network/y"]
+    np.testing.assert_allclose(shown, learned(64, 3.0)[studies.CIRCLE_TIMES.index(2)], atol=0.03)
 
 
 def test_a_stored_function_is_where_descent_leads() -> None:

@@ -44,6 +44,8 @@ class Computation:
     constants: Mapping[str, Tensor] = field(default_factory=dict)
     draws: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     """Standard normal arrays by their sizes: numbers, or names of controls."""
+    vectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Arrays whose entries are handles: the names of these."""
     choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """For attributes that are no numbers: what 0, 1, 2, … stand for."""
     line: str = ""
@@ -77,7 +79,11 @@ class Computation:
             name: torch.from_numpy(normals(k, *(int(values[n]) if isinstance(n, str) else n for n in shape)))
             for k, (name, shape) in enumerate(self.draws.items())
         }
-        return numbers(values) | dict(self.constants) | drawn
+        given = numbers(values)
+        made = {
+            name: torch.stack([given[entry] for entry in entries]) for name, entries in self.vectors.items()
+        }
+        return given | dict(self.constants) | drawn | made
 
     def document(
         self, controls: Sequence[Control], figures: Sequence[go.Figure], points: Mapping[str, float]
@@ -105,6 +111,7 @@ class Computation:
             "programs": programs,
             "constants": {name: [list(t.shape), t.flatten().tolist()] for name, t in self.constants.items()},
             "draws": {name: list(shape) for name, shape in self.draws.items()},
+            "vectors": {name: list(entries) for name, entries in self.vectors.items()},
             "slots": slots,
             "choices": {name: list(kinds) for name, kinds in self.choices.items()},
             "clock": self.clock,
@@ -277,7 +284,7 @@ class Computed(Explorer):
         found: Any = tensor.numpy()
         if name in self.computation.choices:
             kinds = self.computation.choices[name]
-            found = [kinds[int(k)] for k in tensor.flatten().tolist()]
+            found = [kinds[int(k)] for k in tensor.flatten().tolist()] if tensor.ndim else kinds[int(tensor)]
         self._figures[panel].data[trace].update({"_".join(attribute): found})
 
     @property

@@ -62,13 +62,16 @@ var implicitComputed = (() => {
     /** Make the state that belongs to these values, unless it is there. Time is not one of them.
      * @param {Record<string, number>} values */
     begin(values) {
-      const { clock, constants, draws } = this.document;
+      const { clock, constants, draws, vectors } = this.document;
       const key = JSON.stringify(Object.entries(values).filter(([name]) => name !== clock));
       if (key === this.key) return;
       this.key = key;
       this.state = {};
       for (const [name, value] of Object.entries(values)) this.state[name] = { shape: [], data: [value] };
       for (const [name, [shape, data]] of Object.entries(constants)) this.state[name] = { shape, data };
+      for (const [name, entries] of Object.entries(vectors)) {
+        this.state[name] = { shape: [entries.length], data: entries.map((entry) => values[entry]) };
+      }
       Object.entries(draws).forEach(([name, sizes], k) => {
         const shape = sizes.map((n) => (typeof n === "string" ? values[n] : n));
         this.state[name] = { shape, data: normals(k, shape.reduce((a, b) => a * b, 1)) };
@@ -264,8 +267,10 @@ var implicitComputed = (() => {
           if (at[0] !== p) continue;
           const keys = at.slice(1), last = keys.pop();
           const owner = keys.reduce((node, key) => (node[key] = Array.isArray(node[key]) ? [...node[key]] : { ...node[key] }), panel);
+          const { shape, data } = shown[name];
           const kinds = this.computed.choices[name];
-          owner[last] = kinds ? Array.from(shown[name].data, (i) => kinds[i]) : shown[name].data;
+          const chosen = kinds && Array.from(data, (i) => kinds[i]);
+          owner[last] = !kinds ? data : shape.length ? chosen : chosen[0];
         }
         return panel;
       }
