@@ -20,8 +20,9 @@ pytestmark = pytest.mark.skipif(
     reason="this torch exports no loops; pages are made with a later one",
 )
 
-NAMES = ["learning-circle"]
-SCRIPTS = ("product.js", "program.js", "computed.js")
+TRAINED = ["learning-circle"]
+NAMES = [*TRAINED, "initialization-scale"]
+SCRIPTS = ("product.js", "eigenvalues.js", "program.js", "computed.js")
 
 SHOWN = """([document, values, options]) => {
   const computation = new implicitComputed.Computation(document, options);
@@ -106,7 +107,7 @@ def test_a_page_shows_what_torch_computes(page, name, wasm) -> None:
 
 
 @pytest.mark.parametrize("wasm", [True, False])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED)
 def test_two_hundred_steps_lead_where_torch_is_led(page, name, wasm) -> None:
     computation = made(name).computation
     (values,) = between(name, 1, seed=5)

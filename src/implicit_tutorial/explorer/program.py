@@ -40,12 +40,13 @@ OPERATIONS: dict[Any, str] = {
             "diagonal": "default", "sum": "dim_IntList", "mean": "dim default",
             "amax": "default", "amin": "default",
             "any": "dim dims default", "linalg_vector_norm": "default", "mm": "default", "bmm": "default",
-            "_linalg_solve_ex": "default",
+            "_linalg_solve_ex": "default", "linalg_eig": "default",
         }.items()
         for overload in overloads.split()
     },
     aten.squeeze.dim: "squeeze",
     aten.alias.default: "clone",
+    aten.view_as_real.default: "clone",
     aten._to_copy.default: "clone",
     aten.sym_size.int: "size",
     operator.getitem: "item",

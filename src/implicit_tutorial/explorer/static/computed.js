@@ -56,6 +56,7 @@ var implicitComputed = (() => {
         Object.entries(document.programs).map(([part, program]) => [part, new implicitProgram.Program(program, options)]),
       );
       this.key = null;
+      /** The draws last made. @type {Record<string, Float64Array>} */ this.drawn = {};
       /** @type {Record<string, {shape: number[], data: any}>} */ this.state = {};
     }
 
@@ -74,7 +75,9 @@ var implicitComputed = (() => {
       }
       Object.entries(draws).forEach(([name, sizes], k) => {
         const shape = sizes.map((n) => (typeof n === "string" ? values[n] : n));
-        this.state[name] = { shape, data: normals(k, shape.reduce((a, b) => a * b, 1)) };
+        const length = shape.reduce((a, b) => a * b, 1);
+        if (this.drawn[name]?.length !== length) this.drawn[name] = normals(k, length);
+        this.state[name] = { shape, data: this.drawn[name] };
       });
       this.time = 0;
       this.taken = 0;
@@ -256,9 +259,15 @@ var implicitComputed = (() => {
         const shown = computation.seen.get(wanted) ?? computation.observe();
         frame.line = computation.line(shown, values);
         return this.constant.map((constant, p) => ({
-          key: `${computation.key} ${shown.taken}`,
+          key: this.key(shown, p),
           figure: () => this.filled(constant, p, shown),
         }));
+      }
+
+      /* All that a panel shows of a frame: one that shows the same is not drawn again. */
+      key(shown, p) {
+        const here = Object.keys(this.computed.slots).filter((name) => this.computed.slots[name][0] === p);
+        return here.map((name) => shown[name].data.join()).join(";");
       }
 
       filled(constant, p, shown) {
@@ -270,7 +279,9 @@ var implicitComputed = (() => {
           const { shape, data } = shown[name];
           const kinds = this.computed.choices[name];
           const chosen = kinds && Array.from(data, (i) => kinds[i]);
-          owner[last] = !kinds ? data : shape.length ? chosen : chosen[0];
+          const form = this.computed.texts[name];
+          if (form) owner[last] = Array.from(data, (v) => number(v, form));
+          else owner[last] = !kinds ? data : shape.length ? chosen : chosen[0];
         }
         return panel;
       }
