@@ -265,6 +265,12 @@ def test_a_program_keeps_its_memory_and_carries_its_results(page):
     torch.testing.assert_close(found.reshape(4, 5), expected, rtol=1e-12, atol=1e-14)
 
 
+def test_two_inputs_that_begin_as_one_tensor_are_two(page):
+    document = export_program(lambda p, q: {"r": p - 2 * q}, {"p": x, "q": x})
+    inputs = {"p": x, "q": y}
+    assert_same(run(page, document, inputs, real="f8"), {"r": x - 2 * y}, 1e-12)
+
+
 def test_an_operation_that_the_page_does_not_know_is_named():
     def spectrum(A):
         return {"values": torch.linalg.eigvalsh(A)}

@@ -11,8 +11,17 @@ from implicit_tutorial.training.arithmetic import caught_up, descended, output_b
 
 #: The network's weights before its scales, as `Computation.draws` has them.
 DRAWS = {"G": ("width", "width"), "W": ("width", 2), "v": ("width",)}
-_EXACTLY = {"close": 1e-13, "most": 2000}
+EXACTLY = {"close": 1e-13, "most": 2000}
 _FRACTION = 0.15
+_TERMS = 16
+
+
+def flow_of(M: Tensor, one: Tensor) -> Tensor:
+    """(1 − exp(−M)) M⁻¹ by its series, for ‖M‖ of about one: a step of the flow takes M times that off e."""
+    series = one
+    for k in range(_TERMS, 1, -1):
+        series = one - M @ series / k
+    return series
 
 
 def begin(
@@ -23,9 +32,9 @@ def begin(
     A = G * (implicit_scale / torch.sqrt(width))
     kappa = output_scale / torch.sqrt(width)
     b = torch.cat([X, grid]) @ W.T
-    z, _ = settled(Problem(A, b), torch.zeros_like(b), **_EXACTLY)
+    z, _ = settled(Problem(A, b), torch.zeros_like(b), **EXACTLY)
     active = (z > 0) * torch.ones((), dtype=z.dtype)
-    u, _ = settled(Problem(A.T, v.expand(z.shape), active), torch.zeros_like(b), **_EXACTLY)
+    u, _ = settled(Problem(A.T, v.expand(z.shape), active), torch.zeros_like(b), **EXACTLY)
     n = y.shape[0]
     # C9, for Θ: ∂f/∂Θ = (κ/√m)(σ_A/√m) u zᵀ.
     kernel = (kappa * implicit_scale / torch.sqrt(width)) ** 2 * (z @ z[:n].T) * (u @ u[:n].T)
@@ -67,7 +76,7 @@ def seen(
     e_lazy: Tensor, kappa: Tensor,
 ) -> dict[str, Tensor]:  # fmt: skip
     """The network's function ``f`` and the lazy one on the grid, and both losses; not a number if lost."""
-    z, there = settled(Problem(A[0], b_grid), z_grid, **_EXACTLY)
+    z, there = settled(Problem(A[0], b_grid), z_grid, **EXACTLY)
     n = e_lazy.shape[0]
     lost = torch.where(there, 0 * kappa, 0 * kappa / (0 * kappa))
     return {

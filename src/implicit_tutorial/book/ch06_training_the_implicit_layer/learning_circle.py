@@ -18,7 +18,7 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import (
     CIRCLE_TIMES,
     CIRCLE_WIDTHS,
 )
-from implicit_tutorial.book.circle_training import DRAWS, advance, seen
+from implicit_tutorial.book.circle_training import DRAWS, advance, flow_of, seen
 from implicit_tutorial.book.circle_training import begin as initialized
 from implicit_tutorial.book.drawing import angle_axis
 from implicit_tutorial.book.evidence import MEAN_FIELD, measured
@@ -64,7 +64,7 @@ TIMES, WIDTHS = CIRCLE_TIMES[:-1], (*CIRCLE_WIDTHS, 256)
 #: of the circle it depends on the angle between them alone.
 _APART = 0.5
 #: Whole numbers of steps reach the stops of the time, which are multiples of this.
-_SHORTEST, _TERMS = 0.5, 16
+_SHORTEST = 0.5
 #: In the place of a stored function that there is not.
 _LOST = 99.0
 
@@ -82,13 +82,9 @@ def begin(
     between = torch.abs(there[:, None] - there[:n]) * (180 / math.pi)
     between = torch.minimum(between, 360 - between)[:, :, None]
     K = (torch.relu(1 - torch.abs(between - apart) / _APART) * profile).sum(2)
-    # e ← exp(−Kh) e: f moves by −K h φ(Kh) e with φ(x) = (1 − exp(−x))/x, of whose series this is a sum.
-    M = -step * K[:n]
-    series = one
-    for k in range(_TERMS, 1, -1):
-        series = one + M @ series / k
+    kernel = (output_scale**2 * K) @ flow_of(step * K[:n], one)
     return first | {
-        "step": step, "eta": step / output_scale**2, "kernel": (output_scale**2 * K) @ series,
+        "step": step, "eta": step / output_scale**2, "kernel": kernel,
         "0/samples/x": angle, "0/samples/y": y,
     }  # fmt: skip
 
