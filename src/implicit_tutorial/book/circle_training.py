@@ -50,6 +50,14 @@ def begin(
     }  # fmt: skip
 
 
+def with_its_start(first: dict[str, Tensor], y: Tensor) -> dict[str, Tensor]:
+    """The same network where its output is not centred: it has its first function to unlearn."""
+    f0, n = first["f0"], y.shape[0]
+    error = f0[:n] - y
+    start = {"e": error[None, :, None], "e_lazy": error, "f_lazy": f0.clone()}
+    return first | start | {"f0": 0 * f0, "f0_grid": 0 * first["f0_grid"]}
+
+
 def advance(
     A: Tensor, z: Tensor, dz: Tensor, u: Tensor, du: Tensor, e: Tensor, b: Tensor, v_column: Tensor,
     f0: Tensor, y: Tensor, kernel: Tensor, e_lazy: Tensor, f_lazy: Tensor, time_now: Tensor,
