@@ -32,18 +32,21 @@ function markMore() {
     mark();
   }
 }
-window.addEventListener("load", async () => {
-  markMore();
-  if (!window.MathJax?.startup) return;
-  await MathJax.startup.promise;
+function fitColumn() {
   boxWideFormulas();
   markMore();
-  let width = innerWidth;
-  addEventListener("resize", () => {
-    if (innerWidth !== width) {
-      boxWideFormulas();
-      markMore();
-    }
-    width = innerWidth;
-  });
+}
+window.addEventListener("load", async () => {
+  markMore();
+  await window.MathJax?.startup?.promise;
+  const column = document.querySelector(".bd-article");
+  if (!column) return;
+  // The window's width says too little: the column narrows later, when the sidebars have come.
+  let width = 0;
+  new ResizeObserver(() => {
+    if (column.clientWidth !== width) fitColumn();
+    width = column.clientWidth;
+  }).observe(column);
+  // What was folded away had no width.
+  column.addEventListener("toggle", fitColumn, true);
 });

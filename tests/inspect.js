@@ -16,7 +16,11 @@ window.inspect = {
     await document.fonts.ready;
     if (window.MathJax?.startup) await MathJax.startup.promise;
     await new Promise((resolve) => setTimeout(resolve, 50)); // the page's own reaction to all this
-    await Promise.allSettled(document.getAnimations().map((change) => change.finished)); // colours change slowly
+    // Colours change slowly. A change that another one replaces may never tell that it has finished.
+    for (const end = performance.now() + 10000; document.getAnimations().length; ) {
+      if (performance.now() > end) throw new Error(`still moving: ${document.getAnimations()[0].effect.target.outerHTML}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   },
 
   // Go to another address of this page, and wait until its scripts know.
@@ -33,7 +37,7 @@ window.inspect = {
   async settled(figure, bring = () => {}) {
     const end = performance.now() + 15000;
     const wanted = () => inspect.inputs(figure).map((input) => input.value).join(" ");
-    while (figure.dataset.shown !== wanted()) {
+    while (figure.dataset.shown !== wanted() || figure.ariaBusy === "true") {
       const drawn = figure.querySelector(".main-svg");
       if (!drawn) bring();
       if (performance.now() > end) {

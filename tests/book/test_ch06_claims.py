@@ -1,4 +1,4 @@
-"""C12 … C14 hold, and each says no when one part of its subject is broken."""
+"""C12 … C14, C20 and C22 hold, and each says no when one part of its subject is broken."""
 
 from __future__ import annotations
 
@@ -18,6 +18,21 @@ def certificate(**factors):
         return dataclasses.replace(found, **{k: f * getattr(found, k) for k, f in factors.items()})
 
     return broken
+
+
+def ending(**factors):
+    """The certificate at any point with some of its quantities multiplied."""
+
+    def broken(net, X, y, claim=None):
+        found = it.convergence_certificate(net, X, y, claim=claim)
+        return dataclasses.replace(found, **{k: f * getattr(found, k) for k, f in factors.items()})
+
+    return broken
+
+
+def of_other_labels(net, X, y, claim=None):
+    """Knows no error: the certificate of a network that fits."""
+    return it.convergence_certificate(net, X, 1.001 * y, claim=claim)
 
 
 def absolute_certificate(net, X, y):
@@ -60,6 +75,19 @@ BROKEN = {
         certificate(Delta=2.0),
         certificate(s0=0.5),
         absolute_certificate,
+    ],
+    "C20": [
+        ending(gamma=0.95),
+        ending(kink=0.95),
+        ending(r_star=0.95),
+        ending(lambda0=1.1),
+        of_other_labels,
+    ],
+    "C22": [
+        ending(largest_step=1.1),
+        ending(largest_step=0.5),
+        ending(stable_step=0.95),
+        ending(stable_step=1.05),
     ],
     "C13": [spectrum(1.1), spectrum(0.9), other_labels],
     "C14": [limit(implicit=1.2), output_layer],

@@ -6,6 +6,7 @@ import importlib
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.integrate import solve_ivp
@@ -328,3 +329,33 @@ def test_the_words_closer_as_the_width_grows_would_stop_the_page(monkeypatch) ->
     monkeypatch.setattr(module, "deviation", halved)
     with pytest.raises(UntrueSentenceError, match="tell nothing of"):
         fig.mode_decay()
+
+
+def test_the_moments_lie_on_the_loss_and_are_those_of_a_run_made_now():
+    module = importlib.import_module(f"{fig.__name__}.proved_end")
+    explorer = fig.proved_end()
+    for state in ({"width": 32, "output_scale": 10.0}, {"width": 16, "output_scale": 0.1}):
+        state = {**state, "implicit_scale": 0.5}
+        run = module.proved(**state)
+        (panel,) = explorer.panels(**state)
+        loss = trace(panel, "loss")["y"]
+        np.testing.assert_allclose(loss, run["curve_loss"])
+        for name, column in (("a minimum exists nearby", "exists"), ("the flow reaches one", "certified")):
+            marks = trace(panel, name)["y"]
+            assert len(marks) == pd.notna(run[column])
+            assert all(y == loss[int(run[column])] for y in marks)
+    now = studies.proved_end(width=32, output_scale=10.0, implicit_scale=0.5)
+    then = module.proved(width=32, output_scale=10.0, implicit_scale=0.5)
+    assert now["exists"] == then["exists"] == 0
+    assert abs(now["certified"] - then["certified"]) <= 1
+    assert now["within"] == pytest.approx(then["within"], rel=1e-3)
+
+
+def test_before_the_moment_the_end_is_not_proved_and_from_it_on_it_is():
+    X = it.data.sphere(20, 10, seed=0)
+    net = it.EquilibriumNetwork(10, 32, implicit_scale=0.5, output_scale=10.0, centered=True, seed=0)
+    run = it.Run(net, X, fig.unit_labels(X), method=it.ExponentialFlow(rtol=0.1))
+    run.advance(it.Until(steps=2))
+    assert not it.convergence_certificate(net, X, fig.unit_labels(X)).holds
+    run.advance(it.Until(certified=True, steps=40))
+    assert it.convergence_certificate(net, X, fig.unit_labels(X)).holds

@@ -105,7 +105,11 @@ STORED: dict[str, tuple[list[str], dict, set[int]]] = {
     "circle-width": (["circle"], {}, {13}),
     "circle-scale": (["circle"], {"width": {64, 128, 256, 512}}, {13}),
     "kappa-law": (["output_scale"], {}, {60}),
-    "learning-curves": (["learning_curve"], {}, set()),
+    "learning-curves": (["bound_network", "learning_curve"], {}, set()),
+    "proved-end": (["proved_end"], {}, {20}),
+    "existence-map": (["existence"], {}, {60}),
+    "digits-bound": (["digits_bound"], {}, set()),
+    "posterior-means": (["digits_bound_trained"], {}, set()),
     "phase-diagram": (["phase"], {}, {60}),
     "digit-laws": (["digits"], {"task": {"parity"}}, set()),
 }

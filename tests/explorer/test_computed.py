@@ -137,6 +137,13 @@ def test_a_network_is_trained_as_torch_trains_it(page, explorers):
         assert not differences(page.evaluate(MOVE, ["learn", place]), explorers["learn"], place)
 
 
+def test_whoever_goes_back_in_time_sees_what_was_there(page, explorers):
+    """Also at times at which no frame was shown on the way."""
+    for time in (3, 1.3, 2.2, 1.1, 2.9):
+        place = (time, 0.5, 0.5, 0.5)
+        assert not differences(page.evaluate(MOVE, ["learn", place]), explorers["learn"], place)
+
+
 TRAJECTORY = """([document, values, count, options]) => {
   const computation = new implicitComputed.Computation(document, options);
   computation.begin(values);
@@ -292,3 +299,21 @@ def test_a_point_is_dragged_by_pointer_and_keys_and_the_address_keeps_it(browser
         tab.wait_for_selector("figure[data-shown]")
         assert handle.get_attribute("aria-valuetext") == f"{number(b1, '.3g')}, {number(b2, '.3g')}"
         assert line.inner_text() == explorer.readout(p=-1.6, q=-1.6, b1=b1, b2=b2, s1=1.0, s2=3.0)
+
+
+def test_where_nothing_can_be_dragged_a_point_has_two_sliders():
+    """In JupyterLab: at round numbers over the axes, the start among them; what they move is computed."""
+    explorer = two_units()
+    widget = explorer.widget()
+    handles = {c.name: c for c in widget.controls}
+    assert list(handles) == ["p", "q", "b1", "b2", "s1", "s2"]
+    assert {-1.0, 0.4, 1.0} <= set(handles["b1"].values)
+    low, high = explorer.panels()[0]["layout"]["xaxis"]["range"]
+    for end, stop in ((low, handles["b1"].values[0]), (high, handles["b1"].values[-1])):
+        assert abs(end - stop) < 0.1
+    values = {"p": 1.6, "q": 1.6, "b1": -1.0, "b2": -1.0}
+    widget.values = values
+    assert widget.error == ""
+    assert "For this b: two equilibria" in widget.readout
+    moved = str(widget.panels)
+    assert moved == str(explorer.panels(**values)) != str(explorer.panels())

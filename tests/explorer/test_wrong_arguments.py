@@ -42,9 +42,13 @@ NO_VALUES = Kind(
         Wrong("figures", [go.Figure()]),
     ]
 )
-NO_FORMAT = Kind([w for w in NO_OBJECTS if not callable(w.value) and w.what != "a string"]).also(
-    ".2q", "z", lambda value: value, lambda value: "always", 2.5, "{}"
-)
+NO_FORMAT = Kind(
+    [
+        *(w for w in NO_OBJECTS if not callable(w.value) and w.what != "a string"),
+        Wrong("no text", lambda value: value),
+        Wrong("always the same text", lambda value: "always"),
+    ]
+).also(".2q", "z", 2.5, "{}")
 SAID = {
     "caption": TEXT.also("", "  "),
     "alt": TEXT.also("", "\n"),
@@ -60,9 +64,7 @@ CALLS: dict[str, Call] = {
             "values": NO_VALUES,
             "start": Kind([w for w in NO_OBJECTS if w.what != "numpy"]).or_none.also([1], 3),
             "label": TEXT.or_none,
-            "fmt": Kind(
-                [w for w in NO_OBJECTS if not callable(w.value) and w.what != "a string"]
-            ).or_none.also(".2q", "z", lambda value: value, lambda value: "always", 2.5, "{}"),
+            "fmt": NO_FORMAT.or_none,
         },
     ),
     "Explorer": Call(

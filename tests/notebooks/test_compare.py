@@ -99,7 +99,9 @@ def test_other_json(stored, new):
     assert tree_difference(stored, new, TOL) is not None
 
 
-def explorer_html(scale=1.0, shift=0.0, readout="gap {:.4f}", values=(1, 2, 4), title="title", alt="A line."):
+def explorer_html(
+    scale=1.0, shift=0.0, readout="gap {:.4f}", values=(1, 2, 3, 4), title="title", alt="A line."
+):
     """An explorer whose numbers are off by a factor at the last frame only."""
 
     def draw(depth):
@@ -130,8 +132,8 @@ def test_the_same_explorer():
         ({"scale": 1.001}, r"\(4,\).*data/0/y"),
         ({"shift": 0.1}, "data/0/x"),
         ({"readout": "hole {:.4f}"}, "readout"),
-        ({"values": (1, 2, 5)}, "controls"),
-        ({"values": (1, 3, 4)}, "controls"),
+        ({"values": (1, 2, 3, 5)}, "controls"),
+        ({"values": (1, 5, 3, 4)}, "controls"),
         ({"title": "other"}, "title"),
         ({"alt": "A curve."}, "text"),
     ],

@@ -63,7 +63,7 @@ def test_page_and_notebook_say_the_same(html: Path, chapter: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "instead"), [("Theorem 8.1", "Theorem 8.2"), ("0.0", "0.1"), ("sixty points", "fifty points")]
+    ("said", "instead"), [("Theorem 8.1", "Theorem 8.2"), ("0.0", "0.1"), ("sixty inputs", "fifty inputs")]
 )
 def test_another_word_or_number_is_noticed(html: Path, said: str, instead: str) -> None:
     chapter = "09_the_scale_of_the_initialization"

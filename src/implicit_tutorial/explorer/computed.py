@@ -112,9 +112,13 @@ class Computation:
         }
 
 
+#: About so many stops has a point's slider, at round numbers.
+_STOPS = 40
+
+
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A point of a panel that the reader drags in the page; elsewhere it stays where it starts."""
+    """A point of a panel, whose axes have ranges: dragged in the page, moved by two sliders in JupyterLab."""
 
     x: str
     y: str
@@ -123,6 +127,20 @@ class Point:
     label: str
     """What it is, for a reader who does not see it."""
     panel: int = 0
+
+    def controls(self, figure: go.Figure) -> list[Control]:
+        """Its coordinates as sliders over the axes of its panel."""
+        found = []
+        for name, start, axis, mark in zip(
+            (self.x, self.y), self.start, (figure.layout.xaxis, figure.layout.yaxis), "→↑", strict=True
+        ):
+            low, high = axis.range
+            power = 10 ** math.floor(math.log10((high - low) / _STOPS))
+            step = power * min((1, 2, 5, 10), key=lambda k: abs(math.log(k * power * _STOPS / (high - low))))
+            first, last = math.ceil((low - start) / step), math.floor((high - start) / step)
+            values = [round(start + k * step, 9) for k in range(first, last + 1)]
+            found.append(Control(name, values, start=start, label=f"{self.label} {mark}", fmt=".2f"))
+        return found
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -261,6 +279,14 @@ class Computed(Explorer):
             kinds = self.computation.choices[name]
             found = [kinds[int(k)] for k in tensor.flatten().tolist()]
         self._figures[panel].data[trace].update({"_".join(attribute): found})
+
+    def widget(self) -> Any:
+        """The live widget: the points have sliders there, and everything is computed by this process."""
+        from implicit_tutorial.explorer.widgets import Live
+
+        text = {"caption": self.caption, "alt": self.alt, "heading": self.heading}
+        sliders = [c for p in self.points for c in p.controls(self._figures[p.panel])]
+        return Live(self.draw, [*self.controls, *sliders], self.readout, self.name, **text)
 
     def document(self) -> dict[str, Any]:
         """The programs and what they need."""

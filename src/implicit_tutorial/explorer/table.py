@@ -61,7 +61,9 @@ def _points(trace: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _number(value: Any) -> Any:
-    """A value as it is written, whole numbers without a point; None where there is none."""
+    """A value as it is written: words without mark-up, whole numbers without a point; None for a gap."""
+    if isinstance(value, str):
+        return plain(value)
     if isinstance(value, np.generic):
         value = value.item()
     if value != value:

@@ -1,9 +1,7 @@
-"""Chapter 6, Training only the implicit layer (C12 … C14): descent, certificates, and learned curves."""
+"""Chapter 6, Training only the implicit layer (C12 … C14, C20, C22): certificates, and learned curves."""
 
 from implicit_tutorial.book.ch06_training_the_implicit_layer.certificate_conditions import (
-    WIDTHS,
     certificate_conditions,
-    conditions,
 )
 from implicit_tutorial.book.ch06_training_the_implicit_layer.certified_width import (
     certified_errors,
@@ -31,6 +29,7 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_curves import 
     reached,
 )
 from implicit_tutorial.book.ch06_training_the_implicit_layer.mode_decay import mode_decay
+from implicit_tutorial.book.ch06_training_the_implicit_layer.proved_end import moments, proved_end
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import demanding_task, unit_labels
 from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import CIRCLE_TIMES, INTEGRATORS
 from implicit_tutorial.book.ch06_training_the_implicit_layer.unit_descent import unit_descent
@@ -48,6 +47,7 @@ number(
     "unit-descent",
     "certificate-conditions",
     "certified-width",
+    "proved-end",
     "mode-decay",
     "loss-curves",
     "learning-circle",

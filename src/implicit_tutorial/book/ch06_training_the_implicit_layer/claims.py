@@ -1,7 +1,8 @@
-"""C12 … C14: gradient flow on the implicit layer alone reaches a global minimum, and along which curve."""
+"""C12 … C14, C20, C22: training the implicit layer alone reaches a global minimum, and along which curve."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial import data
+from implicit_tutorial.book.ch06_training_the_implicit_layer.exact import ExactNetwork, distance_to_minimum
+from implicit_tutorial.book.networks import PLAIN
 from implicit_tutorial.claims import Measurement, above, below, claim, close
 from implicit_tutorial.equilibrium import Picard, adjoint
 from implicit_tutorial.kernels import limit_kernels, network_kernels
@@ -16,6 +19,7 @@ from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training import (
     ConvergenceCertificate,
     ExponentialFlow,
+    GradientDescent,
     Record,
     Until,
     convergence_certificate,
@@ -89,6 +93,79 @@ def certified_convergence(certificate: Callable) -> Iterator[Measurement]:
         0.9,
     )
     yield below("along the run the norm of the matrix reaches {}", history.norm_A.max(), 1)
+
+
+@claim(
+    "C20",
+    r"At any computed point: if $r^*(\gamma_i + k_i) < 1$ for every sample and $\Delta(r^*) \le s/2$ for "
+    r"$r^* = 2\lVert e\rVert/s$, then the equilibria go on in the ball $\lVert A' - A\rVert_F \le r^*$, an "
+    r"exact global minimum lies in it, and gradient flow on $\Theta$ converges to one.",
+    subject=convergence_certificate,
+)
+def proved_end(certificate: Callable) -> Iterator[Measurement]:
+    """At the end of a run: each quantity against exact arithmetic, and the minimum that Newton finds there.
+
+    What is left of the error is its slowest part, which asks for the longest way: half of what is certified.
+    """
+    net, X, y = _nearly_trained(mode=0, error=1e-6)
+    proof = certificate(net, X, y, claim="C20")
+    yield above("the condition on the equilibria has {} % of room", proof.margins["equilibria"], 0)
+    yield above("the condition on the Jacobian has {} % of room", proof.margins["jacobian"], 0)
+    yield close(
+        "in exact arithmetic a global minimum lies at {} of the radius that is certified",
+        distance_to_minimum(net, X, y) / proof.r_star,
+        0.5,
+        rtol=0.01,
+    )
+    exact = ExactNetwork(net, X, y)
+    resolvents = torch.stack([torch.linalg.matrix_norm(exact.resolvent(i), 2) for i in range(len(X))])
+    steepest = torch.tensor([_steepest(net, x) for x in X], dtype=torch.float64)
+    for ratio, words in (
+        (proof.gamma / resolvents, "the norms of the resolvents are at {} {{}} times the exact ones"),
+        (proof.kink / steepest, "units come to their kinks at {} {{}} times as fast as autograd says"),
+    ):
+        yield close(words.format("least"), float(ratio.min()), 1, rtol=1e-6)
+        yield close(words.format("most"), float(ratio.max()), 1, rtol=1e-6)
+    history = train(net, X, y, method=ExponentialFlow(), until=Until(time=4 / proof.lambda0), record=PLAIN)
+    decay = 0.5 * math.log(history.train_loss.iloc[0] / history.train_loss.iloc[-1])
+    yield close(
+        "from there the error decays at {} times the proven rate, a quarter of its own",
+        decay / (proof.rate * history.time.iloc[-1]),
+        4,
+        rtol=0.05,
+    )
+
+
+@claim(
+    "C22",
+    r"If $10\,\Delta(r) < cs$ for $r = 4\lVert e\rVert/cs$ and a $c \le 1$, then descent with any step "
+    r"$\eta \le (2 - c)/(\lVert J\rVert + \Delta(r))^2$ in $A$ stays in $\lVert A' - A\rVert_F \le r$ and "
+    r"converges. With a step longer than $2/\lambda_{\max}(K)$ it leaves every minimum with this kernel.",
+    subject=convergence_certificate,
+)
+def longest_step(certificate: Callable) -> Iterator[Measurement]:
+    """What is left of the error is its fastest part: descent with the proved step, and with one too long."""
+    net, X, y = _nearly_trained(mode=-1, error=1e-8)
+    values = torch.linalg.eigvalsh(network_kernels(net, X).implicit)
+    proof = certificate(net, X, y)
+    yield above(
+        "each step up to {} % of the edge of stability is proved to converge",
+        proof.largest_step / proof.stable_step,
+        0.9,
+    )
+    yield below(
+        "no step is proved beyond that edge, up to {} % of it", proof.largest_step / proof.stable_step, 1
+    )
+    yield close(
+        "that edge is at {} times two over the largest eigenvalue of the kernel",
+        proof.stable_step * float(values[-1]) / 2,
+        1,
+        rtol=1e-6,
+    )
+    kept = _descend(net, X, y, proof.largest_step)
+    yield below("with the longest proved step the error shrinks by {} a step", kept, 1)
+    left = _descend(net, X, y, 1.1 * proof.stable_step)
+    yield close("with one a tenth beyond the edge it grows by {} a step", left, 1.2, rtol=1e-3)
 
 
 @claim(
@@ -206,3 +283,34 @@ def _jacobian_change(net: EquilibriumNetwork, before: tuple[Tensor, Tensor], X: 
         - 2 * (z * z0).sum(1) * (u * u0).sum(1)
     )
     return net.output_scale / math.sqrt(net.width) * float(squares.clamp(min=0).sum().sqrt())
+
+
+def _nearly_trained(mode: int, error: float) -> tuple[EquilibriumNetwork, Tensor, Tensor]:
+    """Sixteen units after gradient flow on four inputs, and labels that differ from f by one mode of K."""
+    X = data.sphere(4, 3, seed=0)
+    solver = Picard(rtol=1e-14, max_steps=5000)
+    net = EquilibriumNetwork(3, 16, implicit_scale=0.8, output_scale=2.0, seed=0, solver=solver)
+    train(net, X, data.linear(X), method=ExponentialFlow(), until=Until(loss=1e-3), record=PLAIN)
+    _, modes = torch.linalg.eigh(network_kernels(net, X).implicit)
+    with torch.no_grad():
+        return net, X, net(X) + error * modes[:, mode]
+
+
+def _steepest(net: EquilibriumNetwork, x: Tensor) -> float:
+    """max_r ‖∇_A h_r‖_F/|h_r| at one input, by autograd through the resolvent of its active units."""
+    A = net.A.detach().clone().requires_grad_()
+    with torch.no_grad():
+        z, b = net.equilibrium(x[None]).z[0], net.injection(x[None])[0]
+    S = torch.nonzero(z > 0).flatten()
+    found = torch.linalg.solve(torch.eye(len(S)).to(A) - A[S][:, S], b[S])
+    h = A[:, S] @ found + b
+    slopes = [torch.linalg.vector_norm(torch.autograd.grad(t, A, retain_graph=True)[0]) / t.abs() for t in h]
+    return float(torch.stack(slopes).detach().max())
+
+
+def _descend(net: EquilibriumNetwork, X: Tensor, y: Tensor, step: float, steps: int = 5) -> float:
+    """By what factor ‖e‖ changes in a step of gradient descent, in the mean over a few of them."""
+    copied = copy.deepcopy(net)
+    until = Until(steps=steps)
+    history = train(copied, X, y, method=GradientDescent(step=step), until=until, record=PLAIN)
+    return float((history.train_loss.iloc[-1] / history.train_loss.iloc[0]) ** (0.5 / steps))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -11,9 +12,10 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial import data
-from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import QUIET, SOLVER, watch
+from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import QUIET, SOLVER, unit_labels, watch
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.book.tasks import CIRCLE_ANGLES, CIRCLE_SCALE, circle_target, on_circle, task
+from implicit_tutorial.equilibrium import EquilibriumError, Newton, Picard
 from implicit_tutorial.kernels import limit_kernels, network_kernels
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training import (
@@ -26,6 +28,7 @@ from implicit_tutorial.training import (
     TrainingStatus,
     Until,
     convergence_certificate,
+    global_minimum,
     train,
 )
 
@@ -197,6 +200,63 @@ CERTIFIED_ERROR = Study(
     "Which ‖e₀‖ does the certificate admit at κ = 1, and how does it grow with the width?",
     certified_error,
     grid(width=[64, 128, 256, 512, 1024, 2048, 4096], implicit_scale=[0.1, 0.2, 0.4], seed=range(9)),
+)
+
+END_WIDTHS, END_OUTPUTS, END_SCALES = (16, 32, 64, 128, 256, 512), (0.1, 0.3, 1.0, 3.0, 10.0), (0.3, 0.5, 0.7)
+END_SAMPLES, _END_STEPS = 20, 60
+
+
+def proved_end(*, width: int, implicit_scale: float, output_scale: float) -> dict[str, Any]:
+    """A run asked at each step whether a global minimum is proved to exist nearby, and to be reached (C20).
+
+    ``exists`` and ``certified`` are the rows of the history from which on, missing where it never is.
+    """
+    X = data.sphere(END_SAMPLES, 10, seed=0)
+    y = unit_labels(X)
+    scales = {"implicit_scale": implicit_scale, "output_scale": output_scale}
+    # κ multiplies what the solver leaves, and the losses asked for are tiny.
+    solver = Newton() if width <= 64 else Picard(rtol=1e-10 / max(output_scale, 1.0), max_steps=5000)
+    net = EquilibriumNetwork(10, width, **scales, centered=True, seed=0, solver=solver)
+    first = convergence_certificate(net, X, y, claim="C12").largest_error
+    record = Record(every=1, spectrum=False, certified=True)
+    run = Run(net, X, y, method=ExponentialFlow(rtol=0.1), record=record)
+    row: dict[str, Any] = {"exists": None, "within": None, "certified": None}
+    for _ in range(_END_STEPS):
+        if row["exists"] is None:
+            with suppress(EquilibriumError):  # a run follows equilibria that are not found from zero
+                found = global_minimum(net, X, y)
+                if found.exists:
+                    row |= {"exists": run.step, "within": found.within}
+        history = run.advance(Until(steps=run.step + 1), throw=False)
+        if run.status.failed or run.status is TrainingStatus.TIME_REACHED:
+            break
+        if history["certified"].iloc[-1] == 1:
+            break
+    last = history.iloc[-1]
+    if last["certified"] == 1:
+        certificate = convergence_certificate(net, X, y, z0=run.stepper.z)
+        row |= {
+            "certified": len(history) - 1,
+            "claim": certificate.claim,
+            "r_star": certificate.r_star,
+            "largest_step": certificate.largest_step,
+            "stable_step": certificate.stable_step,
+        }
+    return row | {
+        "status": "finished" if row["certified"] is not None else str(run.status),
+        "certified_at_start": first,
+        "norm": last["norm_A"],
+        "movement": last["movement"],
+        "curve_time": [float(f"{t:.4g}") for t in history["time"]],
+        "curve_loss": [float(f"{t:.3g}") for t in history["train_loss"]],
+    }
+
+
+PROVED_END = Study(
+    "proved_end",
+    "From which moment of a run is its end proved?",
+    proved_end,
+    grid(width=END_WIDTHS, output_scale=END_OUTPUTS, implicit_scale=END_SCALES),
 )
 
 CIRCLE_WIDTHS, CIRCLE_OUTPUT = (32, 64, 192), (0.3, 1.0, 3.0)

@@ -8,7 +8,7 @@ from textwrap import fill
 from torch import Tensor
 
 import implicit_tutorial as it
-from implicit_tutorial.generalization import GeneralizationBound
+from implicit_tutorial.generalization import PacBayesBound
 
 
 def fit(
@@ -22,6 +22,6 @@ def fit(
     return before, net
 
 
-def wrapped(result: GeneralizationBound) -> str:
+def wrapped(result: PacBayesBound) -> str:
     """A bound in lines that fit the page."""
     return fill(str(result), 76)

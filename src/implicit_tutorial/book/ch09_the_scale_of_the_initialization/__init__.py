@@ -2,6 +2,7 @@
 
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization import said
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.circle_scale import circle_scale
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.existence_map import existence_map
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import kappa_law
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.learning_curves import (
     kernel_curve,
@@ -19,6 +20,7 @@ from implicit_tutorial.explorer import number
 number(
     9,
     "phase-diagram",
+    "existence-map",
     "kappa-law",
     "learning-curves",
     "circle-scale",

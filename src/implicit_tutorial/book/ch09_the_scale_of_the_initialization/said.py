@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.circle_scale import circle_means
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.existence_map import both
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import ratios, runs
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.learning_curves import (
     TARGETS,
-    kernel_curve,
-    network_errors,
+    apart,
+    bound_curve,
     slope,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram import border_slope, edge, run
@@ -65,6 +68,26 @@ def the_map() -> Numbers:
     }
 
 
+def the_way_and_the_goal() -> Numbers:
+    """Of minima that are proved to exist."""
+    t = both()
+    lost = t["status_flow"] != "finished"
+    arrived = t[t["exists"] & ~lost]
+    further = arrived["within"] / arrived["movement"]
+    says("further than the flow goes", further.median() > 1.3 and (further > 1).mean() > 0.95)
+    wide = arrived[arrived["width"] >= 256]
+    says("each of the wide ones errs less", (wide["test_error"] < wide["test_error_flow"]).all())
+    return {
+        "goal_runs": len(t),
+        "goal_exist": int(t["exists"].sum()),
+        "goal_lost": int(lost.sum()),
+        "goal_beyond": int((t["exists"] & lost).sum()),
+        "goal_open": int((~t["exists"] & ~lost).sum()),
+        "goal_further": float(further.median()),
+        "goal_share": float((wide["test_error"] / wide["test_error_flow"]).median()),
+    }
+
+
 def the_law_of_the_scale() -> Numbers:
     """Of error and movement against κ, as drawn and centered."""
     drawn = ratios(512, centered=False)["error"]
@@ -86,22 +109,23 @@ def the_law_of_the_scale() -> Numbers:
 
 
 def as_small_as_you_like() -> Numbers:
-    """Of the learning curves."""
-    curve = kernel_curve("linear").loc[128:]
-    curve = curve.assign(sum=curve["bias2"] + curve["var"])
-    n = curve.index.to_numpy(dtype=float)
-    slopes = {c: slope(n, curve[c].to_numpy()) for c in ("bias2", "var", "sum", "linear_term")}
-    says("the error does not fall as steeply", slopes["bias2"] < slopes["sum"] - 1)
-    says("at κ = 1 the sum follows the variance", (curve["var"] > 2 * curve["bias2"]).all())
-    says("the linear term falls slower than −1/2", -0.5 < slopes["linear_term"] < 0)
-    says("the initialization's price grows", curve["initialization_price"].is_monotonic_increasing)
+    """Of the bound and the error that it bounds, against n."""
+    slopes: dict[str, list[float]] = {"total": [], "test_error": []}
     for target in TARGETS:
-        for kappa in (0.3, 1.0):
-            wide = network_errors(target, kappa).query("width == 512").sort_values("n_samples")
-            says("up to 256", list(wide["n_samples"]) == [16, 32, 64, 128, 256])
-            says("the test error falls at each doubling", wide["test_error"].is_monotonic_decreasing)
-    digits = {"linear_term": 2}
-    return {f"{c}_slope": _signed(value, digits.get(c, 1)) for c, value in slopes.items()}
+        curve = bound_curve(target)
+        says("the bound falls at each doubling", curve["total"].is_monotonic_decreasing)
+        says("and stays above the error", (curve["total"] > curve["test_error"]).all())
+        n = curve.index.to_numpy(dtype=float)
+        for column, found in slopes.items():
+            found.append(slope(n[2:], curve[column].to_numpy()[2:]))
+    least, most = (f([bound_curve(t)["total"][1024] for t in TARGETS]) for f in (min, max))
+    return {
+        "bound_slope": _signed(float(np.mean(slopes["total"])), 2),
+        "error_slope": _signed(float(np.mean(slopes["test_error"])), 2),
+        "bound_off": 100 * apart(),
+        "bound_least": least,
+        "bound_most": most,
+    }
 
 
 def on_the_circle() -> Numbers:

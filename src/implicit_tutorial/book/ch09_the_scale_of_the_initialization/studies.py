@@ -1,4 +1,4 @@
-"""What chapter 9 stores: the map of (κ, m), the law of κ, learning curves."""
+"""What chapter 9 stores: the map of (κ, m), the law of κ, learning curves, and the bound along them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial import data
-from implicit_tutorial.book.networks import REFERENCE, equilibrium_network, trained
+from implicit_tutorial.book.networks import REFERENCE, equilibrium_network, solver_for, trained
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.book.tasks import TARGETS, task
-from implicit_tutorial.generalization import infinite_width_prediction
+from implicit_tutorial.generalization import infinite_width_prediction, pac_bayes_bound, pac_bayes_limit
 
 #: Angles of the great circle on which a phase cell's function is stored.
 SLICE_ANGLES = 33
@@ -109,6 +109,33 @@ PHASE = Study(
     ),
 )
 
+
+def existence(*, output_scale: float, width: int, seed: int) -> dict[str, Any]:
+    """Whether a global minimum is proved to exist near the initialization (C20), how near, and its error."""
+    p = task(REFERENCE["target"][0], n_test=200)
+    scales = {"implicit_scale": REFERENCE["implicit_scale"][0], "output_scale": output_scale}
+    net = it.EquilibriumNetwork(6, width, **scales, seed=seed, solver=solver_for(width))
+    found = it.global_minimum(net, p.X, p.y)
+    row = {"status": "finished", "exists": found.exists, "within": found.within, "steps": found.steps}
+    solution = found.network.equilibrium(p.X_test, throw=False)
+    if found.exists and bool(solution.converged.all()):
+        with torch.no_grad():
+            row["test_error"] = (found.network.output(solution.z) - p.y_test).square().mean()
+    if found.exists:
+        row["norm"] = torch.linalg.matrix_norm(found.network.A.detach(), 2)
+    return row
+
+
+EXISTENCE = Study(
+    "existence",
+    "Where in (κ, m) does a global minimum exist near the initialization, and how near?",
+    existence,
+    tuple(
+        {"output_scale": cell["output_scale"], "width": cell["width"], "seed": cell["seed"]}
+        for cell in PHASE.cells
+    ),
+)
+
 OUTPUT_SCALE = Study(
     "output_scale",
     "Do networks follow bias² + κ² var, and is the movement 1/(κ√m)?",
@@ -149,6 +176,66 @@ LEARNING_CURVE = Study(
             output_scale=[0.3, 1.0],
             width=[width],
             seed=range(seeds),
+        )
+    ),
+)
+
+
+def bound_limit(*, target: str, implicit_scale: float, n_samples: int, data_seed: int) -> dict[str, Any]:
+    """C19: the bound on the error of the sign at infinite width, and the errors that it bounds."""
+    p = task(target, n_samples=n_samples, data_seed=data_seed)
+    b = pac_bayes_limit(p.X, p.y, X_test=p.X_test, y_test=p.y_test, implicit_scale=implicit_scale)
+    names = ("total", "training_error", "divergence", "test_error", "mean_error", "scale", "noise")
+    return {name: getattr(b, name) for name in names}
+
+
+def bound_network(
+    *,
+    target: str,
+    implicit_scale: float,
+    output_scale: float,
+    n_samples: int,
+    width: int,
+    draws: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The same of a network, by draws of its weights (C21)."""
+    p = task(target, n_samples=n_samples)
+    scales = {"implicit_scale": implicit_scale, "output_scale": output_scale, "centered": True}
+    net = it.EquilibriumNetwork(6, width, seed=seed, solver=it.Picard(rtol=1e-6), **scales)
+    b = pac_bayes_bound(net, p.X, p.y, X_test=p.X_test, y_test=p.y_test, draws=draws, seed=seed)
+    names = ("total", "training_error", "training_error_at_most", "divergence", "test_error", "mean_error")
+    return {name: getattr(b, name) for name in (*names, "scale", "noise", "certified")}
+
+
+BOUND_LIMIT = Study(
+    "bound_limit",
+    "How does the bound on the error of the sign fall with n at infinite width?",
+    bound_limit,
+    grid(
+        target=["linear", "linear + quadratic"],
+        implicit_scale=[0.5],
+        n_samples=[16, 32, 64, 128, 256, 512, 1024],
+        data_seed=range(3),
+    ),
+    rtol=1e-5,
+)
+
+BOUND_NETWORK = Study(
+    "bound_network",
+    "At which widths do networks have the bound of infinite width?",
+    bound_network,
+    tuple(
+        cell
+        for width, sizes in ((32, (16, 64, 256, 1024)), (128, (16, 64, 256, 1024)), (512, (16, 64, 256)))
+        for cell in grid(
+            target=["linear", "linear + quadratic"],
+            implicit_scale=[0.5],
+            output_scale=[10.0],
+            n_samples=sizes,
+            width=[width],
+            draws=[400],
+            seed=[0],
         )
     ),
 )

@@ -10,6 +10,7 @@ var implicitComputed = (() => {
   "use strict";
 
   const BUDGET = 8; // milliseconds of work a frame
+  const KEPT = 32; // states at the most to go back to
 
   /** Standard normal numbers, those of computed.py.
    * @param {number} stream @param {number} length */
@@ -76,6 +77,8 @@ var implicitComputed = (() => {
       this.taken = 0;
       /** What was seen after so many steps. @type {Map<number, any>} */ this.seen = new Map();
       this.loaded = false;
+      /** States on the way, to go back to, and how many steps lie between them. @type {any[]} */ this.kept = [];
+      this.between = 1;
       if (this.programs.begin) this.call("begin");
     }
 
@@ -97,29 +100,55 @@ var implicitComputed = (() => {
       return this.programs.advance ? Math.max(0, Math.ceil(time / this.step - 1e-9)) : 0;
     }
 
-    /** Take steps until so many are taken, or the time that a frame has is over; whether all are.
-     * @param {number} count @param {number} budget */
+    /** The results of a step that the next one takes. */
+    get carried() {
+      const { inputs, outputs } = this.programs.advance.document;
+      return outputs.filter((name) => inputs.includes(name));
+    }
+
+    /** Take steps until so many are taken, or the time that a frame has is over; whether all are. For fewer than are
+     * taken already it goes back and comes again. @param {number} count @param {number} budget */
     advance(count, budget = BUDGET) {
-      if (count <= this.taken) return true;
+      if (this.seen.has(count) || count === this.taken) return true;
       const program = this.programs.advance;
       const { inputs, outputs } = program.document;
       if (!this.loaded) {
         program.shape(Object.fromEntries(inputs.map((name) => [name, this.state[name].shape])));
         for (const name of inputs) program.set(name, this.state[name].data);
         this.loaded = true;
+        this.keep(this.carried);
       }
-      const carried = outputs.filter((name) => inputs.includes(name));
+      if (count < this.taken) this.rewind(count);
       const until = performance.now() + budget;
       while (this.taken < count && performance.now() < until) {
-        program.run().carry(carried);
+        program.run().carry(this.carried);
         this.taken++;
       }
       // What was carried lies where the next step begins.
       for (const name of outputs) {
-        const data = carried.includes(name) ? program.in[name].block.data : program.get(name);
+        const data = name in program.in ? program.in[name].block.data : program.get(name);
         this.state[name] = { shape: program.out[name].shape, data: Float64Array.from(data) };
       }
+      this.keep(outputs);
       return this.taken >= count;
+    }
+
+    /** Keep the present state, if the last one is far enough back; of many, every second. @param {string[]} names */
+    keep(names) {
+      const last = this.kept.at(-1);
+      if (last && this.taken - last.taken < this.between) return;
+      this.kept.push({ taken: this.taken, state: Object.fromEntries(names.map((name) => [name, this.state[name]])) });
+      if (this.kept.length <= KEPT) return;
+      this.kept = this.kept.filter((_, i) => i % 2 === 0);
+      this.between = 2 * Math.max(...this.kept.slice(1).map(({ taken }, i) => taken - this.kept[i].taken));
+    }
+
+    /** Go back to the last state kept of the first so many steps. @param {number} count */
+    rewind(count) {
+      const before = this.kept.filter(({ taken }) => taken <= count).at(-1);
+      this.taken = before.taken;
+      Object.assign(this.state, before.state);
+      for (const name of this.carried) this.programs.advance.set(name, this.state[name].data);
     }
 
     /** What is shown now, by name; kept for whoever comes back. */
@@ -134,13 +163,6 @@ var implicitComputed = (() => {
       }
       this.seen.set(this.taken, shown);
       return shown;
-    }
-
-    /** The last thing seen after at most so many steps. @param {number} count */
-    recall(count) {
-      let best = -1;
-      for (const taken of this.seen.keys()) if (taken <= count && taken > best) best = taken;
-      return this.seen.get(best);
     }
 
     /** @param {any} shown @param {Record<string, number>} values */
@@ -228,7 +250,7 @@ var implicitComputed = (() => {
         computation.begin(values);
         const wanted = computation.steps(values[this.computed.clock]);
         frame.unfinished = !computation.advance(wanted);
-        const shown = wanted < computation.taken ? computation.recall(wanted) ?? computation.observe() : computation.observe();
+        const shown = computation.seen.get(wanted) ?? computation.observe();
         frame.line = computation.line(shown, values);
         return this.constant.map((constant, p) => ({
           key: `${computation.key} ${shown.taken}`,

@@ -1,0 +1,152 @@
+"""The moments of a run from which its end is proved (C20), and the steps that are (C22)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import (
+    END_OUTPUTS,
+    END_SAMPLES,
+    END_SCALES,
+    END_WIDTHS,
+    PROVED_END,
+)
+from implicit_tutorial.book.evidence import THEOREM, stored
+from implicit_tutorial.book.says import says
+from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import powers
+
+#: Where the start is drawn, and what lies beyond all times; the axes.
+_START, _END = 1e-2, 1e5
+_TIMES, _LOSSES = (6e-3, 2e5), (1e-20, 1e3)
+
+
+def proved(output_scale: float, width: int, implicit_scale: float) -> pd.Series:
+    """The stored run of one network."""
+    return PROVED_END.at(output_scale=output_scale, width=width, implicit_scale=implicit_scale)
+
+
+def certified_loss(run: pd.Series) -> float:
+    """The loss from which on the flow is proved to reach a global minimum; NaN where that never is."""
+    return run["curve_loss"][int(run["certified"])] if pd.notna(run["certified"]) else np.nan
+
+
+@explorer("proved-end")
+def proved_end() -> Explorer:
+    """The loss of a run, with the two moments from which its end is proved."""
+    return Explorer(
+        _draw,
+        [
+            Control("output_scale", END_OUTPUTS, start=1.0, label="output_scale $\\kappa$", fmt="g"),
+            Control("width", END_WIDTHS, start=256, label="width $m$"),
+            Control("implicit_scale", END_SCALES, start=0.5, label="implicit_scale $\\sigma_A$", fmt="g"),
+        ],
+        tag=THEOREM | stored(PROVED_END, samples=END_SAMPLES),
+        caption=(
+            "The loss of gradient flow on twenty inputs with labels of mean square one. Diamond: from here "
+            "on an exact global minimum is proved to lie near the network; at the left edge, before the "
+            "first step. Disc: from here on the flow is proved to reach one. Dotted: what C12 would have "
+            "certified at the start. **Move** $\\kappa$ and $m$. " + _what_to_notice()
+        ),
+        alt="A loss that falls over time, both logarithmic, with a diamond and a disc on it. " + _alt(),
+        readout=_readout,
+    )
+
+
+def _draw(output_scale: float, width: int, implicit_scale: float) -> go.Figure:
+    run = proved(output_scale, width, implicit_scale)
+    time = np.array(run["curve_time"], dtype=float) * output_scale**2
+    time[0], loss = _START, np.array(run["curve_loss"], dtype=float)
+    time[~np.isfinite(time)] = _END  # the last step of the flow can be without end
+    figure = style.figure(
+        x_title="time κ² t",
+        x_log=True,
+        x_range=_TIMES,
+        x_ticks=(1e-2, 1, 1e2, 1e4),
+        y_title="loss L",
+        y_log=True,
+        y_range=_LOSSES,
+        height=400,
+        legend_rows=2,
+    )
+    figure.add_scatter(x=time, y=loss, **style.marked("loss", style.TRAIN, size=4))
+    exists, certified = ([] if pd.isna(row) else [int(row)] for row in (run["exists"], run["certified"]))
+    for name, rows, symbol, color in (
+        ("a minimum exists nearby", exists, "diamond", style.BOUND),
+        ("the flow reaches one", certified, "circle", style.HOLDS),
+    ):
+        look = style.points(name, color, symbol=symbol, size=13)
+        figure.add_scatter(x=time[rows], y=loss[rows], **look)
+    level = run["certified_at_start"] ** 2 / 2
+    level = [level] * 2 if level > _LOSSES[0] else []
+    return figure.add_scatter(x=_TIMES[: len(level)], y=level, **style.guide("C12 at the start"))
+
+
+def _readout(output_scale: float, width: int, implicit_scale: float) -> str:
+    run = proved(output_scale, width, implicit_scale)
+    if pd.isna(run["exists"]):
+        first = "No global minimum is proved to exist near any network of this run."
+    else:
+        count = int(run["exists"])
+        when = f"After {count} step{'s' if count > 1 else ''}" if count else "Before the first step"
+        first = f"{when} a global minimum is proved to lie within {run['within']:.2g} of A."
+    if pd.isna(run["certified"]):
+        return f"{first} The flow is never proved to reach one ({run['status']}); ‖A‖₂ = {run['norm']:.2f}."
+    share = run["largest_step"] / run["stable_step"]
+    step = (
+        f"proved for steps up to {100 * share:.0f} % of the longest stable one"
+        if share > 0
+        else "not proved there"
+    )
+    return (
+        f"{first} From a loss of {powers(certified_loss(run))} on the flow is proved to reach one "
+        f"({run['claim']}); ‖A‖₂ = {run['norm']:.2f}. Descent from there: {step}."
+    )
+
+
+def moments() -> dict[str, object]:
+    """What the text says of all the runs: how many are proved, and from which losses on."""
+    t = PROVED_END.table
+    certified, exist = t[t["certified"].notna()], t[t["exists"] == 0]
+    losses = [certified_loss(run) for _, run in certified.iterrows()]
+    first = t["certified_at_start"].max() ** 2 / 2
+    says("far above what is certified at the start", min(losses) > 0 and max(losses) > 100 * first)
+    says("from width 128 on", (t[t["width"] >= 128]["exists"] == 0).all())
+    says("the others have a small κ", t[t["certified"].isna()]["output_scale"].max() <= 0.3)
+    return {
+        "latest": powers(min(losses), 1),
+        "earliest": powers(max(losses), 1),
+        "first": powers(first, 1),
+        "exist": len(exist),
+        "runs": len(t),
+        "certified": len(certified),
+    }
+
+
+def _medians() -> pd.Series:
+    """The median of the losses from which on a run is proved, by κ; runs that never are count as zero."""
+    t = PROVED_END.table
+    losses = t.assign(loss=[certified_loss(run) for _, run in t.iterrows()]).fillna({"loss": 0.0})
+    return losses.groupby("output_scale")["loss"].median()
+
+
+def _what_to_notice() -> str:
+    t, medians = PROVED_END.table, _medians()
+    low, high = 0.3, END_OUTPUTS[-1]
+    return says(
+        "**Notice** that from width 128 on existence is proved before the first step at every $\\kappa$, and "
+        f"that the disc comes earlier for larger $\\kappa$: its median loss is {powers(medians[low], 1)} at "
+        f"$\\kappa = {low:g}$ and {powers(medians[high], 1)} at ${high:g}$.",
+        (t[t["width"] >= 128]["exists"] == 0).all() and medians.loc[low:].is_monotonic_increasing,
+    )
+
+
+def _alt() -> str:
+    t = PROVED_END.table
+    certified = t[t["certified"].notna()]
+    return says(
+        "The diamond is at the disc or before it.",
+        (certified["exists"] <= certified["certified"]).all(),
+    )
