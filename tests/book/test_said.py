@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from implicit_tutorial.book import ch07_a_bound_you_can_compute as bound
 from implicit_tutorial.book import ch08_generalization_error_against_width as width
 from implicit_tutorial.book import ch09_the_scale_of_the_initialization as scale
 from implicit_tutorial.book import ch10_real_data as digits
@@ -41,6 +42,8 @@ def test_every_number_is_told_and_every_number_told_is_there(module: ModuleType)
     assert there == told
 
 
+#: Minima next to the start.
+NEAR = scale.said.both().assign(within=1e-3)
 #: In the gap networks that are above the limit.
 HIGH = np.zeros(6), -1.4, -0.4
 
@@ -48,6 +51,9 @@ HIGH = np.zeros(6), -1.4, -0.4
 @pytest.mark.parametrize(
     ("module", "section", "name", "broken"),
     [
+        (bound.said, "the_price_of_a_spread", "best", lambda noise: {"training": 0.1, "bound": 0.3}),
+        (bound.said, "the_trained_means", "tangent", lambda kappa: {"total": 0.9, "test_error": 0.1}),
+        (scale.said, "the_way_and_the_goal", "both", lambda: NEAR),
         (width.said, "against_the_line", "infinite", lambda name: 0.01),
         (width.said, "on_the_circle", "in_the_gap", lambda m, kappa: HIGH),
         (scale.said, "the_map", "border_slope", lambda: (-0.4, -1.7)),

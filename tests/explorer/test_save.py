@@ -82,6 +82,18 @@ def test_a_browser_that_draws_nothing_is_said(tmp_path, monkeypatch, curve):
         curve.save(tmp_path / "curve.svg")
 
 
+def test_a_page_that_is_printed_too_early_is_no_picture(tmp_path, monkeypatch, curve):
+    """Its scripts are still there, and hold brackets."""
+    hasty = tmp_path / "hasty"
+    page = "<body><figure></figure><script>const a = [[1234], [5]];</script></body>"
+    hasty.write_text(f"#!/bin/sh\necho '{page}'\n")
+    hasty.chmod(0o755)
+    monkeypatch.setenv("BROWSER_PATH", str(hasty))
+    with pytest.raises(RuntimeError, match=r"did not draw curve.svg"):
+        curve.save(tmp_path / "curve.svg")
+    assert list(tmp_path.iterdir()) == [hasty]
+
+
 @pytest.mark.browser
 def test_the_picture_is_the_pages(tmp_path, waves, browser):
     root = ET.parse(waves.save(tmp_path / "waves.svg", depth=2)).getroot()

@@ -152,3 +152,26 @@ def test_units_are_free_only_where_the_equilibrium_is_unique(sliding):
     point = Point(net, X, y)
     assert point.monotone > 1
     assert [branch.free for branch in branches(point)] == [0]
+
+
+def test_where_all_units_of_a_small_network_may_be_free():
+    """An idle unit within reach of its kink is let free; where all are, there is none left to be chosen."""
+    net = it.EquilibriumNetwork(1, 2, implicit_scale=math.sqrt(2), output_scale=math.sqrt(2))
+    with torch.no_grad():
+        net.Theta.zero_()
+        net.v.zero_()
+        net.Theta[0, 0], net.W[0], net.v[0] = 0.5, 1.0, 1.0
+    x = torch.ones(1, 1, dtype=torch.float64)
+    # f = z = γ = 2 and r* = 0.05: the kink is reached from z r*/(1 − γ r*) on.
+    edge = 2 * 0.05 / (1 - 2 * 0.05)
+    for idle, free in ((0.98 * edge, 1), (1.02 * edge, 0)):
+        with torch.no_grad():
+            net.W[1] = -idle
+        c = it.convergence_certificate(net, x, 0.95 * net(x).detach(), claim="C20")
+        assert c.holds
+        assert c.r_star == pytest.approx(0.05)
+        assert c.free == free
+    with torch.no_grad():
+        net.W[1] = -1e-9
+    c = it.convergence_certificate(net, x, 0.2 * net(x).detach(), claim="C20")
+    assert not c.holds

@@ -280,13 +280,10 @@ class Computed(Explorer):
             found = [kinds[int(k)] for k in tensor.flatten().tolist()]
         self._figures[panel].data[trace].update({"_".join(attribute): found})
 
-    def widget(self) -> Any:
-        """The live widget: the points have sliders there, and everything is computed by this process."""
-        from implicit_tutorial.explorer.widgets import Live
-
-        text = {"caption": self.caption, "alt": self.alt, "heading": self.heading}
-        sliders = [c for p in self.points for c in p.controls(self._figures[p.panel])]
-        return Live(self.draw, [*self.controls, *sliders], self.readout, self.name, **text)
+    @property
+    def handles(self) -> tuple[Control, ...]:
+        """The controls, and two sliders for each point: nothing is dragged in the live widget."""
+        return (*self.controls, *(c for p in self.points for c in p.controls(self._figures[p.panel])))
 
     def document(self) -> dict[str, Any]:
         """The programs and what they need."""

@@ -141,7 +141,12 @@ class Explorer:
         from implicit_tutorial.explorer.widgets import Live
 
         text = {"caption": self.caption, "alt": self.alt, "heading": self.heading}
-        return Live(self.draw, self.controls, self.readout, self.name, **text)
+        return Live(self.draw, self.handles, self.readout, self.name, **text)
+
+    @property
+    def handles(self) -> tuple[Control, ...]:
+        """What moves the live widget."""
+        return self.controls
 
     @checked
     def save(self, path: str | os.PathLike[str], **values: Any) -> Path:

@@ -109,7 +109,8 @@ def picture(page_of: Callable[[str], str], path: Path) -> bytes:
             file.as_uri(),
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-    drawn = re.search(r"\[\[(.*?)\]\]", done.stdout, re.S)
+    # Where the page is printed before the picture is there, its scripts hold brackets of their own.
+    drawn = re.search(r"<body[^>]*>\[\[(.*?)\]\]</body>", done.stdout, re.S)
     if drawn is None or drawn[1].startswith("error"):
         why = drawn[1] if drawn else done.stderr.strip()[-300:]
         raise RuntimeError(f"{program} did not draw {path.name}: {why}")

@@ -200,6 +200,8 @@ def branches(point: Point) -> Iterator[Branch]:
         order = torch.argsort((branch.gamma[:, None] + branch.kinks).flatten(), descending=True)
         for place in order[: branch.free + 1].tolist():
             i, unit = divmod(place, branch.kinks.shape[1])
+            if unit in samples[i].free:  # of a small network all may be
+                continue
             if len(samples[i].free) == _FREE_IN_ONE:
                 break
             samples[i].free.append(unit)

@@ -64,7 +64,7 @@ class ConvergenceCertificate:
     largest_step: float
     """The largest η for which Θ ← Θ − η∇L is proved to converge from here (C22); zero where none is."""
     stable_step: float
-    """2/λ_max(K): with a longer step descent leaves the neighbourhood of a minimum with this kernel (C22)."""
+    """2/λ_max(K): with a longer step a minimum with this kernel is unstable (C22)."""
 
     @property
     def sample_margins(self) -> dict[str, Tensor]:
@@ -94,7 +94,8 @@ class ConvergenceCertificate:
     def __str__(self) -> str:
         verdict = "proves convergence" if self.holds else "proves nothing"
         others = "" if self.unique or not self.holds else " along these equilibria"
-        passing = f", {self.free} units may pass their kinks" if self.free else ""
+        units = "one unit may pass its kink" if self.free == 1 else f"{self.free} units may pass their kinks"
+        passing = f", {units}" if self.free else ""
         return (
             f"{self.claim} {verdict}{others}{passing}: ‖e₀‖ = {self.initial_error:.3g}, certified up to "
             f"{self.largest_error:.3g}; r* = {self.r_star:.3g} (< {self.reach:.3g}), Δ = {self.Delta:.3g} "

@@ -140,7 +140,8 @@ def proved_end(certificate: Callable) -> Iterator[Measurement]:
     "C22",
     r"If $10\,\Delta(r) < cs$ for $r = 4\lVert e\rVert/cs$ and a $c \le 1$, then descent with any step "
     r"$\eta \le (2 - c)/(\lVert J\rVert + \Delta(r))^2$ in $A$ stays in $\lVert A' - A\rVert_F \le r$ and "
-    r"converges. With a step longer than $2/\lambda_{\max}(K)$ it leaves every minimum with this kernel.",
+    r"converges. With a step longer than $2/\lambda_{\max}(K)$ in $\Theta$ a minimum with this kernel is "
+    "unstable.",
     subject=convergence_certificate,
 )
 def longest_step(certificate: Callable) -> Iterator[Measurement]:
@@ -157,7 +158,7 @@ def longest_step(certificate: Callable) -> Iterator[Measurement]:
         "no step is proved beyond that edge, up to {} % of it", proof.largest_step / proof.stable_step, 1
     )
     yield close(
-        "that edge is at {} times two over the largest eigenvalue of the kernel",
+        "the edge of stability is at {} times two over the largest eigenvalue of the kernel",
         proof.stable_step * float(values[-1]) / 2,
         1,
         rtol=1e-6,

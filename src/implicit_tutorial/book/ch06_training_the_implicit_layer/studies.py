@@ -13,9 +13,10 @@ from torch import Tensor
 
 from implicit_tutorial import data
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import QUIET, SOLVER, unit_labels, watch
+from implicit_tutorial.book.networks import solver_for
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.book.tasks import CIRCLE_ANGLES, CIRCLE_SCALE, circle_target, on_circle, task
-from implicit_tutorial.equilibrium import EquilibriumError, Newton, Picard
+from implicit_tutorial.equilibrium import EquilibriumError, Picard
 from implicit_tutorial.kernels import limit_kernels, network_kernels
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.training import (
@@ -215,7 +216,7 @@ def proved_end(*, width: int, implicit_scale: float, output_scale: float) -> dic
     y = unit_labels(X)
     scales = {"implicit_scale": implicit_scale, "output_scale": output_scale}
     # κ multiplies what the solver leaves, and the losses asked for are tiny.
-    solver = Newton() if width <= 64 else Picard(rtol=1e-10 / max(output_scale, 1.0), max_steps=5000)
+    solver = solver_for(width) or Picard(rtol=1e-10 / max(output_scale, 1.0), max_steps=5000)
     net = EquilibriumNetwork(10, width, **scales, centered=True, seed=0, solver=solver)
     first = convergence_certificate(net, X, y, claim="C12").largest_error
     record = Record(every=1, spectrum=False, certified=True)

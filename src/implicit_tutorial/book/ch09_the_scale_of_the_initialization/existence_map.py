@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram import _X, _Y, cells, widths
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram import (
+    SCALE_AXIS,
+    cells,
+    width_axis,
+    widths,
+)
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import (
     lazy_movement,
     prediction,
@@ -19,6 +24,7 @@ from implicit_tutorial.book.evidence import MEAN_FIELD, THEOREM, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
+_ENDS, _SIZE = SCALE_AXIS["x_range"], {"height": 420, "legend_rows": 4}
 #: What a cell is called, how it is drawn, and whether a minimum exists there and the flow arrives.
 _KINDS = {
     "exists, and the flow arrives": ("circle", style.HOLDS, True, True),
@@ -72,15 +78,13 @@ def _draw(width: int) -> list[go.Figure]:
 
 
 def _map(width: int) -> go.Figure:
-    x = {"x_title": "output_scale κ", "x_log": True, "x_range": _X, "x_ticks": (0.1, 0.3, 1, 3)}
-    y = {"y_title": "width m", "y_log": True, "y_range": _Y, "y_ticks": widths()}
-    figure = style.figure(title="does a global minimum exist?", **x, **y, height=420, legend_rows=4)
+    figure = style.figure(title="does a global minimum exist?", **SCALE_AXIS, **width_axis(), **_SIZE)
     t, kind = minima(), kinds()
     for name, (symbol, color, _, _) in _KINDS.items():
         here = t[kind == name]
         look = style.points(name, color, symbol=symbol, size=11)
         figure.add_scatter(x=here["output_scale"], y=here["width"], **look)
-    return figure.add_scatter(x=_X, y=[width] * 2, **style.guide(), showlegend=False)
+    return figure.add_scatter(x=_ENDS, y=[width] * 2, **style.guide(), showlegend=False)
 
 
 def _row(width: int) -> pd.DataFrame:
@@ -88,14 +92,10 @@ def _row(width: int) -> pd.DataFrame:
     return t[(t["width"] == width) & (t["exists"] > 0.5)]
 
 
-def _scale_axis() -> dict:
-    return {"x_title": "output_scale κ", "x_log": True, "x_range": _X, "x_ticks": (0.1, 0.3, 1, 3)}
-
-
 def _distance(width: int) -> go.Figure:
-    t, grid = _row(width), np.geomspace(*_X, 40)
+    t, grid = _row(width), np.geomspace(*_ENDS, 40)
     y = {"y_title": "‖A′ − A₀‖", "y_log": True, "y_range": (0.1, 30)}
-    figure = style.figure(title="how far", **_scale_axis(), **y, height=420, legend_rows=4)
+    figure = style.figure(title="how far", **SCALE_AXIS, **y, **_SIZE)
     lazy = [lazy_movement(k, width) for k in grid]
     figure.add_scatter(x=grid, y=lazy, **style.theory("lazy law"))
     return figure.add_scatter(
@@ -107,8 +107,8 @@ def _error(width: int) -> go.Figure:
     t, every = _row(width), minima()
     every = every[every["width"] == width]
     y = {"y_title": "test error", "y_log": True, "y_range": (5e-3, 3)}
-    figure = style.figure(title="how good", **_scale_axis(), **y, height=420, legend_rows=4)
-    grid = np.geomspace(*_X, 40)
+    figure = style.figure(title="how good", **SCALE_AXIS, **y, **_SIZE)
+    grid = np.geomspace(*_ENDS, 40)
     infinite = [prediction(k).test_error for k in grid]
     figure.add_scatter(x=grid, y=infinite, **style.theory("infinite width"))
     trained = every[every["trained"] > 0.5]

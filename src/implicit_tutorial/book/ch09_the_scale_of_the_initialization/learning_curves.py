@@ -64,7 +64,7 @@ def learning_curves() -> Explorer:
 
 
 def _signs(target: str) -> go.Figure:
-    curve, shared = bound_curve(target), _AXIS | {"y_log": True, "height": 420, "legend_rows": 4}
+    curve, shared = bound_curve(target), _AXIS | {"y_log": True, "height": 440, "legend_rows": 5}
     figure = style.figure(title="error of the sign", y_range=(8e-3, 1.1), **shared)
     n = curve.index.to_numpy(dtype=float)
     figure.add_scatter(x=n, y=curve["total"], **style.theory("bound, infinite width", style.BOUND))
@@ -80,7 +80,7 @@ def _signs(target: str) -> go.Figure:
 def _squares(target: str) -> go.Figure:
     curve, rows = kernel_curve(target), network_errors(target, 1.0)
     curve = curve[curve.index >= _AXIS["x_range"][0]]
-    shared = _AXIS | {"y_log": True, "height": 420, "legend_rows": 4}
+    shared = _AXIS | {"y_log": True, "height": 440, "legend_rows": 5}
     figure = style.figure(title="squared error of gradient flow", y_range=(3e-4, 2), **shared)
     n = curve.index.to_numpy(dtype=float)
     figure.add_scatter(x=n, y=curve["bias2"] + curve["var"], **style.theory("mean-field: bias² + κ² var"))

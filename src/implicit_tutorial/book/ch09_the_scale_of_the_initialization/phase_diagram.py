@@ -27,7 +27,9 @@ from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
-_X, _Y = (0.078, 3.9), (5.5, 760)
+_X = (0.078, 3.9)
+#: The axis of the output scale, of both maps.
+SCALE_AXIS = {"x_title": "output_scale κ", "x_log": True, "x_range": _X, "x_ticks": (0.1, 0.3, 1, 3)}
 #: What a reader is told of a run that failed.
 _ENDS = {
     "left the well-posed region": "This run left the well-posed region",
@@ -44,6 +46,11 @@ def scales() -> list[float]:
 def widths() -> list[int]:
     """The widths m of the map."""
     return sorted(int(m) for m in PHASE.table["width"].unique())
+
+
+def width_axis() -> dict[str, object]:
+    """The axis of the width, of both maps."""
+    return {"y_title": "width m", "y_log": True, "y_range": (5.5, 760), "y_ticks": widths()}
 
 
 @cache
@@ -160,9 +167,7 @@ def _draw(output_scale: float, width: int) -> list[go.Figure]:
 
 
 def _map(output_scale: float, width: int) -> go.Figure:
-    x = {"x_title": "output_scale κ", "x_log": True, "x_range": _X, "x_ticks": (0.1, 0.3, 1, 3)}
-    y = {"y_title": "width m", "y_log": True, "y_range": _Y, "y_ticks": widths()}
-    fig = style.figure(title="the map", **x, **y, height=470, legend_rows=2)
+    fig = style.figure(title="the map", **SCALE_AXIS, **width_axis(), height=470, legend_rows=2)
     table = cells().reset_index()
     lost = table["trained"] <= 0.5
     ticks = (0.1, 0.3, 1, 3, 10)

@@ -17,12 +17,9 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram i
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
 from implicit_tutorial.book.circle import in_the_gap
 from implicit_tutorial.book.says import says
+from implicit_tutorial.prose import signed
 
 Numbers = dict[str, object]
-
-
-def _signed(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def the_map() -> Numbers:
@@ -57,7 +54,7 @@ def the_map() -> Numbers:
     share = [float(error[m, 0.1] / line) for m in wide]
     slopes = {"edge": found.value, "edge_low": found.low, "edge_high": found.high}
     slopes |= {"border": border, "border_predicted": predicted}
-    return {name: _signed(value, 2) for name, value in slopes.items()} | {
+    return {name: signed(2)(value) for name, value in slopes.items()} | {
         "rich_end": float(near["rightmost"]),
         "lost_end": float(lost["rightmost"]),
         "lost_most": float(ends.max()),
@@ -75,7 +72,9 @@ def the_way_and_the_goal() -> Numbers:
     arrived = t[t["exists"] & ~lost]
     further = arrived["within"] / arrived["movement"]
     says("further than the flow goes", further.median() > 1.3 and (further > 1).mean() > 0.95)
-    wide = arrived[arrived["width"] >= 256]
+    wide, narrow = arrived[arrived["width"] >= 256], arrived[arrived["width"] <= 64]
+    way = further[arrived["width"] == 512].groupby(arrived["output_scale"]).median()
+    says("furthest where κ is small", way.idxmax() < 0.3 and way.loc[0.3:].is_monotonic_decreasing)
     says("each of the wide ones errs less", (wide["test_error"] < wide["test_error_flow"]).all())
     return {
         "goal_runs": len(t),
@@ -84,6 +83,9 @@ def the_way_and_the_goal() -> Numbers:
         "goal_beyond": int((t["exists"] & lost).sum()),
         "goal_open": int((~t["exists"] & ~lost).sum()),
         "goal_further": float(further.median()),
+        "goal_lazy": float(way.iloc[-1]),
+        "goal_rich": float(way.max()),
+        "goal_worse": 100 * float((narrow["test_error"] > narrow["test_error_flow"]).mean()),
         "goal_share": float((wide["test_error"] / wide["test_error_flow"]).median()),
     }
 
@@ -120,8 +122,8 @@ def as_small_as_you_like() -> Numbers:
             found.append(slope(n[2:], curve[column].to_numpy()[2:]))
     least, most = (f([bound_curve(t)["total"][1024] for t in TARGETS]) for f in (min, max))
     return {
-        "bound_slope": _signed(float(np.mean(slopes["total"])), 2),
-        "error_slope": _signed(float(np.mean(slopes["test_error"])), 2),
+        "bound_slope": signed(2)(float(np.mean(slopes["total"]))),
+        "error_slope": signed(2)(float(np.mean(slopes["test_error"]))),
         "bound_off": 100 * apart(),
         "bound_least": least,
         "bound_most": most,

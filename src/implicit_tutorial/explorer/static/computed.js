@@ -140,7 +140,7 @@ var implicitComputed = (() => {
       this.kept.push({ taken: this.taken, state: Object.fromEntries(names.map((name) => [name, this.state[name]])) });
       if (this.kept.length <= KEPT) return;
       this.kept = this.kept.filter((_, i) => i % 2 === 0);
-      this.between = 2 * Math.max(...this.kept.slice(1).map(({ taken }, i) => taken - this.kept[i].taken));
+      this.between = Math.max(...this.kept.slice(1).map(({ taken }, i) => taken - this.kept[i].taken));
     }
 
     /** Go back to the last state kept of the first so many steps. @param {number} count */
