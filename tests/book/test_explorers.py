@@ -112,6 +112,8 @@ STORED: dict[str, tuple[list[str], dict, set[int]]] = {
     "posterior-means": (["digits_bound_trained"], {}, set()),
     "phase-diagram": (["phase"], {}, {60}),
     "digit-laws": (["digits"], {"task": {"parity"}}, set()),
+    "which-scales": (["own_scales"], {}, {200, 221}),
+    "against-others": (["advice"], {"method": {"advised"}}, {200, 221, 60, 40}),
 }
 
 

@@ -28,6 +28,7 @@ _RANGE = {
     "linear on the sphere": (1e-13, 1),
     "circle": (1e-8, 2),
 }
+_WORDS = ("none", "one", "two", "three")
 
 
 def ratios(column: str, other: str = "advised") -> dict[str, float]:
@@ -68,7 +69,8 @@ def against_others() -> Explorer:
         beaten = [f"{ROWS[c]} {wins(c, task)}" for c in ("grid", "default", "kernel ridge", "linear")]
         return f"Of {n} splits the advised network errs less than {', '.join(beaten)} times."
 
-    best, grid, default = (ratios(c) for c in ("best", "grid", "default"))
+    grid, default = ratios("grid"), ratios("default")
+    worse = [task for task, ratio in grid.items() if ratio > 1]
     return Explorer(
         draw,
         [Control("task", TASKS)],
@@ -81,7 +83,12 @@ def against_others() -> Explorer:
         caption="Test errors on ten splits (points) and their mean (bar), on a logarithmic axis. The grid "
         "search tries nine networks of width 256, and a quarter of the training sample is put aside to "
         "choose by; its best is what looking at the test sample would have chosen. **Choose** the task. "
-        + says("", True),
+        + says(
+            "**Notice** that the advised network errs less than the one with default scales on each task, on "
+            "average, and that the grid search, which trains eighteen networks a split, is better on "
+            f"{_WORDS[len(worse)]} of the five.",
+            max(default.values()) < 1 and len(worse) < len(_WORDS),
+        ),
         alt="Seven rows of ten points each on a logarithmic axis of the test error, one row a method, with a "
         "bar at the mean of each.",
         readout=readout,
