@@ -15,6 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from implicit_tutorial.book import explorers
+from implicit_tutorial.book.ch11_your_own_data.studies import MAP_WIDTH
 from implicit_tutorial.book.study import FOLDER
 from implicit_tutorial.explorer import decode, explorer
 from implicit_tutorial.explorer.registry import NUMBERS
@@ -96,6 +97,8 @@ def test_the_caption_begins_with_number_and_tag(name: str) -> None:
     assert "measured" not in kinds or "m = " in said[-1]
 
 
+#: A study whose networks are all of one width has no column for it.
+_ONE_WIDTH = {"own_scales": MAP_WIDTH}
 _WIDTHS = ["width", "wide", "width_noise", "width_implicit_scale"]
 #: Figures of stored studies: which ones, what their rows have in common, and n where a study does not say it.
 STORED: dict[str, tuple[list[str], dict, set[int]]] = {
@@ -112,6 +115,8 @@ STORED: dict[str, tuple[list[str], dict, set[int]]] = {
     "posterior-means": (["digits_bound_trained"], {}, set()),
     "phase-diagram": (["phase"], {}, {60}),
     "digit-laws": (["digits"], {"task": {"parity"}}, set()),
+    "which-scales": (["own_scales"], {}, {200, 221}),
+    "against-others": (["advice"], {"method": {"advised"}}, {200, 221, 60, 40}),
 }
 
 
@@ -130,7 +135,7 @@ def test_the_tag_says_what_the_stored_rows_are(name: str) -> None:
             row = stored["fixed"] | dict(zip(stored["columns"], values, strict=True))
             if any(row[key] not in allowed for key, allowed in chosen.items()):
                 continue
-            widths.add(row["width"])
+            widths.add(int(row.get("width", _ONE_WIDTH.get(study, 0))))
             samples |= {row[key] for key in ("n_samples", "n_train") if key in row}
             setting = (study, *(str(row[key]) for key in stored["settings"] if key != "seed"))
             seeds[setting].add(row.get("seed"))
