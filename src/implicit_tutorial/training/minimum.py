@@ -68,10 +68,7 @@ class GlobalMinimum:
             first = f"proved ({self._by().claim}), within ‖A′ − A‖_F ≤ {powers(self.within, 3)}."
         if self.converges:
             second = f"proved ({flow.claim})."
-        return (
-            f"An exact global minimum near this network: {first} "
-            f"Gradient flow from here converges to one: {second}"
-        )
+        return f"An exact global minimum nearby: {first}\nGradient flow from here converges to one: {second}"
 
     def _by(self) -> ConvergenceCertificate:
         """The certificate that ``within`` rests on."""
