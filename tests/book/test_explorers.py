@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_the_caption_begins_with_number_and_tag(name: str) -> None:
     kinds = [kind for kind in said if kind in ("definition", "theorem", "mean-field", "measured")]
     assert said[1 : 1 + len(kinds)] == kinds
     assert len(kinds) == len(set(kinds)) > 0
-    assert "measured" not in kinds or "m = " in said[-1]
+    assert "measured" not in kinds or said[1 + len(kinds)].startswith("m = ")
 
 
 #: A study whose networks are all of one width has no column for it.
@@ -128,7 +128,7 @@ def span(values: set[int]) -> str:
 @pytest.mark.parametrize("name", STORED)
 def test_the_tag_says_what_the_stored_rows_are(name: str) -> None:
     studies, chosen, samples = STORED[name]
-    seeds, widths, samples = defaultdict(set), set(), set(samples)
+    seeds, widths, samples, ends = defaultdict(set), set(), set(samples), Counter()
     for study in studies:
         stored = json.loads((FOLDER / f"{study}.json").read_text("utf-8"))
         for values in stored["rows"]:
@@ -137,11 +137,16 @@ def test_the_tag_says_what_the_stored_rows_are(name: str) -> None:
                 continue
             widths.add(int(row.get("width", _ONE_WIDTH.get(study, 0))))
             samples |= {row[key] for key in ("n_samples", "n_train") if key in row}
+            ends[row.get("end")] += 1
             setting = (study, *(str(row[key]) for key in stored["settings"] if key != "seed"))
             seeds[setting].add(row.get("seed"))
     counts = span({len(found) for found in seeds.values()})
     counts = "one seed" if counts == "1" else f"{counts} seeds"
-    assert tag(name).split(" · ")[-1] == f"m = {span(widths)}, {counts}, n = {span(samples)}"
+    said = tag(name).split(" · ")
+    facts = said.index(f"m = {span(widths)}, {counts}, n = {span(samples)}")
+    near = ends["minimum proved"] + ends["certified"]
+    asked = near + ends["nothing proved"]
+    assert said[facts + 1 :] == ([f"a minimum proved at the end of {near} of {asked} runs"] if asked else [])
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
