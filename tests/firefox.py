@@ -1,4 +1,4 @@
-"""Firefox as Debian has it, spoken to in WebDriver BiDi: what a page computes does not hang on one browser."""
+"""Firefox as Debian has it, spoken to in WebDriver BiDi: a page that computes needs no special browser."""
 
 from __future__ import annotations
 

@@ -83,7 +83,8 @@ def test_a_point_is_dragged_by_pointer_and_keys(tab: Tab) -> None:
     }"""
     line = "() => document.querySelector('[data-name=two-units] .it-readout').textContent"
     settled = f"""async (words) => {{
-      for (let k = 0; k < 100 && !({line})().includes(words); k++) await new Promise((go) => setTimeout(go, 50));
+      const wait = () => new Promise((go) => setTimeout(go, 50));
+      for (let k = 0; k < 100 && !({line})().includes(words); k++) await wait();
       return ({line})();
     }}"""
     assert "three equilibria" in tab.evaluate(settled, "three")
