@@ -262,6 +262,15 @@ def test_a_program_keeps_its_memory_and_carries_its_results(page):
     torch.testing.assert_close(found.reshape(4, 5), expected, rtol=1e-12, atol=1e-14)
 
 
+def test_one_tensor_under_two_names_is_two_inputs(page):
+    def apart(p, q):
+        return {"r": p - 2 * q}
+
+    document = export_program(apart, {"p": x, "q": x})
+    inputs = {"p": x, "q": y}
+    assert_same(run(page, document, inputs), apart(**inputs), 1e-12)
+
+
 def test_an_operation_that_the_page_does_not_know_is_named():
     def spectrum(A):
         return {"values": torch.linalg.eigvalsh(A)}

@@ -108,7 +108,9 @@ def export_program(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch warns of itself
-        exported = export(Traced(), (dict(example),), dynamic_shapes=(shapes,)).run_decompositions()
+        # Of one tensor under two names torch would make one input.
+        inputs = {name: tensor.clone() for name, tensor in example.items()}
+        exported = export(Traced(), (inputs,), dynamic_shapes=(shapes,)).run_decompositions()
     title = getattr(function, "__qualname__", repr(function))
     document = _document(exported.graph_module, title, _constants(exported))
     return {"name": title, "inputs": names, "outputs": list(outputs)} | document
