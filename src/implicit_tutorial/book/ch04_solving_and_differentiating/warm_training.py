@@ -42,8 +42,8 @@ def warm_training() -> Explorer:
         tag=measured(width=WARM_WIDTH, seeds=1, samples=SAMPLES),
         caption=(
             f"Gradient descent on $\\Theta$, width {WARM_WIDTH}, $\\sigma_A = {WARM_SCALE}$. Mean sweeps "
-            "of the forward solve (first) and of the adjoint solve (second) at each step, from zero and from the "
-            "last step's solution. **Move** the tolerance. **Notice** that the distance between the two "
+            "of the forward solve (first) and of the adjoint solve (second) at each step, from zero and from "
+            "the last step's solution. **Move** the tolerance. **Notice** that the distance between the two "
             "lines stays, and that the adjoint gains less: where a unit switches, it jumps."
         ),
         alt=(
