@@ -1,4 +1,4 @@
-"""The seven ratios of the table: each measured by a function that returns its rows.
+"""The ratios of the table: each measured by a function that returns its rows.
 
 A row holds the ratio as its ``value``, the times or bytes behind it, and ``accuracy``, the error of what was
 timed. Every function takes its sizes as arguments, so that a test can run it small.
@@ -17,6 +17,7 @@ import torch
 
 import implicit_tutorial as it
 from benchmarks import peers
+from benchmarks.in_page import in_page
 from benchmarks.memory import peak
 from benchmarks.setting import EVERY_STEP, SPARSE, Setting, Step, medians
 
@@ -263,4 +264,5 @@ RATIOS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "memory": memory,
     "ensemble": ensemble,
     "exponent": scaling,
+    "page": in_page,
 }

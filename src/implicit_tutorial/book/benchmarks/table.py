@@ -118,6 +118,15 @@ BENCHMARKS: dict[str, Benchmark] = {
             case=lambda row: "m = 256 … 8192",
             accuracy="largest distance of a time from the power law",
         ),
+        Benchmark(
+            name="page",
+            title="a training step in the page, n = 32, ÷ the same in numpy",
+            target=4,
+            at_most=True,
+            case=lambda row: f"m = {row['width']}",
+            accuracy="A after ten steps in float64, beside torch",
+            tolerance=1e-10,
+        ),
     )
 }
 
