@@ -13,7 +13,7 @@ from implicit_tutorial.training.arithmetic import caught_up, descended, output_b
 DRAWS = {"G": ("width", "width"), "W": ("width", 2), "v": ("width",)}
 EXACTLY = {"close": 1e-13, "most": 2000}
 _FRACTION = 0.15
-_TERMS = 16
+_TERMS = 12
 
 
 def flow_of(M: Tensor, one: Tensor) -> Tensor:
