@@ -242,6 +242,10 @@ def test_the_modes_of_the_page_are_eigenvectors_and_its_steps_follow_the_flow() 
     np.testing.assert_allclose(products, np.eye(3), atol=1e-9)
     for _ in range(steps(10, float(state["step"]))):
         state |= call(computation.advance, state)
+    # What it is compared with is the flow at infinite width itself, in the time that the steps count.
+    K = it.limit_kernels(state["X"], implicit_scale=0.6, output_scale=5.0).implicit
+    time = float(state["time_now"] / torch.linalg.eigvalsh(K)[-1])
+    np.testing.assert_allclose(state["e_lazy"], setting.decayed(K, -state["y"], [time])[0], rtol=1e-9)
     shown = call(computation.observe, state)["0/third/y"].numpy()
     stored = mode_curves(128, 5.0)[0][1:, -3] / mode_curves(128, 5.0)[0][0, -3]
     seen = studies.MODES_TIMES[1:] <= 10
