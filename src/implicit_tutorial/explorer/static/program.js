@@ -256,7 +256,7 @@ var implicitProgram = (() => {
       const value = (node) => {
         if (Array.isArray(node)) return node.map(value);
         if (typeof node === "string") return values[Number(node)];
-        return node?.inf ? node.inf * Infinity : node;
+        return typeof node?.number === "string" ? Number(node.number) : node;
       };
       const flush = (group) => {
         if (!open.delete(group)) return;
