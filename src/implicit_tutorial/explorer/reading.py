@@ -35,7 +35,7 @@ def number(value: float, form: str) -> str:
         return "—"
     if form == "d":
         return f"{round(value)}".replace("-", "−")
-    text = format(value, form)
+    text = format(value + 0.0, form)  # zero has no sign
     mantissa, _, exponent = text.partition("e")
     power = f"·10{str(int(exponent)).translate(_RAISED)}" if exponent and int(exponent) else ""
     return f"{mantissa.replace('-', '−')}{power}"
