@@ -162,6 +162,9 @@ def test_wherever_they_begin_picards_steps_do_not_arrive():
         ]
         assert shown[0][-1] > 0.5 * shown[0][0]
         assert shown[1][-1] < 1e-4
+    # The answer's link.
+    near = trace(fig.euler_step(), "steps of length h", panel=1, step=0.8, s1=0.7, s2=1.2)["y"]
+    assert near[-1] > 5 * near[0]
 
 
 def test_the_flow_comes_to_rest_at_the_equilibrium():

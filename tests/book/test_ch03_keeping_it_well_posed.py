@@ -218,6 +218,14 @@ def test_the_steps_are_the_best_and_the_library_comes_close(kind, values):
         assert it.PeacemanRachford().step_for(A) == pytest.approx(float(reflection), rel=1e-12)
 
 
+@pytest.mark.parametrize("start", [(0.0, 0.0), (0.0, 3.0), (2.9, 2.8), (0.1, 1.7)])
+def test_the_convex_landscape_has_one_end_for_every_start(start):
+    setting = coupled(real(-1.2))
+    assert float(torch.linalg.eigvalsh(setting.problem.M).max()) < 1
+    for end in paths.paths(setting, torch.tensor(start, dtype=torch.float64), 200)[-1, 1:]:
+        torch.testing.assert_close(end, torch.tensor([1.0, 0.0], dtype=torch.float64), rtol=0, atol=1e-8)
+
+
 @pytest.mark.parametrize(("name", "kind"), [("coupling", coupled), ("antisymmetric", turning)])
 def test_the_line_counts_the_sweeps_of_the_librarys_solvers(name, kind):
     """From other starts too, and between the stops."""

@@ -85,6 +85,7 @@ def test_the_start_lies_on_the_loss_and_where_there_is_none_the_line_says_so() -
     # A start nearer to the minimum knows more of how curved the loss is there.
     assert "to and fro" in explorer.readout(label=2.0, fraction=0.1)
     assert "arrives in" in explorer.readout(label=2.0, fraction=0.1, start=0.3)
+    assert "arrives in" in explorer.readout(label=2.0, fraction=0.3, start=0.4)  # the chapter's answer
 
 
 def test_a_long_step_leaps_over_the_pole_and_a_short_one_arrives() -> None:

@@ -249,6 +249,38 @@ def test_a_point_on_a_curve_stays_on_it(page: Any) -> None:
         assert middle == pytest.approx(where, abs=0.6)
 
 
+#: Moves a point again and again; what of the time until all is drawn is plotly's, and what is ours.
+PACE = """async (figure) => {
+  const explorer = implicitTutorial.explorers.get(figure.dataset.name), { react } = Plotly;
+  const [{ now }] = explorer.source.points, start = [...now], ours = [], theirs = [];
+  let drawing = 0;
+  Plotly.react = (...given) => {
+    const before = performance.now(), result = react(...given);
+    drawing += performance.now() - before;
+    return result;
+  };
+  for (let k = 0; k < 25; k++) {
+    now.forEach((_, i) => (now[i] = start[i] + 0.01 * (k + 1)));
+    explorer.frame = explorer.source.frame(explorer.position);
+    drawing = 0;
+    const before = performance.now();
+    explorer.draw();
+    ours.push(performance.now() - before - drawing);
+    theirs.push(drawing);
+    await new Promise(requestAnimationFrame);
+  }
+  Plotly.react = react;
+  return [ours, theirs];
+}"""
+
+
+@pytest.mark.parametrize("name", [n for n in DRAGGED if not explorers()[n]().computation.clock])
+def test_while_a_point_is_dragged_drawing_takes_longer_than_computing(page: Any, name: str) -> None:
+    assert_right(page, name, **made(name).start)
+    ours, theirs = map(np.median, figure(page, name).evaluate(PACE))
+    assert ours < theirs / 2
+
+
 @pytest.mark.parametrize("name", LIVE)
 def test_a_figure_is_small(name: str) -> None:
     """A function as a server sends it, deflated; all of a figure's data as they lie in the page."""
