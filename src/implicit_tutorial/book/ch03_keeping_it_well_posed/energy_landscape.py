@@ -59,12 +59,13 @@ def energy_landscape() -> Computed:
             "how far the energy $\\tfrac12 z^\\top(I - A)z - b^\\top z$ is above its minimum over "
             "$z \\ge 0$, the equilibrium (diamond); dark is low. Lines: three solvers from the same start. "
             f"**Drag** the start, and **move** $c$. **Notice** that {_what_picard_does()} while the other "
-            "two find its lowest point."
+            f"two find its lowest point{_where_it_leaves()}."
         ),
         alt=(
             "The plane of two states with a valley of an energy. A diamond marks its minimum, the "
-            "equilibrium. Three paths lead from one start: forward–backward and Peaceman–Rachford end at the "
-            "diamond for every coupling, Picard's does not when the coupling is strong: it jumps back and "
+            "equilibrium; at the largest coupling it lies outside. Three paths lead from one start: "
+            "forward–backward and Peaceman–Rachford end there for every coupling, Picard's does not "
+            "when the coupling is strong: it jumps back and "
             "forth, or runs away."
         ),
     )
@@ -85,6 +86,13 @@ def _what_picard_does() -> str:
         + "$\\lVert A\\rVert_2 = 1/2 + \\lvert c\\rvert$ has passed one: it jumps across the valley, "
         + says(f"and at $c = {COUPLINGS[-1]}$ it runs away,", lost == {COUPLINGS[-1]})
     )
+
+
+def _where_it_leaves() -> str:
+    """At the largest coupling the equilibrium lies beyond the corner of the picture, at no other."""
+    problems = [coupled(torch.tensor(c, dtype=torch.float64)).problem for c in COUPLINGS]
+    far = [float(it.solve(A, b, solver=it.Newton()).z.max()) > TOP for A, b, _ in problems]
+    return says(", which then lies beyond the corner", far == [False] * (len(far) - 1) + [True])
 
 
 def observe(coupling: Tensor, s1: Tensor, s2: Tensor, nodes: Tensor) -> dict[str, Tensor]:
