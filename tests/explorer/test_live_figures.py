@@ -121,9 +121,6 @@ def assert_right(page: Any, name: str, **values: float) -> dict[str, Any]:
         if form := explorer.computation.texts.get(slot):
             assert got == [number(v, form) for v in wanted], slot
             continue
-        if form := explorer.computation.texts.get(slot):
-            assert got == [number(v, form) for v in wanted], slot
-            continue
         size = np.max(np.abs(wanted), initial=0, where=np.isfinite(wanted))
         where, atol = f"{name}: {slot} at {at}", RTOL * size + 1e-13
         np.testing.assert_allclose(np.array(got, float), wanted, rtol=RTOL, atol=atol, err_msg=where)
