@@ -13,7 +13,7 @@ from plotly.utils import PlotlyJSONEncoder
 from implicit_tutorial.book.laboratory.examples import EXAMPLES
 from implicit_tutorial.book.laboratory.programs import programs
 from implicit_tutorial.explorer import Control, style
-from implicit_tutorial.explorer.page import control_row, inline, mathjax
+from implicit_tutorial.explorer.page import control_row, mathjax
 from implicit_tutorial.explorer.tree import panels_of
 
 STATIC = Path(__file__).parent / "static"
@@ -112,17 +112,13 @@ class Laboratory:
         return "Laboratory: open the page to use it"
 
 
-def _say(text: str) -> str:
-    return inline(text, mathjax)
-
-
-_FRAGMENT = f"""\
+_FRAGMENT = """\
 <section class="it-laboratory" aria-label="Laboratory">
 <noscript><p>The laboratory trains networks in your browser, with JavaScript, which is off.</p></noscript>
 <div class="it-bench" style="display:none">
 <h3 id="lab-data">Data</h3>
 <div class="it-controls">
-<div class="it-control"><label for="lab-source">what to learn</label><select id="lab-source" autocomplete="off">{{options}}<option value="own" disabled>a table of your own</option></select></div>
+<div class="it-control"><label for="lab-source">what to learn</label><select id="lab-source" autocomplete="off">{options}<option value="own" disabled>a table of your own</option></select></div>
 </div>
 <div class="it-drop">
 <p>Or bring your own: <label class="it-button">choose a file<input type="file" id="lab-file" accept=".csv,.tsv,.txt,text/*"></label> or drop one here. It stays in this page: nothing is sent anywhere.</p>
@@ -136,18 +132,18 @@ _FRAGMENT = f"""\
 <p class="it-found" id="lab-found" role="status"></p>
 <div class="it-controls">
 <div class="it-control"><label for="lab-target">column to learn</label><select id="lab-target" autocomplete="off"></select></div>
-{{preparing}}</div>
+{preparing}</div>
 <details><summary>the table, centred and scaled</summary><div class="it-scroll" tabindex="0" role="region" aria-label="The table, centred and scaled"><table id="lab-table"></table></div></details>
 </div>
 <h3 id="lab-network">Network</h3>
-<div class="it-controls">{{settings}}</div>
+<div class="it-controls">{settings}</div>
 <p class="it-found" id="lab-before" role="status"></p>
 <ul class="it-conditions" id="lab-conditions"></ul>
-<h3 id="lab-training">Training</h3>
-<div class="it-panels">{{plots}}</div>
+<div class="it-training"><h3 id="lab-training">Training</h3>
+<div class="it-panels">{plots}</div>
 <div class="it-desk"><div class="it-controls"><button type="button" class="it-play" id="lab-play" aria-pressed="false"><span>Play</span></button>
 <div class="it-control"><label for="lab-scrub">row of the history</label><input type="range" id="lab-scrub" min="0" max="0" value="0" step="1" autocomplete="off"><output for="lab-scrub" aria-live="off" style="min-width:9ch"></output></div></div>
-<p class="it-readout" id="lab-said" aria-live="polite"></p></div>
+<p class="it-readout" id="lab-said" aria-live="polite"></p></div></div>
 <h3 id="lab-take">Take it with you</h3>
 <p>The same experiment in Python; the network is drawn by torch's own random numbers, here as there.
 <button type="button" class="it-button" id="lab-copy">copy the Python</button>
@@ -156,5 +152,5 @@ _FRAGMENT = f"""\
 <span id="lab-copied" role="status"></span></p>
 <div class="highlight"><pre tabindex="0" aria-label="The experiment in Python" id="lab-python"></pre></div>
 </div>
-<script type="application/json" class="it-laboratory-spec">{{spec}}</script>
+<script type="application/json" class="it-laboratory-spec">{spec}</script>
 </section>"""

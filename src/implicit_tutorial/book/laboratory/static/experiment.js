@@ -49,10 +49,11 @@ var implicitExperiment = (function experiment() {
       return Object.fromEntries(program.document.outputs.map((/** @type {string} */ name) => [name, this.value(name)]));
     }
 
-    /** @param {any} program */
-    take(program) {
+    /** @param {any} program @param {string[]} carried  results that lie where the next run begins */
+    take(program, carried = []) {
       for (const name of program.document.outputs) {
-        this.state[name] = { shape: program.out[name].shape, data: Float64Array.from(program.get(name)) };
+        const data = carried.includes(name) ? program.in[name].block.data : program.get(name);
+        this.state[name] = { shape: program.out[name].shape, data: Float64Array.from(data) };
       }
     }
 
@@ -97,9 +98,9 @@ var implicitExperiment = (function experiment() {
         program.run();
         this.step++;
         if (!program.get("there")[0]) return { lost: true, step: this.step };
-        this.take(program);
         program.carry(carried);
       } while (!due(this.step) && this.step < STEPS);
+      this.take(program, carried);
       return this.row();
     }
   }

@@ -226,11 +226,9 @@ var implicitLaboratory = (() => {
         return;
       }
       const unit = this.source.table ? " of the labels' variance" : "";
-      const ratio = limit.price / limit.other_price;
-      const worth = ratio > 0.8 ? "as much as noise" : `${say(1 / ratio, ".2g")} times less than noise`;
       const lazy = (settings.implicit_scale * Math.sqrt(limit.price / settings.width)) / settings.output_scale;
       this.at.before.textContent =
-        `At infinite width the labels cost ${say(limit.price)}, and in another order ${say(limit.other_price)}: ${worth}. ` +
+        `At infinite width the labels cost ${say(limit.price)}; the same labels in another order would cost ${say(limit.other_price)}. ` +
         `Trained to the end, the infinitely wide network errs on the ${prepared.y_test.length} rows held out by ${say(limit.predicted_error)}${unit}. ` +
         `Lazy training would move A by ${say(lazy)}.`;
       this.moves = lazy;
