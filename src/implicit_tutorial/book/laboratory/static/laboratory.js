@@ -27,6 +27,7 @@ var implicitLaboratory = (() => {
       this.cursor = 0;
       this.playing = false;
       this.shown = true;
+      this.busy = true;
       this.pick(0);
       this.listen();
       new IntersectionObserver((entries, observer) => {
@@ -112,6 +113,7 @@ var implicitLaboratory = (() => {
 
     /** @param {File} file */
     async read(file) {
+      this.busy = true;
       try {
         if (file.size > 50 * implicitTable.MOST.bytes) throw new implicitTable.Complaint(`${file.name} is far too large for a table of ${implicitTable.MOST.rows} rows.`);
         this.offer({ name: file.name, ...implicitTable.decode(await file.arrayBuffer()) });
@@ -162,17 +164,24 @@ var implicitLaboratory = (() => {
 
     /** A sentence for the reader; what is not meant for him goes to the console. @param {any} what @param {string} name */
     complain(what, name = "") {
+      if (what) this.busy = false;
       const said = what instanceof Error ? what.message : what;
       this.at.complaint.textContent = said && name ? `${name}: ${said}` : said;
       if (what instanceof Error && !(what instanceof implicitTable.Complaint)) console.error(what);
     }
 
     change() {
+      this.busy = true;
       clearTimeout(this.resting);
       this.resting = setTimeout(() => this.restart(), PATIENCE);
     }
 
     // ---------------------------------------------------------------- an experiment
+
+    /** Whether the network of the present choice is still to come. */
+    set busy(/** @type {boolean} */ on) {
+      this.root.ariaBusy = on ? "true" : null;
+    }
 
     /** A new network; nothing is trained before the reader says so. */
     async restart() {
@@ -206,6 +215,7 @@ var implicitLaboratory = (() => {
         this.limit = limit;
         this.foresee();
         this.show(this.cursor);
+        this.busy = false;
       } catch (error) {
         if (worker === this.worker) this.complain(error);
       }
