@@ -153,7 +153,13 @@ def experiment(example, width=32, implicit_scale=0.7, output_scale=0.5, seed=3):
     X, y, X_test, y_test = example.tensors().values()
     net = it.EquilibriumNetwork(X.shape[1], width, seed=seed)
     state = {name: getattr(net, name).data for name in ("Theta", "W", "v")}
-    state |= {"X": X, "y": y, "seen": X_test, "y_seen": y_test, "part": torch.full_like(y_test, 1 / len(y_test))}
+    state |= {
+        "X": X,
+        "y": y,
+        "seen": X_test,
+        "y_seen": y_test,
+        "part": torch.full_like(y_test, 1 / len(y_test)),
+    }
     numbers = {"width": width, "implicit_scale": implicit_scale, "output_scale": output_scale}
     state |= {name: torch.tensor(float(v), dtype=torch.float64) for name, v in numbers.items()}
     state["other"] = y[torch.randperm(len(y), generator=torch.Generator().manual_seed(0))]
@@ -195,7 +201,9 @@ def compare(found: dict, wanted: dict) -> None:
         if name == "z_seen":  # a state, which the page keeps to itself
             continue
         y = np.asarray(tensor, float)
-        np.testing.assert_allclose(found[name], y, rtol=1e-10, atol=1e-10 * np.abs(y).max() + 1e-13, err_msg=name)
+        np.testing.assert_allclose(
+            found[name], y, rtol=1e-10, atol=1e-10 * np.abs(y).max() + 1e-13, err_msg=name
+        )
 
 
 def test_a_function_that_is_off_by_one_per_mille_is_noticed(tab, monkeypatch):
@@ -338,10 +346,10 @@ def test_pasted_numbers_go_into_the_python(tab, capsys, offset):
 def test_one_column_is_drawn_over_itself(tab):
     give(tab, NAMED[["size", "y"]].to_csv(index=False))
     settled(tab)
-    tab.wait_for_function(
-        "document.querySelector('.it-plot')._fullLayout?.xaxis.title.text === 'size'"
+    tab.wait_for_function("document.querySelector('.it-plot')._fullLayout?.xaxis.title.text === 'size'")
+    x = tab.evaluate(
+        "Array.from(document.querySelector('.it-plot').data.find((t) => t.name === 'network').x)"
     )
-    x = tab.evaluate("Array.from(document.querySelector('.it-plot').data.find((t) => t.name === 'network').x)")
     assert (x[0], x[-1]) == (pytest.approx(NAMED["size"].min()), pytest.approx(NAMED["size"].max()))
 
 
@@ -406,12 +414,14 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "one column": ("a\n" + "\n".join(map(str, range(20))), "one column only, “a”"),
     "a short row": (with_line("1,2"), "Line 7 has 2 entries, and line 1 has 3 (separated by commas)"),
     "a long row": (with_line("1,2,3,"), "Line 7 has 4 entries.*A separator at the end of a line counts"),
-    "a word": (with_line("1,many,3"), "In line 7, column “b” holds “many”, which is no number. Leave that column"),
+    "a word": (with_line("1,many,3"), "In line 7, column “b” holds “many”, which is no number. Leave "
+    "that column"),
     "a date": (with_line("2026-11-29,2,3"), "In line 7, column “a” holds “2026-11-29”, which is no number"),
     "a gap": (with_line("1,,3"), "In line 7, column “b” is empty. Fill in"),
     "gaps": (with_line("1,NA,3").replace("\n0,0,0", "\n0,NA,0"), "column “b” says “NA”, and so are 1 more"),
     "no finite number": (with_line("1,inf,3"), "In line 7, column “b” holds “inf”, which is not finite"),
-    "too large a number": (with_line("1,1e999,3"), "In line 7, column “b” holds “1e999”, which is not finite"),
+    "too large a number": (with_line("1,1e999,3"), "In line 7, column “b” holds “1e999”, which is not "
+    "finite"),
     "commas between thousands": (with_line('1,"1,234",3'), "“1,234”.*commas between thousands are not"),
     "an open quotation": (with_line('1,"2,3'), "A quotation mark is opened in line 7 and never closed"),
     "two names alike": ("a,a,c\n" + LONG, "Columns 1 and 2 are both called “a”"),

@@ -65,7 +65,8 @@ def _panels() -> list[go.Figure]:
 #: What the four plots show, for a reader who does not see them.
 _ALTS = (
     "What the network has learned: its function and the samples, or its outputs over the labels.",
-    "The error over the steps of training, on the samples and on the rows held out, with its lazy prediction.",
+    "The error over the steps of training, on the samples and on the rows held out, with its lazy "
+    "prediction.",
     "The largest and the smallest eigenvalue of the tangent kernel over the steps of training.",
     "How far the matrix A has moved, over the steps of training.",
 )
@@ -77,7 +78,9 @@ class Laboratory:
     def document(self) -> dict[str, Any]:
         """What the page's scripts need."""
         panels = json.loads(json.dumps(panels_of(_panels()), cls=PlotlyJSONEncoder))
-        controls = {c.name: {"values": list(c.values), "texts": list(c.texts)} for c in (*PREPARING, *SETTINGS)}
+        controls = {
+            c.name: {"values": list(c.values), "texts": list(c.texts)} for c in (*PREPARING, *SETTINGS)
+        }
         return {
             "programs": programs(),
             "examples": [example.document() for example in EXAMPLES],
