@@ -111,12 +111,12 @@ def _forward(A: Tensor, b: Tensor, z: Tensor, tolerance: float) -> tuple[Tensor,
     return _sweeps(lambda z: swept(A, b, z, 1), z, _CEILING * torch.linalg.vector_norm(b), tolerance)
 
 
-def _adjoint(A: Tensor, column: Tensor, u: Tensor, z: Tensor, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
+def _adjoint(
+    A: Tensor, column: Tensor, u: Tensor, z: Tensor, tolerance: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """The same of the adjoints at z."""
     g = column.mT.expand(z.shape)
-    return _sweeps(
-        lambda u: swept_back(A, g, u, z, 1), u, _CEILING * torch.linalg.vector_norm(g), tolerance
-    )
+    return _sweeps(lambda u: swept_back(A, g, u, z, 1), u, _CEILING * torch.linalg.vector_norm(g), tolerance)
 
 
 def _sweeps(
