@@ -171,7 +171,8 @@ RUN = """([programs, sample, settings, steps, options]) => {
   const rows = [one.begin()];
   const limit = one.limit();
   while (rows.at(-1).step < steps && !rows.at(-1).lost) rows.push(one.next());
-  const plain = (row) => Object.fromEntries(Object.entries(row).map(([k, v]) => [k, v?.length ? Array.from(v) : v]));
+  const list = (v) => (v?.length ? Array.from(v) : v);
+  const plain = (row) => Object.fromEntries(Object.entries(row).map(([name, v]) => [name, list(v)]));
   return { rows: rows.map(plain), limit: plain(limit) };
 }"""
 

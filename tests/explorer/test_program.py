@@ -156,7 +156,8 @@ CASES = {
         (square, x),
     ),
     "symmetric": (
-        lambda s: {"a": torch.linalg.eigvalsh(s @ s.T), "b": torch.linalg.eigvalsh((s + s.T)[1:, 1:])}, (square,),
+        lambda s: {"a": torch.linalg.eigvalsh(s @ s.T), "b": torch.linalg.eigvalsh((s + s.T)[1:, 1:])},
+        (square,),
     ),
     "spectra": (lambda s: {"a": eigenvalues(s), "b": eigenvalues(s.T)[:, 1] * 2}, (square,)),
     "sizes": (

@@ -68,7 +68,7 @@ def _panels() -> list[go.Figure]:
 #: What the four plots show, for a reader who does not see them.
 _ALTS = (
     "What the network has learned: its function and the samples, or its outputs over the labels.",
-    "The error over the steps of training, on the samples and on the rows held out, with its lazy prediction.",
+    "The error over the steps of training, on the samples and on rows held out, with its lazy prediction.",
     "The largest and the smallest eigenvalue of the tangent kernel over the steps of training.",
     "How far the matrix A has moved, over the steps of training.",
 )
