@@ -54,8 +54,8 @@ OPERATIONS: dict[Any, str] = {
     operator.add: "int_add", operator.sub: "int_sub", operator.mul: "int_mul", operator.floordiv: "int_div",
 }  # fmt: skip
 
-#: Arguments that say where and how torch keeps a result; in the page there is one place and one precision. And which
-#: triangle of a symmetric matrix it reads.
+#: Arguments that say where and how torch keeps a result, or which triangle of a symmetric matrix it reads; in
+#: the page there is one place and one precision.
 _STORAGE = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "UPLO"}
 
 

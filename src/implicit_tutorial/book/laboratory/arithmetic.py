@@ -1,5 +1,4 @@
-"""What the laboratory computes, as functions that its page runs: those of ``it.train`` with "
-"``SingleSweep``."""
+"""What the laboratory computes, for its page to run: what ``it.train`` does with ``SingleSweep``."""
 
 from __future__ import annotations
 
@@ -36,13 +35,14 @@ def begin(
     exact, *_ = _forward(A, b, z, _SEEN)
     z_seen, *_ = _forward(A, b_seen, b_seen * zero, _SEEN)
     u_seen, *_ = _adjoint(A, column, b_seen * zero, z_seen, _SEEN)
-    f0, f0_seen = kappa * (exact @ column), kappa * (z_seen[0] @ v)
+    f0_seen = kappa * (z_seen[0] @ v)
+    target = y[None, :, None] + kappa * (exact @ column)
     K = _kernel(z, u, z, u, kappa, implicit_scale, width)
     eta = METHOD.fraction * 2 / torch.amax(torch.linalg.eigvalsh(K))
     return {
         "A": A, "A_first": A * 1, "kappa": kappa, "b": b, "b_seen": b_seen, "column": column,
         "z": z, "dz": z - before, "u": u, "du": u - u_before, "z_seen": z_seen,
-        "target": y[None, :, None] + f0, "f0_seen": f0_seen, "e": kappa * (before @ column) - (y[None, :, None] + f0),
+        "target": target, "f0_seen": f0_seen, "e": kappa * (before @ column) - target,
         "K": K, "K_seen": _kernel(z_seen, u_seen, z, u, kappa, implicit_scale, width),
         "e_lazy": -y, "f_lazy": 0 * f0_seen, "eta": eta, "time": zero * 1, "there": there * (zero + 1),
         "share": implicit_scale**2 / (2 - implicit_scale**2) + zero,
@@ -80,8 +80,8 @@ def observe(
     values = torch.linalg.eigvalsh(_kernel(z, u, z, u, kappa, implicit_scale, width))
     M = A[0]
     return {
-        "z_seen": torch.where(there, z_seen, 0 * b_seen), "f": f, "f_train": e[0, :, 0] + y, "f_lazy_seen": f_lazy * 1,
-        "f_lazy_train": e_lazy + y,
+        "z_seen": torch.where(there, z_seen, 0 * b_seen), "f": f, "f_train": e[0, :, 0] + y,
+        "f_lazy_seen": f_lazy * 1, "f_lazy_train": e_lazy + y,
         "train_loss": (e * e).sum() / 2, "lazy_loss": (e_lazy * e_lazy).sum() / 2,
         "test_error": (part * (f - y_seen) ** 2).sum(),
         "lazy_test_error": (part * (f_lazy - y_seen) ** 2).sum(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import plotly.graph_objects as go
@@ -21,10 +22,12 @@ STATIC = Path(__file__).parent / "static"
 SCRIPTS = ("random.js", "table.js", "sample.js", "experiment.js", "python.js", "laboratory.js")
 SHEET = "laboratory.css"
 
+_SCALES = [k / 20 for k in range(2, 27)]
+_OUTPUTS = [0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30]
 #: What is chosen. Widths below 16 are not offered: torch draws so few numbers in another way.
 SETTINGS = (
-    Control("implicit_scale", [k / 20 for k in range(2, 27)], start=0.5, label="implicit_scale $\\sigma_A$", fmt="g"),
-    Control("output_scale", [0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30], start=1, label="output_scale $\\kappa$", fmt="g"),
+    Control("implicit_scale", _SCALES, start=0.5, label="implicit_scale $\\sigma_A$", fmt="g"),
+    Control("output_scale", _OUTPUTS, start=1, label="output_scale $\\kappa$", fmt="g"),
     Control("width", [16, 32, 64, 128, 256, 512], start=128, label="width $m$"),
     Control("seed", list(range(10)), label="seed of the draw"),
 )  # fmt: skip
@@ -65,8 +68,7 @@ def _panels() -> list[go.Figure]:
 #: What the four plots show, for a reader who does not see them.
 _ALTS = (
     "What the network has learned: its function and the samples, or its outputs over the labels.",
-    "The error over the steps of training, on the samples and on the rows held out, with its lazy "
-    "prediction.",
+    "The error over the steps of training, on the samples and on rows held out, with its lazy prediction.",
     "The largest and the smallest eigenvalue of the tangent kernel over the steps of training.",
     "How far the matrix A has moved, over the steps of training.",
 )
@@ -100,7 +102,7 @@ class Laboratory:
             f'<div class="it-plot" role="img" aria-label="{escape(alt)}" style="height:340px"></div>'
             for alt in _ALTS
         )
-        return _FRAGMENT.format(
+        return Template((Path(__file__).parent / "bench.html").read_text("utf-8")).substitute(
             options=options,
             preparing="".join(rows[c.name] for c in PREPARING),
             settings="".join(rows[c.name] for c in SETTINGS),
@@ -113,47 +115,3 @@ class Laboratory:
 
     def __repr__(self) -> str:
         return "Laboratory: open the page to use it"
-
-
-_FRAGMENT = """\
-<section class="it-laboratory" aria-label="Laboratory">
-<noscript><p>The laboratory trains networks in your browser, with JavaScript, which is off.</p></noscript>
-<div class="it-bench" style="display:none">
-<h3 id="lab-data">Data</h3>
-<div class="it-controls">
-<div class="it-control"><label for="lab-source">what to learn</label><select id="lab-source" autocomplete="off">{options}<option value="own" disabled>a table of your own</option></select></div>
-</div>
-<div class="it-drop">
-<p>Or bring your own: <label class="it-button">choose a file<input type="file" id="lab-file" accept=".csv,.tsv,.txt,text/*"></label> or drop one here. It stays in this page: nothing is sent anywhere.</p>
-<details><summary>or paste numbers</summary>
-<label for="lab-text">a row a line; commas, semicolons, tabs or spaces between the entries</label>
-<textarea id="lab-text" rows="6" spellcheck="false" autocomplete="off"></textarea>
-<button type="button" class="it-button" id="lab-use">use these numbers</button></details>
-</div>
-<p class="it-complaint" id="lab-complaint" role="alert"></p>
-<div class="it-own" hidden>
-<p class="it-found" id="lab-found" role="status"></p>
-<div class="it-controls">
-<div class="it-control"><label for="lab-target">column to learn</label><select id="lab-target" autocomplete="off"></select></div>
-{preparing}</div>
-<details><summary>the table, centred and scaled</summary><div class="it-scroll" tabindex="0" role="region" aria-label="The table, centred and scaled"><table id="lab-table"></table></div></details>
-</div>
-<h3 id="lab-network">Network</h3>
-<div class="it-controls">{settings}</div>
-<p class="it-found" id="lab-before" role="status"></p>
-<ul class="it-conditions" id="lab-conditions"></ul>
-<div class="it-training"><h3 id="lab-training">Training</h3>
-<div class="it-panels">{plots}</div>
-<div class="it-desk"><div class="it-controls"><button type="button" class="it-play" id="lab-play" aria-pressed="false"><span>Play</span></button>
-<div class="it-control"><label for="lab-scrub">row of the history</label><input type="range" id="lab-scrub" min="0" max="0" value="0" step="1" autocomplete="off"><output for="lab-scrub" aria-live="off" style="min-width:9ch"></output></div></div>
-<p class="it-readout" id="lab-said" aria-live="polite"></p></div></div>
-<h3 id="lab-take">Take it with you</h3>
-<p>The same experiment in Python; the network is drawn by torch's own random numbers, here as there.
-<button type="button" class="it-button" id="lab-copy">copy the Python</button>
-<button type="button" class="it-button" id="lab-history">save the history (CSV)</button>
-<button type="button" class="it-button" id="lab-predictions">save the predictions (CSV)</button>
-<span id="lab-copied" role="status"></span></p>
-<div class="highlight"><pre tabindex="0" aria-label="The experiment in Python" id="lab-python"></pre></div>
-</div>
-<script type="application/json" class="it-laboratory-spec">{spec}</script>
-</section>"""
