@@ -11,7 +11,7 @@
  */
 
 // `var`: a page's script, but also a part of a module.
-var implicitProgram = (() => {
+var implicitProgram = (function program() {
   "use strict";
 
   const REAL = { f8: Float64Array, f4: Float32Array };
@@ -506,10 +506,20 @@ var implicitProgram = (() => {
       steps.push(() => values.block.data.set(implicitEigenvalues(entries(), n)));
       return [values];
     },
+    // Of a symmetric matrix; again without the eigenvectors.
+    _linalg_eigh: (build, steps, A) => {
+      const [n] = A.shape;
+      const M = build.ordered(A, steps), values = build.tensor([n], -1, true);
+      const entries = () => M.block.data.subarray(M.offset, M.offset + n * n);
+      steps.push(() => values.block.data.set(implicitSymmetric.eigenvalues(entries(), n)));
+      return [values];
+    },
     while: (build, steps, condition, body, start, others) => {
       const carried = start.map((t) => build.tensor(t.shape, -1, true));
-      const test = build.graph(condition, [...carried, ...others]);
-      const loop = build.graph(body, [...carried, ...others]);
+      // What the loop takes from outside has a number there, which inside is that of another value.
+      const taken = others.map((t) => (t?.block ? view(t, t.shape, t.strides) : t));
+      const test = build.graph(condition, [...carried, ...taken]);
+      const loop = build.graph(body, [...carried, ...taken]);
       // A result that lies in what the next one overwrites is set aside first.
       const aside = [];
       const results = loop.gives.map((t, k) => {
@@ -559,5 +569,5 @@ var implicitProgram = (() => {
     }
   }
 
-  return { Program, operations: [...Object.keys(ENTRYWISE), ...Object.keys(VIEWS), ...Object.keys(MAKERS), "item"] };
+  return { Program, program, operations: [...Object.keys(ENTRYWISE), ...Object.keys(VIEWS), ...Object.keys(MAKERS), "item"] };
 })();
