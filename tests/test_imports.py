@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,3 +130,36 @@ def test_importing_the_library_loads_no_plotting_and_changes_no_default():
         "assert not front_ends & set(sys.modules), front_ends & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+#: Libraries that cost as much to import as torch does, and that only some functions call.
+ON_FIRST_USE = ["scipy", "pandas", "sklearn", "joblib", "torchdiffeq"]
+
+
+def loaded_by_the_library() -> set[str]:
+    """The names of the modules that ``import implicit_tutorial`` loads beside those of torch."""
+    code = (
+        "import sys, torch; before = set(sys.modules); import implicit_tutorial;"
+        "print(*set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_library_loads_what_every_call_needs_and_nothing_else():
+    loaded = loaded_by_the_library()
+    assert f"{PACKAGE}.training.run" in loaded, "nothing was imported"
+    assert not {name for name in loaded if within(name, ON_FIRST_USE)}
+
+
+def test_importing_the_library_takes_little_longer_than_importing_torch():
+    """Processor time of each in a process of its own, in turn: medians, with room for a busy machine."""
+
+    def seconds(name: str) -> float:
+        code = f"import time; start = time.process_time(); import {name}; print(time.process_time() - start)"
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        return float(done.stdout)
+
+    both = [(seconds("torch"), seconds(PACKAGE)) for _ in range(3)]
+    torch_alone, library = (statistics.median(times) for times in zip(*both, strict=True))
+    assert library < 1.35 * torch_alone

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -233,6 +232,8 @@ def read_csv(path: Path | str, *, target: str, dtype: torch.dtype = torch.float6
         ValueError: what cannot be used, by its column and its row (0 is the first below the names): no such
             column, words where numbers are expected, missing entries, more or fewer than two words.
     """
+    import pandas as pd
+
     check_dtype(dtype)
     frame = pd.read_csv(path)
     if target not in frame.columns:

@@ -12,16 +12,16 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import joblib
-import pandas as pd
 import torch
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
 
 from implicit_tutorial.equilibrium.checks import check_least, checked
 from implicit_tutorial.identity import Digest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Cell = Mapping[str, Any]
 Experiment = Callable[..., Mapping[str, Any]]
@@ -87,6 +87,9 @@ def run_grid(
         TypeError, ValueError: arguments of the wrong kind, by name; an experiment or a setting whose state
             cannot be told, such as an open file.
     """
+    import joblib
+    import pandas as pd
+
     check_least(1, threads=threads)
     if n_jobs == 0:
         raise ValueError("n_jobs=0: give a number of processes, or −1 for one a core.")
@@ -116,6 +119,8 @@ def _surviving(
     That ends the whole pool. Which cell did it is not known, so those that were being computed are
     computed again at the end, each in a process of its own.
     """
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
     waiting, suspects = set(range(len(paths))), set()
     while waiting:
         try:

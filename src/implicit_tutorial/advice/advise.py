@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -23,6 +23,9 @@ from implicit_tutorial.equilibrium.checks import check_least, checked
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.prose import powers
 from implicit_tutorial.training.certificate import convergence_certificate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Samples; matrices as large as their number are decomposed once for each offset and σ_A.
 _LEAST, _MOST = 10, 2000
@@ -234,6 +237,8 @@ def _notes(
 
 def _table(tried: Sequence[Candidate]) -> pd.DataFrame:
     """For each offset and implicit_scale the ridge with the least held-out error."""
+    import pandas as pd
+
     best: dict[tuple[float, float], Candidate] = {}
     for c in tried:
         key = (c.sample.scaling.offset, c.implicit_scale)

@@ -8,8 +8,6 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from implicit_tutorial.advice.held_out import standard_error
@@ -84,6 +82,9 @@ def check_sample(
 
 def same_inputs(Z: Tensor) -> Tensor:
     """(n,) the number of the group of each row of Z; rows nearer than rounding can tell share one."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
     near = torch.cdist(Z, Z, compute_mode="donot_use_mm_for_euclid_dist") < SAME
     _, groups = connected_components(csr_array(near.numpy()), directed=False)
     return torch.as_tensor(groups.astype(np.int64))

@@ -6,14 +6,15 @@ import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from implicit_tutorial.advice.scaling import Scaling
 from implicit_tutorial.network import EquilibriumNetwork
 from implicit_tutorial.prose import powers
 from implicit_tutorial.training.stopping import Until
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: How firmly a recommendation can stand, the firmest first.
 BASES = ("theorem", "mean-field", "rule of thumb")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import linprog
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, check_rows, checked
@@ -158,6 +157,8 @@ def _merge(found: list[Tensor], candidates: Tensor) -> None:
 
 def _singular_cell(A: Tensor, b: Tensor, on: Tensor) -> Tensor | None:
     """Two extreme points of {(I − A_SS) z_S = b_S, z_S ≥ 0, Az + b ≤ 0 off S}, None if it is empty."""
+    from scipy.optimize import linprog
+
     A_, b_, S = A.cpu().numpy(), b.cpu().numpy(), on.cpu().numpy()
     k = int(S.sum())
     block = np.eye(k) - A_[np.ix_(S, S)]

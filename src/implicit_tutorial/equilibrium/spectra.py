@@ -6,11 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import scipy.linalg
 import torch
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigs, eigsh
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.checks import check_finite, check_matrix, checked
@@ -95,7 +91,7 @@ def least_singular_value(B: Tensor, factors: tuple[Tensor, Tensor]) -> float:
         return 0.0
     tolerance = 1e-3
     options = {"k": 1, "which": "LA", "ncv": 8, "tol": tolerance, "return_eigenvectors": False}
-    found = _arpack(eigsh, inverse, k, dense_width=_DENSE_INVERSE, **options)
+    found = _arpack("eigsh", inverse, k, dense_width=_DENSE_INVERSE, **options)
     if found is None:
         estimate = float(torch.linalg.svdvals(B)[-1]) ** 2
     else:
@@ -124,12 +120,14 @@ def perron_root(A: Tensor, *, rtol: float = 1e-10) -> float:
 def perron_pair(P: Tensor) -> tuple[float, np.ndarray, np.ndarray]:
     """ρ(P) of a nonnegative P with its right and left eigenvectors, nonnegative and of unit length."""
     M = P.cpu().numpy()
-    found = [_arpack(eigs, N.dot, len(M), start=np.ones(len(M)), k=1, which="LR") for N in (M, M.T)]
+    found = [_arpack("eigs", N.dot, len(M), start=np.ones(len(M)), k=1, which="LR") for N in (M, M.T)]
     if all(found):
         (right, x), (left, y) = found
         if abs(right[0].real - left[0].real) <= 1e-9 * right[0].real:
             return float(right[0].real), _positive(x[:, 0]), _positive(y[:, 0])
-    values, y, x = scipy.linalg.eig(M, left=True)
+    from scipy.linalg import eig
+
+    values, y, x = eig(M, left=True)
     k = int(np.argmax(values.real))
     return max(float(values[k].real), 0.0), _positive(x[:, k]), _positive(y[:, k])
 
@@ -137,7 +135,7 @@ def perron_pair(P: Tensor) -> tuple[float, np.ndarray, np.ndarray]:
 def top_vector(M: Tensor, *, tol: float = 1e-3) -> Tensor:
     """Unit v with ‖Mv‖ ≈ ‖M‖₂: exact up to m = 256, by Lanczos to a relative residual ``tol`` above."""
     _, M = _normalised(M)
-    found = _arpack(eigsh, _matvec(M, gram=True), len(M), k=1, which="LA", tol=tol)
+    found = _arpack("eigsh", _matvec(M, gram=True), len(M), k=1, which="LA", tol=tol)
     if found is None:
         return torch.linalg.eigh(M.T @ M).eigenvectors[:, -1]
     return torch.as_tensor(found[1][:, 0], device=M.device)
@@ -158,7 +156,7 @@ class NormEstimate:
     def __call__(self, A: Tensor) -> float:
         start = None if self.vector is None else self.vector.numpy()
         options = {"dense_width": 63, "start": start, "k": 1, "which": "LA", "tol": 1e-6}
-        found = _arpack(eigsh, _matvec(A, gram=True), len(A), **options)
+        found = _arpack("eigsh", _matvec(A, gram=True), len(A), **options)
         if found is None:
             return float(torch.linalg.matrix_norm(A, ord=2))
         self.vector = torch.from_numpy(found[1][:, 0].copy())
@@ -167,7 +165,7 @@ class NormEstimate:
 
 def _spectral_radius_of_block(A: Tensor) -> float:
     options = {"k": 4, "which": "LM", "ncv": min(len(A), 120), "tol": 1e-6, "maxiter": _ARNOLDI_RESTARTS}
-    values = _arpack(eigs, _matvec(A), len(A), return_eigenvectors=False, **options)
+    values = _arpack("eigs", _matvec(A), len(A), return_eigenvectors=False, **options)
     return float(torch.linalg.eigvals(A).abs().max() if values is None else np.abs(values).max())
 
 
@@ -200,7 +198,7 @@ def _verified_top_eigenvalue(S: Tensor) -> float:
     scale = float(S.abs().sum(dim=1).max())
     if scale == 0:
         return 0.0
-    found = _arpack(eigsh, _matvec(S), m, k=1, which="LA", tol=1e-8, return_eigenvectors=False)
+    found = _arpack("eigsh", _matvec(S), m, k=1, which="LA", tol=1e-8, return_eigenvectors=False)
     if found is None:
         return float(torch.linalg.eigvalsh(S)[-1]) + m * torch.finfo(S.dtype).eps * scale
     estimate = float(found[0])
@@ -236,6 +234,9 @@ def _over_blocks(A: Tensor, value: Callable[[Tensor], float]) -> float:
     """
     if int((A == 0).sum()) < len(A) - 1:  # every reducible matrix has that many zeros
         return value(A)
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
     count, block = connected_components(csr_matrix((A != 0).cpu().numpy()), connection="strong")
     if count == 1:
         return value(A)
@@ -263,15 +264,18 @@ def _matvec(A: Tensor, *, gram: bool = False) -> Callable[[np.ndarray], np.ndarr
     return matvec
 
 
-def _arpack(find: Callable, matvec: Callable, m: int, *, dense_width=DENSE_WIDTH, start=None, **options):
-    """What scipy's ``eigs`` or ``eigsh`` finds of a map of m numbers.
+def _arpack(find: str, matvec: Callable, m: int, *, dense_width=DENSE_WIDTH, start=None, **options):
+    """What scipy's function ``find``, ``eigs`` or ``eigsh``, finds of a map of m numbers.
 
     None where the caller has to use a dense routine: m is small, or the iteration fails.
     """
     if m <= dense_width:
         return None
+    from scipy.sparse import linalg
+
     start = np.random.default_rng(0).standard_normal(m) if start is None else start
     try:
-        return find(LinearOperator((m, m), matvec=matvec, dtype=np.float64), v0=start, **options)
-    except ArpackError:
+        operator = linalg.LinearOperator((m, m), matvec=matvec, dtype=np.float64)
+        return getattr(linalg, find)(operator, v0=start, **options)
+    except linalg.ArpackError:
         return None

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.spectra import lower_norm, monotone_constant, spectral_norm, top_vector
@@ -127,6 +126,8 @@ def _not_monotone(solver: str, value: float, step: float | None) -> UnsafeStepEr
 
 def _best_forward_step(F: Tensor) -> float:
     """Minimise ‖I − αF‖₂² = max_v 1 − 2α vᵀFv + α²‖Fv‖² over α; the parabolas of a few top v suffice."""
+    from scipy.optimize import minimize_scalar
+
     size = float(F.abs().max())
     if size == 0:  # A = I, where every step leaves z where it is
         return 1.0

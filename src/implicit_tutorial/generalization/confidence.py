@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
 from torch import Tensor
 
 #: The share of the wealth that is bet on each draw; the rest survives a draw that errs on every sample.
@@ -38,6 +37,8 @@ def largest_error(p: float, budget: float) -> float:
 
 def maurer(n: int) -> float:
     """ξ(n) = Σ_k C(n, k)(k/n)^k(1 − k/n)^{n−k} = E e^{n kl(p̂‖p)} for any p in (0, 1); at most 2√n."""
+    from scipy import stats
+
     k = np.arange(n + 1)
     return float(stats.binom.pmf(k, n, k / n).sum())
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from types import SimpleNamespace
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.polynomial.chebyshev import cheb2poly, chebfit, chebtrim
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.checks import check_finite, check_rows, checked
 from implicit_tutorial.kernels.layers import layer_kernels
 from implicit_tutorial.kernels.result import Kernels
 
-#: Rows computed at once, so that temporaries stay in the caches and take little memory.
-_ROWS = 64
+#: Rows and columns computed at once, so that temporaries stay in the caches and take little memory.
+_SIDE = 192
+#: Cosines beyond this, of either sign, are one minus a small number that is computed by itself.
+_NEAR = 0.9
+#: Of the interpolation that Newton's method starts from: one step from there is enough at most scales.
+_NODES = 21
 _MAX_STEPS = 100
 
 
@@ -35,7 +43,8 @@ def limit_kernels(
 
     In the angle θ between two hidden states the fixed point is, whatever the inputs' norms,
     (1 − a)(1 − cos θ) + a (sin θ − θ cos θ)/π = (1 − a)(1 − cos φ), a = σ_A²/2, φ between the inputs.
-    Newton's method decreases to its root from 1 − cos φ, and angles of any size keep full accuracy.
+    It is solved to full accuracy at angles of any size, in tiles. Q and Π take n n' numbers each, and so
+    does every kernel from when it is read.
 
     Args:
         X: (n, d) inputs of any norm but zero, in the dtype of the result.
@@ -62,47 +71,115 @@ def limit_kernels(
             f"implicit_scale={sigma_A:g} has no infinite-width limit: the norm of the hidden state is "
             "σ_U²/(2 − σ_A²), finite only below √2 ≈ 1.414. Lower implicit_scale."
         )
-    Y = X if X2 is None else X2
+    x = _Inputs.of(X)
+    y = x if X2 is None else _Inputs.of(X2)
     if any(scale.requires_grad for scale in scales.values()):
-        return Kernels(**_entries(X, Y, **scales))
-    shape = (X.shape[0], Y.shape[0])
-    whole = {field.name: torch.empty(shape, dtype=X.dtype, device=X.device) for field in fields(Kernels)}
-    for i in range(0, X.shape[0], _ROWS):
-        # A symmetric matrix is computed from its diagonal to the right, and mirrored: a vectorised function
-        # may round the same number in two places differently.
-        first = i if X2 is None else 0
-        rows = slice(i, i + _ROWS)
-        for name, block in _entries(X[rows], Y[first:], **scales).items():
-            whole[name][rows, first:] = block
-    return Kernels(
-        **(whole if X2 is not None else {name: K.triu() + K.triu(1).T for name, K in whole.items()})
-    )
+        factors = _factors(x, y, **scales)
+        return Kernels.of_factors(*factors, partial(_together, x, y, scales, *factors))
+    factors = tuple(X.new_empty(len(x.norm), len(y.norm)) for _ in range(2))
+    for rows, columns in _tiles(x, y):
+        for whole, tile in zip(factors, _factors(x.at(rows), y.at(columns), **scales), strict=True):
+            _write(whole, rows, columns, tile, mirrored=y is x)
+    return Kernels.of_factors(*factors, partial(_together_by_tiles, x, y, scales, *factors))
 
 
-def _entries(X: Tensor, Y: Tensor, **scales: Tensor) -> dict[str, Tensor]:
-    """The fields of :class:`Kernels` between the rows of X and of Y."""
+class _Inputs(NamedTuple):
+    """Norms (n,) and directions (n, d) of inputs."""
+
+    norm: Tensor
+    unit: Tensor
+
+    @classmethod
+    def of(cls, X: Tensor) -> _Inputs:
+        """Safe from squares that overflow or underflow."""
+        largest = X.abs().amax(dim=1, keepdim=True)
+        X = X / largest
+        norm = torch.linalg.vector_norm(X, dim=1, keepdim=True)
+        return cls((norm * largest)[:, 0], X / norm)
+
+    def at(self, rows: slice) -> _Inputs:
+        return _Inputs(self.norm[rows], self.unit[rows])
+
+
+def _tiles(x: _Inputs, y: _Inputs) -> Iterator[tuple[slice, slice]]:
+    """The rows and columns of each tile; from the diagonal to the right where y is x itself."""
+    for i in range(0, len(x.norm), _SIDE):
+        for j in range(i if y is x else 0, len(y.norm), _SIDE):
+            yield slice(i, i + _SIDE), slice(j, j + _SIDE)
+
+
+def _write(whole: Tensor, rows: slice, columns: slice, tile: Tensor, *, mirrored: bool) -> None:
+    """Put a tile in its place, and its transpose in the other half of a symmetric matrix.
+
+    A vectorised function may round the same number in two places differently: mirroring is exact.
+    """
+    if mirrored and rows == columns:
+        tile = tile.triu() + tile.triu(1).T
+    whole[rows, columns] = tile
+    if mirrored and rows != columns:
+        whole[columns, rows] = tile.T
+
+
+def _factors(x: _Inputs, y: _Inputs, **scales: Tensor) -> tuple[Tensor, Tensor]:
+    """Q and Π between inputs."""
     sigma_A, sigma_U = scales["implicit_scale"], scales["input_scale"]
-    (norm_x, unit_x), (norm_y, unit_y) = _polar(X), _polar(Y)
-    # 1 ∓ cos φ from differences and sums: no cancellation, and exactly zero between equal or opposite inputs.
-    minus, plus = _distance(unit_x, unit_y) ** 2 / 2, _distance(unit_x, -unit_y) ** 2 / 2
-    # ‖x‖‖x'‖ = root², which may be beyond the dtype where the angle is not.
-    root = norm_x.sqrt()[:, None] * norm_y.sqrt()
-
-    theta = _Angle.apply(sigma_A**2 / 2, minus, plus)
-    forward = (sigma_U * root) * (_arc_cosine(theta) / (2 - sigma_A**2)) * (sigma_U * root)
+    theta = _Angle.apply(sigma_A**2 / 2, *_distances(x, y))
+    size = sigma_U * _root_of_norms(x, y)
+    forward = size * (_arc_cosine(theta) / (2 - sigma_A**2)) * size
     slope = (math.pi - theta) / (2 * math.pi)
-    backward = slope / (1 - sigma_A**2 * slope)
-    inner = root * torch.where(minus < plus, 1 - minus, plus - 1) * root
-    factors = {"adjoint": backward, "state": forward, "input": inner, "output": 1.0}
-    return {"forward": forward, "backward": backward, **layer_kernels(SimpleNamespace(**scales), factors)}
+    return forward, slope / (1 - sigma_A**2 * slope)
 
 
-def _polar(X: Tensor) -> tuple[Tensor, Tensor]:
-    """Norms and directions of the rows, safe from squares that overflow or underflow."""
-    largest = X.abs().amax(dim=1, keepdim=True)
-    X = X / largest
-    norm = torch.linalg.vector_norm(X, dim=1, keepdim=True)
-    return (norm * largest)[:, 0], X / norm
+def _together(
+    x: _Inputs,
+    y: _Inputs,
+    scales: dict[str, Tensor],
+    forward: Tensor,
+    backward: Tensor,
+    layers: Sequence[str],
+) -> Tensor:
+    """The kernel of some layers, out of the factors."""
+    factors = {"adjoint": backward, "state": forward, "output": 1.0}
+    if "input" in layers:
+        (minus, plus), root = _distances(x, y), _root_of_norms(x, y)
+        factors["input"] = root * torch.where(minus < plus, 1 - minus, plus - 1) * root
+    return sum(layer_kernels(SimpleNamespace(**scales), factors, layers).values())
+
+
+def _together_by_tiles(
+    x: _Inputs,
+    y: _Inputs,
+    scales: dict[str, Tensor],
+    forward: Tensor,
+    backward: Tensor,
+    layers: Sequence[str],
+) -> Tensor:
+    whole = torch.empty_like(forward)
+    for rows, columns in _tiles(x, y):
+        factors = (factor[rows, columns] for factor in (forward, backward))
+        tile = _together(x.at(rows), y.at(columns), scales, *factors, layers)
+        _write(whole, rows, columns, tile, mirrored=y is x)
+    return whole
+
+
+def _distances(x: _Inputs, y: _Inputs) -> tuple[Tensor, Tensor]:
+    """1 − cos φ and 1 + cos φ; without cancellation, and exactly zero between equal or opposite inputs."""
+    cosine = x.unit @ y.unit.T
+    minus, plus = 1 - cosine, 1 + cosine
+    for pairs in torch.nonzero(cosine.abs() > _NEAR).split(_SIDE**2):
+        i, j = pairs.unbind(dim=1)
+        # Nearly equal or opposite inputs: from their difference or sum.
+        same = cosine[i, j] > 0
+        sign = torch.where(same, 1, -1).to(cosine.dtype)
+        near = torch.addcmul(x.unit[i], sign[:, None], y.unit[j], value=-1).square_().sum(dim=1) / 2
+        minus[i, j] = torch.where(same, near, 2 - near)
+        plus[i, j] = torch.where(same, 2 - near, near)
+    return minus, plus
+
+
+def _root_of_norms(x: _Inputs, y: _Inputs) -> Tensor:
+    """√‖x‖‖x'‖: its square may be beyond the dtype where the angle is not."""
+    return x.norm.sqrt()[:, None] * y.norm.sqrt()
 
 
 def _arc_cosine(theta: Tensor) -> Tensor:
@@ -133,32 +210,61 @@ class _Angle(torch.autograd.Function):
 
 
 def _solve_angle(a: float, minus: Tensor, plus: Tensor) -> Tensor:
-    """The fixed point by Newton's method in t = 1 − cos θ, and at the end θ from 1 − cos θ and 1 + cos θ."""
-    t = minus.clone()
-    tolerance = 4 * torch.finfo(t.dtype).eps
+    """θ from the root t = 1 − cos θ and from 1 + cos θ."""
+    t = _root(a, minus, _start(a, minus))
+    both = 2 - t
+    # That loses digits near π; there the fixed point itself gives 1 + cos θ as a sum of positive terms.
+    if float(both.min()) < 1 - _NEAR:
+        i, j = torch.nonzero(both < 1 - _NEAR, as_tuple=True)
+        both[i, j] = a * (1 + _arc_cosine(_half_angles(t[i, j])[0])) + (1 - a) * plus[i, j]
+    return torch.atan2(t.sqrt_(), both.sqrt_()).mul_(2)
+
+
+def _start(a: float, minus: Tensor) -> Tensor:
+    """t to some digits: sin(θ/2)/sin(φ/2) is a smooth function of sin(φ/2), the same at every pair."""
+    first, *others = _polynomial(a, torch.finfo(minus.dtype).eps)
+    x = (minus / 2).sqrt_().mul_(2).sub_(1)
+    ratio = torch.full_like(x, first)
+    for coefficient in others:
+        ratio.mul_(x).add_(coefficient)
+    return ratio.square_().mul_(minus)
+
+
+@lru_cache
+def _polynomial(a: float, eps: float) -> list[float]:
+    """Coefficients of that function in 2 sin(φ/2) − 1, the highest first."""
+    nodes = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
+    minus = torch.from_numpy((nodes + 1) ** 2 / 2)
+    ratio = torch.sqrt(_root(a, minus, minus.clone()) / minus)
+    # One Newton step squares the error.
+    series = chebtrim(chebfit(nodes, ratio.numpy(), _NODES - 1), math.sqrt(eps) / 8)
+    return cheb2poly(series)[::-1].tolist()
+
+
+def _root(a: float, minus: Tensor, t: Tensor) -> Tensor:
+    """The fixed point in t = 1 − cos θ by Newton's method from a start t, in place."""
+    eps = torch.finfo(t.dtype).eps
     for _ in range(_MAX_STEPS):
-        theta = 2 * torch.atan2(t.sqrt(), (2 - t).clamp_(min=0).sqrt())
-        # F = (1 − a)(t − minus) + a (sin θ − θ cos θ)/π is convex and increasing in t, and the start is above
-        # its root: Newton comes down and cannot overshoot.
-        step = torch.sin(theta).addcmul_(theta, t - 1).mul_(a / math.pi).add_(t - minus, alpha=1 - a)
+        theta, sin = _half_angles(t)
+        # F = (1 − a)(t − minus) + a (sin θ − θ cos θ)/π is convex and increasing in t, and not negative at
+        # minus: the first step leads to above its root, from where Newton comes down and cannot overshoot.
+        step = sin.addcmul_(theta, t - 1).mul_(a / math.pi).add_(t - minus, alpha=1 - a)
         step /= theta.mul_(a / math.pi).add_(1 - a)
-        t = t.sub_(step).clamp_(min=0)
-        change = float(step.abs_().max()) if step.numel() else 0.0
-        if change <= tolerance:
-            break
-    else:
-        raise RuntimeError(
-            f"the kernel's fixed point still moved by {change:.1e} after {_MAX_STEPS} Newton steps; "
-            "lower implicit_scale, which is too near √2."
-        )
-    # 2 − t would lose digits near π; the fixed point itself gives 1 + cos θ as a sum of positive terms.
-    theta = 2 * torch.atan2(t.sqrt(), (2 - t).clamp_(min=0).sqrt())
-    both = a * (1 + _arc_cosine(theta)) + (1 - a) * plus
-    return 2 * torch.atan2(t.sqrt(), both.sqrt())
+        t = torch.minimum(t.sub_(step).clamp_(min=0), minus, out=t)
+        # A relative error of δ leaves one of less than δ²/2.
+        left = step.abs_().sub_(t, alpha=math.sqrt(eps))
+        if not left.numel() or float(left.max()) <= 4 * eps:
+            return t
+    raise RuntimeError(
+        f"the kernel's fixed point still moved by {float(step.max()):.1e} after {_MAX_STEPS} Newton steps; "
+        "lower implicit_scale, which is too near √2."
+    )
 
 
-def _distance(X: Tensor, Y: Tensor) -> Tensor:
-    return torch.cdist(X, Y, compute_mode="donot_use_mm_for_euclid_dist")
+def _half_angles(t: Tensor) -> tuple[Tensor, Tensor]:
+    """θ and sin θ, from t = 1 − cos θ."""
+    sin, cos = t.sqrt(), (2 - t).clamp_(min=0).sqrt_()
+    return torch.atan2(sin, cos).mul_(2), sin.mul_(cos)
 
 
 def _check(X: Tensor, like: Tensor, name: str) -> None:

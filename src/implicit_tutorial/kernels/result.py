@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from torch import Tensor
+
+from implicit_tutorial.kernels.layers import LAYERS
 
 
 @dataclass(frozen=True)
@@ -30,4 +33,21 @@ class Kernels:
     @cached_property
     def full(self) -> Tensor:
         """implicit + output + input: all three layers are trained."""
-        return self.implicit + self.output + self.input
+        together = vars(self).get("_together")
+        return together(tuple(LAYERS)) if together else self.implicit + self.output + self.input
+
+    @classmethod
+    def of_factors(
+        cls, forward: Tensor, backward: Tensor, together: Callable[[Sequence[str]], Tensor]
+    ) -> Kernels:
+        """Kernels that are computed, by the names of their layers, when they are read, and kept from then."""
+        kernels = cls.__new__(cls)
+        vars(kernels).update(forward=forward, backward=backward, _together=together)
+        return kernels
+
+    def __getattr__(self, name: str) -> Tensor:
+        together = vars(self).get("_together")
+        if together is None or name not in LAYERS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        kernel = vars(self)[name] = together((name,))
+        return kernel

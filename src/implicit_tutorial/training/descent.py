@@ -112,10 +112,14 @@ def check_step(step: float | None, fraction: float) -> None:
 
 def stability_limit(K: Tensor) -> float:
     """2/λ_max(K), the longest stable step of gradient descent in the lazy limit."""
-    largest = float(torch.linalg.eigvalsh(K)[-1])
+    return 2 / check_learnable(float(torch.linalg.eigvalsh(K)[-1]))
+
+
+def check_learnable(largest: float) -> float:
+    """λ_max(K), refused where it is not positive."""
     if not largest > 0:
         raise ValueError(
             f"the tangent kernel of the trained layers has λ_max = {largest:.3g}, so nothing can be learned: "
             "a scale is zero, or no unit is active. Check implicit_scale, input_scale and output_scale."
         )
-    return 2 / largest
+    return largest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -18,6 +18,9 @@ from implicit_tutorial.training.method import Method
 from implicit_tutorial.training.run import Run
 from implicit_tutorial.training.single_sweep import SingleSweep
 from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, Until
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @torch.no_grad()

@@ -12,8 +12,14 @@ from torch import Tensor
 from implicit_tutorial.equilibrium.checks import check_fields, check_least
 from implicit_tutorial.equilibrium.solver import relative_tolerance
 from implicit_tutorial.equilibrium.status import EquilibriumError
-from implicit_tutorial.training.descent import ExactStepper, stability_limit
+from implicit_tutorial.training.decay import Decay, Dense, Krylov
+from implicit_tutorial.training.descent import ExactStepper, check_learnable, stability_limit
 from implicit_tutorial.training.least_squares import LeastSquares, combine
+
+#: Up to so many labels the kernel is decomposed.
+_DENSE = 512
+#: Up to so many labels, or of one output, the kernel is formed; of more its products are.
+_FORMED = 2048
 
 #: Beyond this many decay times of the slowest mode the rest of the flow is one step.
 _FOREVER = 40.0
@@ -58,12 +64,12 @@ class ExponentialFlow:
 
 @dataclass
 class Linearisation:
-    """Error, states, adjoints and kernel at one point."""
+    """Error, states, adjoints and kernel at one point; for very many labels the kernel is not formed."""
 
     e: Tensor
     z: Tensor
     u: Tensor
-    K: Tensor
+    K: Tensor | None
 
 
 class FlowStepper(ExactStepper):
@@ -73,8 +79,11 @@ class FlowStepper(ExactStepper):
         super().__init__(problem)
         self.method, self.rejected = method, 0
         self.origin = {layer: theta.clone() for layer, theta in problem.parameters.items()}
+        labels = problem.target.numel()
+        self._dense = labels <= _DENSE
+        self._formed = labels <= max(_FORMED, len(problem.X))
         self.here = self._linearise()
-        self.h = stability_limit(self.here.K) / 2
+        self.h = 1 / self._largest()
         self.grid: list[float] = []
         solver = problem.net.solver
         rough = max(relative_tolerance(solver.rtol, problem.X.dtype), 0.01 * method.rtol)
@@ -85,7 +94,7 @@ class FlowStepper(ExactStepper):
         return self.here.e
 
     def kernel(self) -> Tensor:
-        return self.here.K
+        return self.problem.kernel(self.here.z, self.here.u) if self.here.K is None else self.here.K
 
     def advance(self, remaining: float) -> None:
         """One accepted step, at most to the end; a step to infinity settles at the flow's limit."""
@@ -93,13 +102,14 @@ class FlowStepper(ExactStepper):
             self._scheduled(remaining)
             return
         base = {layer: theta.clone() for layer, theta in self.problem.parameters.items()}
-        shortest = _SHORTEST * stability_limit(self.here.K) / 2
+        decay = self._decay(self.here)
         for _ in range(self.method.max_rejections):
-            slowest = float(_decaying(torch.linalg.eigvalsh(self.here.K)).min())
-            h = remaining if min(self.h, remaining) * slowest > _FOREVER else min(self.h, remaining)
+            h = min(self.h, remaining)
+            slowest = decay.slowest(h)
+            h = remaining if h * slowest > _FOREVER else h
             failure, error = None, math.inf
             try:
-                there, error = self._try(h, base)
+                there, error = self._try(h, base, decay)
             except EquilibriumError as failed:
                 failure = failed
             if error <= 1:
@@ -109,7 +119,7 @@ class FlowStepper(ExactStepper):
             self.rejected += 1
             finite = min(h, _FOREVER / slowest)
             self.h = finite * (0.25 if failure else max(0.2, 0.8 / math.sqrt(error)))
-            if self.h < shortest:
+            if self.h < _SHORTEST / decay.largest:
                 break
         raise failure or EquilibriumError(
             f"a step of {self.h:.3g} still changes the kernel too much. Likely cause: the network is at the "
@@ -125,8 +135,8 @@ class FlowStepper(ExactStepper):
             return
         # The kernel changes over an infinite step too: Gauss–Newton steps remove the error that is left.
         for _ in range(self.method.max_rejections):
-            w = _integrated(self.here.K, self.here.e, math.inf)
-            if float(w @ self.here.K @ w) ** 0.5 <= 1e-6 * self._movement():
+            w = self._decay(self.here).integrated(math.inf)
+            if float(w @ self._product(w, self.here)) ** 0.5 <= 1e-6 * self._movement():
                 return
             self._descend(self.here.z, self.here.u, w)
             self.here = self._linearise()
@@ -136,52 +146,80 @@ class FlowStepper(ExactStepper):
             if remaining == math.inf:
                 raise ValueError("a fixed number of steps needs an end: give until=Until(time=…).")
             # Uniform in log(1 + λ_max t): even while the fastest mode decays, geometric afterwards.
-            unit = stability_limit(self.here.K) / 2
+            unit = 1 / self._largest()
             growth = math.log1p(remaining / unit) / self.method.steps
             self.grid = [unit * math.expm1(growth * i) for i in range(1, self.method.steps)] + [remaining]
         t = next((t for t in self.grid if t > self.time * (1 + 1e-12)), self.time + remaining)
         h = min(t - self.time, remaining)
         base = {layer: theta.clone() for layer, theta in self.problem.parameters.items()}
-        self.here, _ = self._try(h, base)
+        self.here, _ = self._try(h, base, self._decay(self.here))
         self.time = t if h < remaining else self.time + remaining
 
-    def _try(self, h: float, base: dict[str, Tensor]) -> tuple[Linearisation, float]:
-        """Predict, correct, compare: the linearisation after the step, and its error over the tolerance."""
+    def _try(self, h: float, base: dict[str, Tensor], decay: Decay) -> tuple[Linearisation | None, float]:
+        """Predict, correct, compare: after an accepted step what is there; its error over the tolerance."""
         a = self.here
-        w = _integrated(a.K, a.e, h)
+        w = decay.integrated(h)
         self._descend(a.z, a.u, w)
         # The prediction serves for K and J only, so a few digits are enough. In a short step they are not: a
         # unit that the solver's error flips at its kink would look like an effect of the step.
         exact = self.exact.solver
-        if h * float(torch.linalg.matrix_norm(a.K, 2)) > _SHORT:
+        if h * decay.largest > _SHORT:
             self.exact.solver = self._rough
         try:
             b = self._linearise()
         finally:
             self.exact.solver = exact
         # Corrector: Θ − J̄ᵀw̄ with the averaged kernel and Jacobian.
-        average = _integrated((a.K + b.K) / 2, a.e, h)
+        average = self._decay(a, b).integrated(h)
         self._restore(base)
         self._descend(a.z, a.u, average / 2)
         self._descend(b.z, b.u, average / 2)
         error = self._distance(a, b, average / 2 - w, average / 2) / (self.method.rtol * self._movement())
         if error > 1 and self.method.steps is None:
-            return b, error
+            return None, error
+        del b  # and its kernel, before there is another one
         return self._linearise(), error
 
     def _linearise(self) -> Linearisation:
         e = self.exact.forward()
         u = self.exact.outputs()
         self.exact.count_outputs()
-        K = self.problem.kernel(self.exact.z, u)
+        K = self.problem.kernel(self.exact.z, u) if self._formed else None
         return Linearisation(e=e, z=self.exact.z, u=u, K=K)
+
+    def _decay(self, *points: Linearisation) -> Decay:
+        """Of the error here, with the mean kernel of the points."""
+        e = self.here.e.flatten().to(torch.float64)
+        if self._dense:
+            return Dense(sum(point.K for point in points) / len(points), e)
+        return Krylov(lambda w: self._product(w, *points), e)
+
+    def _product(self, w: Tensor, *points: Linearisation) -> Tensor:
+        """K̄w with the mean kernel of the points."""
+        products = (self.problem.kernel_product(p.z, p.u, w) if p.K is None else p.K @ w for p in points)
+        return sum(products) / len(points)
+
+    def _largest(self) -> float:
+        """λ_max(K) here."""
+        e = self.here.e.flatten().to(torch.float64)
+        if self._dense:
+            return 2 / stability_limit(self.here.K)
+        start = torch.randn(len(e), generator=torch.Generator().manual_seed(0), dtype=e.dtype).to(e.device)
+        return check_learnable(Krylov(lambda w: self._product(w, self.here), start).largest)
+
+    def _gradient(self, point: Linearisation, w: Tensor) -> Tensor:
+        w = w.reshape(self.problem.target.shape).to(point.z.dtype)
+        return self.problem.gradient(combine(point.u, w), point.z, w)
 
     def _descend(self, z: Tensor, u: Tensor, w: Tensor) -> None:
         w = w.reshape(self.problem.target.shape).to(z.dtype)
         self.problem.descend(combine(u, w), z, w)
 
     def _distance(self, a: Linearisation, b: Linearisation, wa: Tensor, wb: Tensor) -> float:
-        """‖J_aᵀ wa + J_bᵀ wb‖ from Gram matrices."""
+        """‖J_aᵀ wa + J_bᵀ wb‖, from Gram matrices where these are the smaller ones."""
+        if not self._dense:
+            parts = (self._gradient(p, w) for p, w in ((a, wa), (b, wb)))
+            return float(torch.linalg.vector_norm(sum(parts)))
         cross = self.problem.kernel(a.z, a.u, b.z, b.u)
         square = wa @ a.K @ wa + 2 * (wa @ cross @ wb) + wb @ b.K @ wb
         return math.sqrt(max(float(square), 0.0))
@@ -199,7 +237,7 @@ class FlowStepper(ExactStepper):
     def state_dict(self) -> dict:
         return {
             "exact": self.exact.state_dict(),
-            "here": {name: getattr(self.here, name).clone() for name in ("e", "z", "u", "K")},
+            "here": {name: x.clone() for name, x in vars(self.here).items() if x is not None},
             "origin": {k: v.clone() for k, v in self.origin.items()},
             "numbers": [self.time, self.h, self.rejected],
             "grid": list(self.grid),
@@ -208,23 +246,7 @@ class FlowStepper(ExactStepper):
     def load_state_dict(self, state: dict) -> None:
         self.exact.load_state_dict(state["exact"])
         like = self.here
-        self.here = Linearisation(**{k: v.to(getattr(like, k)) for k, v in state["here"].items()})
+        self.here = replace(like, **{k: v.to(getattr(like, k)) for k, v in state["here"].items()})
         self.origin = {k: v.to(like.z) for k, v in state["origin"].items()}
         self.time, self.h, self.rejected = state["numbers"]
         self.grid = list(state["grid"])
-
-
-def _decaying(values: Tensor) -> Tensor:
-    """The eigenvalues that the flow can use: the rest is rounding around zero."""
-    return values[values > values[-1] * values.numel() * torch.finfo(values.dtype).eps]
-
-
-def _integrated(K: Tensor, e: Tensor, h: float) -> Tensor:
-    """∫₀ʰ e^{−Ks} e ds = K⁻¹(1 − e^{−Kh}) e; to infinity only along the modes that decay."""
-    values, vectors = torch.linalg.eigh(K)
-    values = values.clamp(min=0)
-    decaying = values > values[-1] * values.numel() * torch.finfo(values.dtype).eps
-    safe = torch.where(decaying, values, torch.ones_like(values))
-    limit = 0.0 if h == math.inf else h
-    weights = torch.where(decaying, -torch.expm1(-safe * h) / safe, torch.full_like(values, limit))
-    return vectors @ (weights * (vectors.T @ e.flatten().to(K)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from implicit_tutorial.equilibrium.checks import check_fields, check_least
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: The columns of a history, in order; a figure that was not asked for or is not defined is NaN.
 COLUMNS = (
@@ -54,6 +56,8 @@ class Record:
 
 def frame(rows: list[tuple[float, ...]], **attrs: str | list[str]) -> pd.DataFrame:
     """The rows as a tidy frame, one recorded step each."""
+    import pandas as pd
+
     history = pd.DataFrame(rows, columns=list(COLUMNS))
     for column in ("step", "forward_sweeps", "adjoint_sweeps"):
         history[column] = history[column].astype("int64")

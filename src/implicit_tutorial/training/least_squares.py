@@ -16,6 +16,9 @@ from implicit_tutorial.kernels.layers import LAYERS, layer_kernels
 from implicit_tutorial.kernels.network import grams, output_rows
 from implicit_tutorial.network import EquilibriumNetwork
 
+#: Of a matrix between labels, computed at once.
+_ENTRIES = 512**2
+
 
 class LeastSquares:
     """Minimise L = ½ Σ ‖f(x_i) − y_i‖² over the chosen layers of a network, in place."""
@@ -88,11 +91,29 @@ class LeastSquares:
 
     def kernel(self, z: Tensor, u: Tensor, z2: Tensor | None = None, u2: Tensor | None = None) -> Tensor:
         """K = J Jᵀ of the trained layers, (n, n) or (nk, nk) in float64, from states and adjoints."""
-        first = (self.X, z, u)
-        factors = grams(first, first if z2 is None else (self.X, z2, u2))
-        size = self.target.numel()
-        K = sum(layer_kernels(self.net, factors, self.layers).values()).reshape(size, size).to(torch.float64)
-        return (K + K.T) / 2 if z2 is None else K
+        first, size = (self.X, z, u), self.target.numel()
+        second = first if z2 is None else (self.X, z2, u2)
+        K = z.new_empty(size, size, dtype=torch.float64)
+        # A few samples at a time: no other matrix of this size is made.
+        outputs = size // len(z)
+        step = max(_ENTRIES // (size * outputs), 1)
+        for i in range(0, len(z), step):
+            factors = grams(tuple(x[i : i + step] for x in first), second)
+            part = sum(layer_kernels(self.net, factors, self.layers).values())
+            K[i * outputs : (i + step) * outputs] = part.reshape(-1, size)
+        return _symmetrised(K) if z2 is None else K
+
+    def kernel_product(self, z: Tensor, u: Tensor, w: Tensor) -> Tensor:
+        """Kw = J(Jᵀw) in float64 for one number a label, without K."""
+        w = w.reshape(self.target.shape).to(z.dtype)
+        total = torch.zeros_like(w)
+        for _, rate, left, right in self._products(combine(u, w), z, w):
+            gradient = left.T @ right
+            if right is w:
+                total.add_(left @ gradient, alpha=rate**2)
+            else:
+                total.add_(paired(u, right @ gradient.T), alpha=rate**2)
+        return total.flatten().to(torch.float64)
 
 
 class TestSample:
@@ -196,6 +217,22 @@ class ExactStates:
 def combine(u: Tensor, w: Tensor) -> Tensor:
     """(n, m) adjoints with g_i = v w_i, out of those of the outputs."""
     return w[:, None] * u if u.ndim == 2 else torch.einsum("ik,ikm->im", w, u)
+
+
+def paired(u: Tensor, x: Tensor) -> Tensor:
+    """u_i·x_i for the adjoint of each output, the transpose of :func:`combine`."""
+    return (u * x).sum(dim=1) if u.ndim == 2 else torch.einsum("ikm,im->ik", u, x)
+
+
+def _symmetrised(K: Tensor) -> Tensor:
+    """(K + Kᵀ)/2, in place."""
+    side = math.isqrt(_ENTRIES)
+    for i in range(0, len(K), side):
+        for j in range(i, len(K), side):
+            rows, columns = slice(i, i + side), slice(j, j + side)
+            mean = (K[rows, columns] + K[columns, rows].T) / 2
+            K[rows, columns], K[columns, rows] = mean, mean.T
+    return K
 
 
 def relative(outcome: Outcome, state: Tensor) -> float:

@@ -9,9 +9,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -27,6 +26,9 @@ from implicit_tutorial.training.least_squares import LeastSquares, TestSample, h
 from implicit_tutorial.training.method import Method, Stepper
 from implicit_tutorial.training.prover import Prover
 from implicit_tutorial.training.stopping import TrainingError, TrainingStatus, Until
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: A loss that has grown by this factor ends the run.
 _EXPLOSION = 1e8
