@@ -57,6 +57,22 @@ def exchange(p, q):
     return {"p": p, "q": q}
 
 
+def around(x, y):
+    """A loop that reads many values from around it, some of which bear the numbers of its own."""
+    kept = [torch.sin(x + k) for k in range(4)]
+
+    def go_on(k, z):
+        return k < 3
+
+    def step(k, z):
+        for value in kept:
+            z = (z * value - y) / 2
+        return k + 1, z
+
+    _, z = while_loop(go_on, step, (torch.zeros((), dtype=torch.int64), x.clone()))
+    return {"z": z}
+
+
 def outside(p, q):
     """A loop that takes many values from outside, whose numbers are those of others inside."""
     a, b, c = p + 1, p * 2, q - 3
@@ -167,6 +183,8 @@ CASES = {
     "loops": (picard, (square / 6, normal(4, 5, seed=2), normal(4, 5) * 0, torch.tensor(1e-13).double())),
     "taken from outside": (outside, (normal(3), normal(3, seed=5))),
     "exchanged": (exchange, (normal(3), normal(3, seed=5))),
+    "around a loop": (around, (x, y)),
+    "no numbers": (lambda x: {"a": torch.where(x > 0, x, math.nan), "b": x / math.inf - math.inf}, (x,)),
 }  # fmt: skip
 
 
@@ -218,7 +236,12 @@ def assert_same(found, expected, rtol):
         got = found[name].to(torch.float64)
         scale = float(wanted.where(wanted.isfinite(), 0).abs().max())
         torch.testing.assert_close(
-            got, wanted, rtol=rtol, atol=rtol * scale, msg=lambda m, n=name: f"{n}: {m}"
+            got,
+            wanted,
+            rtol=rtol,
+            atol=rtol * scale,
+            equal_nan=True,
+            msg=lambda m, n=name: f"{n}: {m}",
         )
 
 

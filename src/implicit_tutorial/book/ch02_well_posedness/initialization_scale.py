@@ -135,7 +135,8 @@ def _computation() -> Computation:
         texts={"1/values/text": ".3g", "3/shares/text": ".2f"},
         line=(
             "{proofs?No condition proves it well-posed|Well-posed, by monotonicity|Well-posed, by the norm "
-            "and monotonicity}. Picard {found?gives up|reaches 10⁻¹⁰} after {sweeps:d} sweeps (mean-field: "
+            "and monotonicity, if not by more}. Picard {found?gives up|reaches "
+            "10⁻¹⁰} after {sweeps:d} sweeps (mean-field: "
             "{expected:d})."
         ),
     )
