@@ -286,6 +286,25 @@ def test_a_network_that_loses_its_equilibrium_says_so(tab, capsys):
         assert "no equilibrium that its sweeps find" in tab.inner_text("#lab-said")
 
 
+def test_the_experiments_of_the_text_show_what_it_asks_for(tab):
+    """Noise costs more; a large κ is lazy and a small one ahead of that; the smallest loses the equilibrium."""
+    price = "implicitLaboratory.benches[0].limit.price"
+    function = tab.evaluate(price)
+    tab.select_option("#lab-source", label="noise on the circle")
+    settled(tab)
+    assert tab.evaluate(price) > 2 * function
+    tab.select_option("#lab-source", label="the function on the circle")
+    choose(tab, output_scale=10)
+    rows = trained(tab, 100).query("step > 0")
+    assert (rows.train_loss / rows.lazy_loss).between(0.8, 1.25).all()
+    choose(tab, output_scale=0.3)
+    rows = trained(tab, 100).query("step > 0")
+    assert rows.train_loss.iloc[-1] < 0.5 * rows.lazy_loss.iloc[-1]
+    choose(tab, output_scale=0.1)
+    trained(tab, 2000)
+    assert tab.evaluate("Boolean(implicitLaboratory.benches[0].lost)")
+
+
 # ---------------------------------------------------------------- the reader's own tables
 
 RNG = np.random.default_rng(0)
@@ -347,9 +366,9 @@ def test_pasted_numbers_go_into_the_python(tab, capsys, offset):
 def test_one_column_is_drawn_over_itself(tab):
     give(tab, NAMED[["size", "y"]].to_csv(index=False))
     settled(tab)
-    tab.wait_for_function("document.querySelector('.it-plot')._fullLayout?.xaxis.title.text === 'size'")
+    tab.wait_for_function("document.querySelector('.it-graph')._fullLayout?.xaxis.title.text === 'size'")
     x = tab.evaluate(
-        "Array.from(document.querySelector('.it-plot').data.find((t) => t.name === 'network').x)"
+        "Array.from(document.querySelector('.it-graph').data.find((t) => t.name === 'network').x)"
     )
     assert (x[0], x[-1]) == (pytest.approx(NAMED["size"].min()), pytest.approx(NAMED["size"].max()))
 
@@ -529,6 +548,10 @@ def test_the_page_is_whole_on_a_phone_and_for_a_reader_of_any_kind(browser, path
         tab.evaluate(AXE)
         found = tab.evaluate("inspect.axe([])")
         assert found["passes"]
+        tab.emulate_media(media="print")
+        tab.wait_for_function("document.documentElement.classList.contains('it-paper')")
+        assert tab.evaluate("inspect.onPaper()") == []
+        tab.emulate_media(media="screen")
         assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found["violations"]] == []
         small = """() => [...document.querySelectorAll(".it-bench :is(button, .it-button)")]
           .filter((b) => b.checkVisibility() && b.getBoundingClientRect().height < 44)

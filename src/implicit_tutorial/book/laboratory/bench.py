@@ -99,7 +99,7 @@ class Laboratory:
             f'<option value="{k}">{escape(example.name)}</option>' for k, example in enumerate(EXAMPLES)
         )
         plots = "".join(
-            f'<div class="it-plot" role="img" aria-label="{escape(alt)}" style="height:340px"></div>'
+            f'<div class="it-graph" role="img" aria-label="{escape(alt)}" style="height:340px"></div>'
             for alt in _ALTS
         )
         return Template((Path(__file__).parent / "bench.html").read_text("utf-8")).substitute(

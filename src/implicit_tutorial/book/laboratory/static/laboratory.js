@@ -19,7 +19,7 @@ var implicitLaboratory = (() => {
       this.root = root;
       const spec = JSON.parse(/** @type {any} */ (root.querySelector(".it-laboratory-spec")).textContent);
       Object.assign(this, spec);
-      this.plots = [...root.querySelectorAll(".it-plot")];
+      this.plots = [...root.querySelectorAll(".it-graph")];
       /** @type {Record<string, any>} */
       this.at = Object.fromEntries([...root.querySelectorAll("[id^=lab-]")].map((one) => [one.id.slice(4), one]));
       this.settings = {};
@@ -42,6 +42,7 @@ var implicitLaboratory = (() => {
       this.Plotly = await implicitTutorial.loadPlotly(new URL("plotly.min.js", HERE).href);
       implicitTutorial.onTheme(() => this.retheme());
       this.retheme();
+      matchMedia("print").addEventListener("change", () => this.retheme(true));
       const resize = new ResizeObserver(() => requestAnimationFrame(() => this.plots.forEach((plot) => plot.data && this.Plotly.Plots.resize(plot))));
       resize.observe(this.root);
       this.restart();
@@ -357,11 +358,13 @@ var implicitLaboratory = (() => {
 
     // ---------------------------------------------------------------- plots
 
-    retheme() {
+    /** All plots in the page's colours; `now`: the browser lays paper out at once. */
+    retheme(now = false) {
       if (!this.Plotly) return;
       this.theme = implicitTutorial.themed(this.template, this.root);
       this.dirty = new Set(this.plots.keys());
-      this.draw();
+      if (now) for (const p of this.dirty) this.plot(p);
+      else this.draw();
     }
 
     /** One plot a frame. */
@@ -371,12 +374,18 @@ var implicitLaboratory = (() => {
         this.drawing = 0;
         const [p] = this.dirty;
         if (p === undefined) return;
-        this.dirty.delete(p);
-        const { panel, values, layout } = this.panel(p);
-        const data = panel.data.map((trace) => ({ ...trace, x: values[trace.name]?.[0] ?? [], y: values[trace.name]?.[1] ?? [] }));
-        this.Plotly.react(this.plots[p], data, { ...panel.layout, ...layout, height: undefined, template: this.theme, autosize: true }, CONFIG);
+        this.plot(p);
         this.draw();
       });
+    }
+
+    /** @param {number} p */
+    plot(p) {
+      this.dirty.delete(p);
+      const { panel, values, layout } = this.panel(p);
+      const data = panel.data.map((trace) => ({ ...trace, x: values[trace.name]?.[0] ?? [], y: values[trace.name]?.[1] ?? [] }));
+      this.Plotly.react(this.plots[p], data, { ...panel.layout, ...layout, height: undefined, template: this.theme, autosize: true }, CONFIG);
+      this.plots[p].classList.add("it-plot"); // from now on it is one
     }
 
     /** What a plot shows: its panel, x and y by name of the trace, and what of the layout changes. @param {number} p */
