@@ -287,7 +287,7 @@ def test_a_network_that_loses_its_equilibrium_says_so(tab, capsys):
 
 
 def test_the_experiments_of_the_text_show_what_it_asks_for(tab):
-    """Noise costs more; a large κ is lazy and a small one ahead of that; the smallest loses the equilibrium."""
+    """Noise costs more; a large κ is lazy and a small one ahead of that; the smallest one fails."""
     price = "implicitLaboratory.benches[0].limit.price"
     function = tab.evaluate(price)
     tab.select_option("#lab-source", label="noise on the circle")
