@@ -287,7 +287,7 @@ def test_a_network_that_loses_its_equilibrium_says_so(tab, capsys):
 
 
 def test_the_experiments_of_the_text_show_what_it_asks_for(tab):
-    """Noise costs more; a large κ is lazy and a small one ahead of that; the smallest one fails."""
+    """Noise costs more; a large κ is lazy, a small one ahead of that; the smallest loses it all."""
     price = "implicitLaboratory.benches[0].limit.price"
     function = tab.evaluate(price)
     tab.select_option("#lab-source", label="noise on the circle")
@@ -298,8 +298,8 @@ def test_the_experiments_of_the_text_show_what_it_asks_for(tab):
     rows = trained(tab, 100).query("step > 0")
     assert (rows.train_loss / rows.lazy_loss).between(0.8, 1.25).all()
     choose(tab, output_scale=0.3)
-    rows = trained(tab, 100).query("step > 0")
-    assert rows.train_loss.iloc[-1] < 0.5 * rows.lazy_loss.iloc[-1]
+    rows = trained(tab, 20).query("step == 20")
+    assert (rows.train_loss < 0.75 * rows.lazy_loss).all()
     choose(tab, output_scale=0.1)
     trained(tab, 2000)
     assert tab.evaluate("Boolean(implicitLaboratory.benches[0].lost)")

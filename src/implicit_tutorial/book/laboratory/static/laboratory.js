@@ -400,10 +400,18 @@ var implicitLaboratory = (() => {
       if (p === 1) {
         const share = 2 / prepared.y.length;
         const ends = limit?.predicted_error > 0 ? { "held out, infinite width, at the end": level(limit.predicted_error) } : {};
-        return { panel: panels[2], layout: {}, values: { ...ends, samples: of("train_loss", share), "samples, lazy": of("lazy_loss", share), "held out": of("test_error"), "held out, lazy": of("lazy_test_error") } };
+        const shown = ["train_loss", "lazy_loss"].flatMap((name) => of(name, share)[1]).concat(of("test_error")[1], of("lazy_test_error")[1]);
+        return { panel: panels[2], layout: this.decades(2, shown), values: { ...ends, samples: of("train_loss", share), "samples, lazy": of("lazy_loss", share), "held out": of("test_error"), "held out, lazy": of("lazy_test_error") } };
       }
-      if (p === 2) return { panel: panels[3], layout: {}, values: { largest: of("lambda_max"), smallest: of("lambda_min") } };
+      if (p === 2) return { panel: panels[3], layout: this.decades(3, [...of("lambda_max")[1], ...of("lambda_min")[1]]), values: { largest: of("lambda_max"), smallest: of("lambda_min") } };
       return { panel: panels[4], layout: {}, values: { "movement of A": of("movement"), ...(limit?.price > 0 && { "lazy, infinite width, at the end": level(this.moves) }) } };
+    }
+
+    /** A logarithmic axis of whole decades around these. @param {number} p  a panel @param {number[]} shown */
+    decades(p, shown) {
+      const powers = shown.filter((v) => v > 0 && Number.isFinite(v)).map(Math.log10);
+      const low = Math.floor(Math.min(...powers)), high = Math.max(Math.ceil(Math.max(...powers)), low + 1);
+      return powers.length ? { yaxis: { ...this.panels[p].layout.yaxis, range: [low, high], dtick: Math.ceil((high - low) / 6) } } : {};
     }
 
     learned(row, back) {

@@ -80,8 +80,9 @@ var implicitPython = (() => {
       `    net, X, y, method=it.SingleSweep(), until=it.Until(steps=${steps}),`,
       "    X_test=X_test, y_test=y_test, record=it.Record(spectrum=True), throw=False,",
       ")",
-      "print(history.attrs[\"message\"])",
-      'print(history[["step", "time", "train_loss", "test_error", "movement", "lambda_min"]])',
+      'print(history.attrs["message"])',
+      'shown = ["step", "time", "train_loss", "test_error", "movement", "lambda_min"]',
+      "print(history[shown])",
       "",
     ].join("\n");
   }
