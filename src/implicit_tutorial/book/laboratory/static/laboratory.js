@@ -384,7 +384,8 @@ var implicitLaboratory = (() => {
       this.dirty.delete(p);
       const { panel, values, layout } = this.panel(p);
       const data = panel.data.map((trace) => ({ ...trace, x: values[trace.name]?.[0] ?? [], y: values[trace.name]?.[1] ?? [] }));
-      this.Plotly.react(this.plots[p], data, { ...panel.layout, ...layout, height: undefined, template: this.theme, autosize: true }, CONFIG);
+      const whole = structuredClone({ ...panel.layout, ...layout }); // plotly writes into it
+      this.Plotly.react(this.plots[p], data, { ...whole, height: undefined, template: this.theme, autosize: true }, CONFIG);
       this.plots[p].classList.add("it-plot"); // from now on it is one
     }
 
