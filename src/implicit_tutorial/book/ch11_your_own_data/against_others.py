@@ -47,7 +47,7 @@ def against_others() -> Explorer:
 
     def draw(task: str) -> go.Figure:
         x = {
-            "x_title": "test error, in units of the labels' variance",
+            "x_title": "error ÷ labels' variance",
             "x_log": True,
             "x_range": _RANGE[task],
         }
