@@ -66,6 +66,8 @@ _APART = 0.5
 #: Whole numbers of steps reach the stops of the time, which are multiples of this.
 _SHORTEST = 0.5
 #: In the place of a stored function that there is not.
+#: A distance that rounding makes, where there is none.
+_ROUNDING = 1e-9
 _LOST = 99.0
 
 
@@ -100,6 +102,7 @@ def observe(
     at = (torch.abs(times - time_now) < 1e-6) & (widths == width) & (outputs == output_scale)
     flow = (at * flows).sum((0, 1, 2))
     unmoved = torch.abs(torch.stack([angle, y]) - home).amax() == 0
+    off = torch.sqrt(torch.mean((f - f_lazy) ** 2))
     known = at.any() & unmoved & (flow.amax() < _LOST)
     return found | {
         "0/network/y": f,
@@ -107,7 +110,7 @@ def observe(
         "0/mean-field prediction/y": f_lazy,
         "0/exact flow/y": torch.where(known, flow, 0 * kappa / (0 * kappa)),
         "0/exact flow/showlegend": known * torch.ones_like(kappa),
-        "off": torch.sqrt(torch.mean((f - f_lazy) ** 2)),
+        "off": torch.where(off < _ROUNDING, 0 * off, off),
         "error": torch.sqrt(torch.mean((f - aim) ** 2)),
     }
 
