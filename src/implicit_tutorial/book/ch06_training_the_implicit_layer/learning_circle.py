@@ -66,9 +66,9 @@ _APART = 0.5
 #: Whole numbers of steps reach the stops of the time, which are multiples of this.
 _SHORTEST = 0.5
 #: In the place of a stored function that there is not.
+_LOST = 99.0
 #: A distance that rounding makes, where there is none.
 _ROUNDING = 1e-9
-_LOST = 99.0
 
 
 def begin(
