@@ -12,7 +12,7 @@ from torch import Tensor
 import implicit_tutorial as it
 
 _CIRCLE = """\
-degrees = torch.tensor([8, 30, 52, 74, 96, 118, 140, 162, 184, 206, 228, 310, 332])
+degrees = torch.tensor([*range(8, 229, 22), 310, 332])
 angles = torch.deg2rad(degrees.double())
 X = it.data.circle(angles)"""
 _EVERYWHERE = """\
