@@ -10,7 +10,7 @@ from torch import Tensor
 from implicit_tutorial.book.limit_rule import limit_kernel
 from implicit_tutorial.equilibrium.solver import relative_tolerance
 from implicit_tutorial.explorer.computed import loop
-from implicit_tutorial.training.arithmetic import caught_up, descended, output_between, swept, swept_back
+from implicit_tutorial.training.arithmetic import implicit_kernel, output_between, pushed, swept, swept_back
 from implicit_tutorial.training.single_sweep import SingleSweep
 
 METHOD = SingleSweep()
@@ -37,13 +37,13 @@ def begin(
     u_seen, *_ = _adjoint(A, column, b_seen * zero, z_seen, _SEEN)
     f0_seen = kappa * (z_seen[0] @ v)
     target = y[None, :, None] + kappa * (exact @ column)
-    K = _kernel(z, u, z, u, kappa, implicit_scale, width)
+    K = implicit_kernel(z[0], u[0], z[0], u[0], kappa, implicit_scale, width)
     eta = METHOD.fraction * 2 / torch.amax(torch.linalg.eigvalsh(K))
     return {
         "A": A, "A_first": A * 1, "kappa": kappa, "b": b, "b_seen": b_seen, "column": column,
         "z": z, "dz": z - before, "u": u, "du": u - u_before, "z_seen": z_seen,
         "target": target, "f0_seen": f0_seen, "e": kappa * (before @ column) - target,
-        "K": K, "K_seen": _kernel(z_seen, u_seen, z, u, kappa, implicit_scale, width),
+        "K": K, "K_seen": implicit_kernel(z_seen[0], u_seen[0], z[0], u[0], kappa, implicit_scale, width),
         "e_lazy": -y, "f_lazy": 0 * f0_seen, "eta": eta, "time": zero * 1, "there": there * (zero + 1),
         "share": implicit_scale**2 / (2 - implicit_scale**2) + zero,
     }  # fmt: skip
@@ -55,15 +55,14 @@ def advance(
     kappa: Tensor, eta: Tensor, share: Tensor, width: Tensor, implicit_scale: Tensor,
 ) -> dict[str, Tensor]:  # fmt: skip
     """A single-sweep step of A, more sweeps where states lag, and the same step of the linear model."""
-    weight = e * (eta * kappa * implicit_scale**2 / width)  # in A's units the rate of Θ is σ_A²/m
-    A = descended(A, caught_up(u, du * share, 1) * weight, caught_up(z, dz * share, 1), 1)
+    A = pushed(A, z, dz, u, du, e, eta, kappa, share, implicit_scale, width)
     before, new, there = _forward(A, b, z, _TRUSTED)
     e = kappa * output_between(before, new - before, u, column) - target
     u_before, back, back_there = _adjoint(A, column, u, new, _TRUSTED)
-    pushed = eta * e_lazy
+    lazily = eta * e_lazy
     return {
         "A": A, "z": new, "dz": new - before, "u": back, "du": back - u_before, "e": e,
-        "e_lazy": e_lazy - K @ pushed, "f_lazy": f_lazy - K_seen @ pushed, "time": time + eta,
+        "e_lazy": e_lazy - K @ lazily, "f_lazy": f_lazy - K_seen @ lazily, "time": time + eta,
         "there": (there & back_there) * torch.ones_like(eta),
     }  # fmt: skip
 
@@ -77,7 +76,7 @@ def observe(
     _, z_seen, there = _forward(A, b_seen, z_seen, _SEEN)
     lost = torch.where(there, 0 * kappa, 0 * kappa / (0 * kappa))  # no equilibrium, no function
     f = kappa * (z_seen @ column)[0, :, 0] - f0_seen + lost
-    values = torch.linalg.eigvalsh(_kernel(z, u, z, u, kappa, implicit_scale, width))
+    values = torch.linalg.eigvalsh(implicit_kernel(z[0], u[0], z[0], u[0], kappa, implicit_scale, width))
     M = A[0]
     return {
         "z_seen": torch.where(there, z_seen, 0 * b_seen), "f": f, "f_train": e[0, :, 0] + y,
@@ -137,13 +136,6 @@ def _sweeps(
     state = (start * 1, start * 1, zero * 1, zero * 1, torch.zeros((), dtype=torch.int64))
     before, z, lag, *_ = loop(go_on, step, state)
     return before, z, lag <= tolerance  # what is not a number has not settled
-
-
-def _kernel(
-    z: Tensor, u: Tensor, z2: Tensor, u2: Tensor, kappa: Tensor, implicit_scale: Tensor, width: Tensor
-) -> Tensor:
-    """C9, for Θ: ∂f/∂Θ = (κ/√m)(σ_A/√m) u zᵀ."""
-    return (kappa * implicit_scale / torch.sqrt(width)) ** 2 * (z[0] @ z2[0].T) * (u[0] @ u2[0].T)
 
 
 def _minus(X: Tensor, Y: Tensor) -> Tensor:
