@@ -186,7 +186,7 @@ def trained(width: int, output_scale: float) -> np.ndarray:
     """(times, angles) the function of the network that a page trains; NaN once it has lost its equilibria."""
     values = {k: v for p in _points() for k, v in zip((p.x, p.y), p.start, strict=True)}
     values |= {"width": width, "output_scale": output_scale}
-    found = [_computation().run(values | {"time": time})["0/network/y"] for time in TIMES]
+    found = [_computation().shown(values | {"time": time})["0/network/y"] for time in TIMES]
     return torch.stack(found).numpy()
 
 
