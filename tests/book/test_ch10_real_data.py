@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 import implicit_tutorial as it
 from implicit_tutorial.book import ch10_real_data as fig
 from implicit_tutorial.book.ch04_solving_and_differentiating import film, rotating_digit
-from implicit_tutorial.book.ch10_real_data.circle_and_digits import half, shuffled_price
+from implicit_tutorial.book.ch10_real_data.circle_and_digits import SHUFFLED, half, shuffled_price
 from implicit_tutorial.book.ch10_real_data.digit_laws import _way
 from implicit_tutorial.book.ch10_real_data.digit_mistakes import pictures, ranked
 from implicit_tutorial.book.ch10_real_data.label_modes import CHOICES, labels, price, shares, spectrum
@@ -194,7 +194,7 @@ def test_circle_and_digits_are_compared_like_with_like():
     assert digits == pytest.approx(
         fig.networks().query(chosen).test_error.mean() / fig.prediction().test_error
     )
-    assert found["price of shuffled labels over that of the labels"][1] == pytest.approx(
+    assert found[SHUFFLED][1] == pytest.approx(
         price("even or odd, shuffled") / price("even or odd"), rel=0.05
     ), "one order is near the mean of all"
     assert len(fig.circle_and_digits().splitlines()) == 2 + len(found)

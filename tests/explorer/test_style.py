@@ -73,6 +73,9 @@ def test_figures_start_in_the_books_style_and_plotlys_default_stays():
     numbered = style.figure(x_log=True, x_ticks=(16, 4096), y_ticks=[0.5]).layout
     assert numbered.xaxis.tickvals == (16, 4096)
     assert (*numbered.xaxis.ticktext, *numbered.yaxis.ticktext) == ("16", "4096", "0.5")
+    short = style.figure(x_log=True, x_range=(0.03, 0.7), y_log=True, y_range=(0.03, 1.2)).layout
+    assert short.xaxis.tickvals == (0.05, 0.1, 0.2, 0.5), "one labelled power of ten is no scale"
+    assert short.yaxis.tickvals is None
     assert pio.templates.default == before
     assert style.blank().layout.xaxis.visible is False
     with pytest.raises(ValueError, match="cannot reach 0"):

@@ -160,6 +160,8 @@ def figure(
             # Beside powers of ten, plotly writes all numbers a quarter larger.
             settings |= {"type": "log", "tickfont": {"size": 10}}
             settings |= {"dtick": _decades(limits)} if limits else {}
+            if limits and ticks is None:
+                ticks = _between_decades(limits)
         if limits:
             settings["range"] = [_log10(v, axis) if log else float(v) for v in limits]
         if ticks is not None:
@@ -234,3 +236,11 @@ def _decades(limits: tuple[float, float]) -> int:
     """Whole decades between ticks, so that about six of them fit."""
     span = abs(_log10(limits[1], "axis") - _log10(limits[0], "axis"))
     return max(1, round(span / 6))
+
+
+def _between_decades(limits: tuple[float, float]) -> list[float] | None:
+    """1, 2 and 5 of each decade, where fewer than two powers of ten lie on the axis and no scale is seen."""
+    low, high = sorted(float(v) for v in limits)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    marks = [d * 10.0**k for k in powers for d in (1, 2, 5) if low <= d * 10.0**k <= high]
+    return marks if sum(low <= 10.0**k <= high for k in powers) < 2 else None

@@ -95,8 +95,8 @@ def _readout(setting: str) -> str:
     means, moved = mean_error(setting), movement(setting)
     narrow, wide = moved.index[0], max(m for m in means if m <= 512)
     failed = f" {lost(setting)} of {len(rows(setting))} runs did not finish." if lost(setting) else ""
+    then = f", by {100 * moved[wide]:.0f} % at m = {wide}" if wide > narrow else ""
     return (
         f"Mean error {means[wide]} at m = {wide}, {infinite(setting):.3g} at infinite width. Features move "
-        f"by {100 * moved[narrow]:.0f} % of their length at m = {narrow}, by {100 * moved[wide]:.0f} % at "
-        f"m = {wide}.{failed}"
+        f"by {100 * moved[narrow]:.0f} % of their length at m = {narrow}{then}.{failed}"
     )

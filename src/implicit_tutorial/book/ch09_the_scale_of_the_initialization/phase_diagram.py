@@ -33,8 +33,8 @@ SCALE_AXIS = {"x_title": "output_scale κ", "x_log": True, "x_range": _X, "x_tic
 #: What a reader is told of a run that failed.
 _ENDS = {
     "left the well-posed region": "This run left the well-posed region",
-    "no equilibrium found from zero": "Trained, but from zero no equilibrium is found",
-    "no equilibrium found at a test point": "Trained, but at a test point no equilibrium is found",
+    "no equilibrium found from zero": "Trained; but from zero the solver finds no equilibrium any more",
+    "no equilibrium found at a test point": "Trained; but at a test point the solver finds no equilibrium",
 }
 
 

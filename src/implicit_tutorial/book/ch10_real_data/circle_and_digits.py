@@ -15,6 +15,8 @@ from implicit_tutorial.book.tasks import CIRCLE_SCALE, task
 from implicit_tutorial.kernels import limit_kernels
 
 _WIDTHS = (128, 256, 512)
+#: The row with the price of labels that say nothing.
+SHUFFLED = "price of shuffled labels (mean of all orders) over the labels' own"
 
 
 def shuffled_price(K: Tensor, y: Tensor) -> float:
@@ -49,9 +51,7 @@ def compared() -> dict[str, tuple[float, float]]:
         float((circle[512]["movement"] / circle[512]["predicted_movement"]).mean()),
         float(digits[512]["movement"].mean()) / lazy_movement(512),
     )
-    found["price of shuffled labels over that of the labels"] = tuple(
-        shuffled_price(K, y) / float(y @ torch.linalg.solve(K, y)) for K, y in kernels
-    )
+    found[SHUFFLED] = tuple(shuffled_price(K, y) / float(y @ torch.linalg.solve(K, y)) for K, y in kernels)
     found["share of the modes that holds half of the labels"] = tuple(half(K, y) for K, y in kernels)
     return found
 

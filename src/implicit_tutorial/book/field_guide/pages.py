@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html import escape
 
@@ -139,4 +140,5 @@ def _error(value: float) -> str:
 
 
 def _certificate(condition) -> str:
-    return escape(condition.formula.replace(" < 1", f" = {condition.value:.2f}"))
+    formula = escape(condition.formula.replace(" < 1", f" = {condition.value:.2f}"))
+    return re.sub(r"_(max|∞)", r"<sub>\1</sub>", formula)
