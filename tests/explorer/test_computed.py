@@ -13,6 +13,7 @@ from implicit_tutorial.explorer import Control, style
 from implicit_tutorial.explorer.computed import Computation, Computed, normals, steps
 from implicit_tutorial.explorer.page import figure_html
 from implicit_tutorial.explorer.reading import number, written
+from implicit_tutorial.explorer.tree import fingerprint
 from tests.browser import reader
 from tests.explorer.conftest import write_page
 
@@ -129,6 +130,35 @@ def test_at_the_stops_and_between_them_a_page_shows_what_torch_computes(page, ex
     places = [(0, 0), (1, 2), (2, 1), (0.25, 1.5), (1.9, 0.1)]
     for place in places:
         assert not differences(page.evaluate(MOVE, ["waves", place]), explorers["waves"], place)
+
+
+def test_a_long_way_is_shown_in_parts_by_a_kernel(monkeypatch):
+    """Each answer goes on where the last one stopped, and the last one is the frame of the page."""
+    monkeypatch.setattr("implicit_tutorial.explorer.computed._PATIENCE", 0.0)
+    explorer = small()
+    widget, end = explorer.widget(), [3, 1, 1, 0]
+    seen = set()
+    while not seen or widget.frame["unfinished"]:
+        widget._answer(widget, {"ask": "frame", "position": end}, [])
+        seen.add(fingerprint(widget.panels[0]))
+        assert widget.frame["drawn"] == end
+    assert len(seen) > 20, "a step an answer"
+    wanted = [fingerprint(panel) for panel in explorer.panels(**widget.values)]
+    assert [fingerprint(panel) for panel in widget.panels] == wanted
+    assert widget.readout == explorer.readout(**widget.values)
+    widget.values = {"time": 5}
+    widget.values = {"time": 50}
+    assert not widget.frame["unfinished"], "from Python one waits for the whole"
+    assert [fingerprint(panel) for panel in widget.panels] == wanted
+
+
+def test_a_kernel_forgets_the_settings_that_were_left_long_ago():
+    explorer = small()
+    for k in range(5):
+        explorer.computation.run(explorer.start | {"time": 1, "output_scale": 1 + k / 7})
+    last = list(explorer.computation._reached)[-2:]
+    explorer.computation.forget(2)
+    assert list(explorer.computation._reached) == last
 
 
 def test_a_network_is_trained_as_torch_trains_it(page, explorers):

@@ -249,6 +249,20 @@ def test_an_error_is_said_and_the_figure_stays(page, waves):
     assert line.inner_text() == "fine"
 
 
+def test_what_is_unfinished_is_asked_for_until_it_is_whole(page, waves):
+    missing = []
+    about = {"unfinished": lambda: bool(missing and missing.pop())}
+    widget = Live(waves.draw, waves.controls, waves.readout, "waves", waves.caption, waves.alt, **about)
+    notebook = Notebook(page, widget)
+    notebook.assert_shows(waves)
+    missing += [True, True]
+    notebook.press("depth", "ArrowRight")
+    for _ in range(3):
+        notebook.answer()
+    notebook.assert_shows(waves, depth=20)
+    assert not notebook.asked()
+
+
 def test_panels_never_lie_over_one_another_and_follow_their_column(page, waves):
     boxes = (
         "[...document.querySelectorAll('.main-svg:first-child')].map(e => e.getBoundingClientRect().toJSON())"

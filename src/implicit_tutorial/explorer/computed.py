@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -63,18 +64,32 @@ class Computation:
 
     def run(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
         """All results with the handles at ``values``, in float64."""
+        return self.run_for(math.inf, values)[0]
+
+    def run_for(self, seconds: float, values: Mapping[str, Any]) -> tuple[dict[str, Tensor], bool]:
+        """Results of the steps that so many seconds allow, one at least, and whether that were all."""
         settings = tuple((name, v) for name, v in values.items() if name != self.clock)
+        missing = 0
         taken, state = self._reached.get(settings, (0, None))
         if state is None or (self.advance and steps(values[self.clock], float(state["step"])) < taken):
             taken, state = 0, self.inputs(values)
             if self.begin:
                 state |= call(self.begin, state)
         if self.advance:
-            wanted = steps(values[self.clock], float(state["step"]))
-            for _ in range(wanted - taken):
+            missing, end = steps(values[self.clock], float(state["step"])) - taken, monotonic() + seconds
+            while missing:
                 state |= call(self.advance, state)
-            self._reached[settings] = wanted, state
-        return state | numbers(values) | call(self.observe, state)
+                taken, missing = taken + 1, missing - 1
+                if monotonic() > end:
+                    break
+            self._reached.pop(settings, None)  # the last one comes last
+            self._reached[settings] = taken, state
+        return state | numbers(values) | call(self.observe, state), not missing
+
+    def forget(self, kept: int) -> None:
+        """Keep the last so many settings' states, where someone moves handles as long as they like."""
+        for settings in list(self._reached)[:-kept]:
+            del self._reached[settings]
 
     def shown(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
         """Of :meth:`run` what a figure shows: what has a place in it, and numbers for its line; kept."""
@@ -135,6 +150,8 @@ class Computation:
 
 #: So many frames' results are kept at the most, those of figure and line, caption and stored frames alike.
 _KEPT = 1000
+#: Where a kernel draws, a long way is shown in parts, so many seconds each; and so many settings are kept.
+_PATIENCE, _SETTINGS = 0.06, 20
 #: About so many stops has a point's slider, at round numbers.
 _STOPS = 40
 
@@ -290,15 +307,39 @@ class Computed(Explorer):
         self._figures = list(figures())
 
         def draw(**values: Any) -> list[go.Figure]:
-            for name, tensor in computation.shown(self._starts | values).items():
-                if "/" in name:
-                    self._place(name, tensor)
-            return self._figures
+            return self._drawn(computation.shown(self._starts | values))
 
         def readout(**values: Any) -> str:
             return written(computation.line, computation.shown(self._starts | values))
 
         super().__init__(draw, controls, readout=readout if computation.line else None, **about)
+
+    def widget(self) -> Any:
+        """The live widget, which shows what it has by now where the time asked for is far away."""
+        # Imported here: a book build needs no widgets.
+        from implicit_tutorial.explorer.widgets import Live
+
+        last: tuple[dict[str, Tensor], bool] = ({}, True)
+
+        def draw(**values: Any) -> list[go.Figure]:
+            nonlocal last
+            last = self.computation.run_for(_PATIENCE, self._starts | values)
+            self.computation.forget(_SETTINGS)
+            return self._drawn(last[0])
+
+        def readout(**_values: Any) -> str:
+            return written(self.computation.line, last[0])
+
+        line = readout if self.computation.line else None
+        text = {"caption": self.caption, "alt": self.alt, "heading": self.heading}
+        return Live(draw, self.handles, line, self.name, **text, unfinished=lambda: not last[1])
+
+    def _drawn(self, found: Mapping[str, Tensor]) -> list[go.Figure]:
+        """The figures with what was found in its places."""
+        for name, tensor in found.items():
+            if "/" in name:
+                self._place(name, tensor)
+        return self._figures
 
     def _place(self, name: str, tensor: Tensor) -> None:
         panel, _, trace, *attribute = _slot(name, self._figures)

@@ -2,7 +2,8 @@
 
 The browser side is the page's script and style sheet with `live.js` behind them. It asks in custom messages:
 
-- `{"ask": "frame", "position": [2, 0]}`: answered by a new `frame`, the widget's state;
+- `{"ask": "frame", "position": [2, 0]}`: answered by a new `frame`, the widget's state; one that is
+  `unfinished` shows a part of the way, and is asked for again;
 - `{"ask": "plotly"}`: answered by `{"plotly": true}` and plotly.js in a buffer.
 
 Messages wait until the kernel has run the cells that are queued. Therefore the first widget of a kernel
@@ -55,12 +56,16 @@ class Live(anywidget.AnyWidget):
         caption: str,
         alt: str,
         heading: str = "",
+        unfinished: Callable[[], bool] = lambda: False,
     ) -> None:
         self._draw, self._readout, self.controls = draw, readout, tuple(controls)
+        self._unfinished = unfinished
         self._lock = threading.RLock()  # Jupyter may deliver messages in a thread of their own
         self._position = [c.start_index for c in controls]
         self._drawn = list(self._position)
         self.panels: list[Panel] = panels_of(draw(**self.values))
+        while unfinished():  # what a saved notebook shows without a kernel is whole
+            self.panels = panels_of(draw(**self.values))
         self.readout = self._line()
         self.error = ""
         self._keys = [0] * len(self.panels)
@@ -91,7 +96,10 @@ class Live(anywidget.AnyWidget):
                     f"Control {control.name!r} cannot be {wanted[control.name]!r}; "
                     f"its values are {list(control.values)}."
                 )
-        self._move([c.values.index(wanted[c.name]) for c in self.controls])
+        position = [c.values.index(wanted[c.name]) for c in self.controls]
+        self._move(position)
+        while self.frame["unfinished"]:
+            self._move(position)
 
     def _move(self, position: list[int]) -> None:
         with self._lock:
@@ -120,6 +128,7 @@ class Live(anywidget.AnyWidget):
             "drawn": self._drawn,
             "readout": self.readout,
             "error": self.error,
+            "unfinished": not self.error and self._unfinished(),
             "keys": list(self._keys),
             "panels": pool.tree(self.panels),
             "arrays": pool.raw("f8"),

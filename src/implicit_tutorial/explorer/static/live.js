@@ -59,7 +59,7 @@ class Kernel extends implicitTutorial.Source {
   /* The last frame that the kernel has drawn; if it is not that of `position`, the kernel is asked for it. */
   frame(position) {
     const frame = this.model.get("frame");
-    if (!same(frame.position, position)) this.ask(position);
+    if (!same(frame.position, position) || frame.unfinished) this.ask(position);
     const { drawn, keys, error, readout } = frame;
     return {
       drawn,
