@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from itertools import chain
 from typing import Any
 
@@ -46,6 +47,22 @@ def powers(value: float, digits: int = 2) -> str:
     if -3 < int(exponent) < 4:
         return signed(max(0, digits - 1 - int(exponent)))(float(f"{mantissa}e{exponent}"))
     return f"{mantissa}·10{str(int(exponent)).translate(_RAISED)}".replace("-", "−")
+
+
+def at_most(value: float, digits: int = 2) -> str:
+    """As :func:`powers`, rounded up, so that what is said to be no more than this is no more."""
+    return _toward(value, digits, ROUND_CEILING)
+
+
+def at_least(value: float, digits: int = 2) -> str:
+    """As :func:`powers`, rounded down, so that what is said to be no less than this is no less."""
+    return _toward(value, digits, ROUND_FLOOR)
+
+
+def _toward(value: float, digits: int, rounding: str) -> str:
+    if math.isfinite(value):
+        value = float(Context(prec=digits, rounding=rounding).create_decimal(Decimal(value)))
+    return powers(value, digits)
 
 
 def plain(text: str) -> str:

@@ -37,6 +37,10 @@ class Evidence:
         facts = (*self.facts, *("one seed" if s == "1 seeds" else s for s in said))
         return replace(self, facts=facts)
 
+    def ending(self, ends: Iterable[str]) -> Evidence:
+        """The same with what is proved at the ends of its runs, where it is known (C20)."""
+        return replace(self, ends=_ends(Counter(ends)))
+
     def __or__(self, other: Evidence) -> Evidence:
         return Evidence(self.kinds + other.kinds, self.facts + other.facts, self.ends or other.ends)
 
@@ -69,7 +73,7 @@ def stored(
         where: which of the rows, as a condition of `pandas.DataFrame.query`.
         width, samples: where the studies leave them to a default.
     """
-    widths, seeds, given, ends = _values(width or ()), set(), _values(samples or ()), Counter()
+    widths, seeds, given, ends = _values(width or ()), set(), _values(samples or ()), []
     for study in studies:
         table = study.table.query(where) if where else study.table
         widths |= set(table.get("width", ()))
@@ -77,8 +81,8 @@ def stored(
         others = [name for name in study.settings if name != "seed"]
         counts = table.groupby(others, dropna=False)["seed"].nunique() if "seed" in study.settings else [1]
         seeds |= set(counts)
-        ends.update(table.get("end", pd.Series(dtype=str)).dropna())
-    return replace(measured(width=widths, seeds=seeds, samples=given), ends=_ends(ends))
+        ends += table.get("end", pd.Series(dtype=str)).dropna().tolist()
+    return measured(width=widths, seeds=seeds, samples=given).ending(ends)
 
 
 def _ends(ends: Counter) -> str:

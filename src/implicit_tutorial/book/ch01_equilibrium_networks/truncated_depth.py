@@ -15,7 +15,7 @@ from implicit_tutorial.book.ch01_equilibrium_networks.setting import WIDTH, netw
 from implicit_tutorial.book.evidence import MEAN_FIELD, THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
-from implicit_tutorial.prose import powers
+from implicit_tutorial.prose import at_most, powers
 
 #: The lowest distance in the plot; below the second one sees rounding.
 _LOWEST, _FLOOR = 1e-10, 1e-12
@@ -64,10 +64,13 @@ def _what_depth_does(scales: list[float]) -> str:
         for t in map(truncation, scales)
         if t.norm < 1
     )
-    slope = f"a layer leaves at most {100 * (slower - 1):.0f} % more than the dashed mean-field rate says"
+    slope = (
+        f"a layer leaves at most {at_most(100 * (slower - 1), 1)} % more than the dashed mean-field rate says"
+    )
     return (
         says(
-            f"{slope}, which adds up to a factor of {off:.0f} at most in this plot. ", 1 < slower < 1.08 < off
+            f"{slope}, which adds up to a factor of {at_most(off)} at most in this plot. ",
+            1 < slower < 1.08 < off,
         )
         + says("Until rounding, the dotted certificate is safe, and pessimistic; ", safe)
         + f"beyond $\\sigma_A = {last:g}$ there is none."

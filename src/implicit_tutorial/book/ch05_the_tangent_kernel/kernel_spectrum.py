@@ -25,6 +25,7 @@ from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels import Kernels
+from implicit_tutorial.prose import at_least
 
 FREQUENCIES = np.arange(1, 21)
 _SCALES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.1, 1.2, 1.3, 1.35)
@@ -186,8 +187,8 @@ def _waves() -> str:
         for layer in LAYERS
     }
     return says(
-        f"The implicit and the output layer's are pure waves to {100 * least['implicit']:.0f} % or more; the "
-        f"input layer's to {100 * least['input']:.0f} % at least.",
+        f"The implicit and the output layer's are pure waves to {at_least(100 * least['implicit'])} % or "
+        f"more; the input layer's to {at_least(100 * least['input'])} % at least.",
         least["input"] < min(least["implicit"], least["output"])
         and round(100 * least["output"]) >= round(100 * least["implicit"]),
     )

@@ -19,6 +19,7 @@ from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Figure, explorer, style
 from implicit_tutorial.kernels import Kernels
+from implicit_tutorial.prose import at_most
 
 _INPUTS = "24 at random"
 #: What is trained, with the kernel that belongs to it, and its colour.
@@ -77,7 +78,7 @@ def _what_to_notice() -> str:
         [
             says(
                 "**Notice** that up to $\\sigma_A = 0.4$ the network as a whole hardly feels whether its "
-                f"implicit layer is trained: without it this rate is at most {100 * lost:.0f} % lower.",
+                f"implicit layer is trained: without it this rate is at most {at_most(100 * lost)} % lower.",
                 lost < 0.08,
             ),
             says(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -101,8 +102,8 @@ def _what_to_notice() -> str:
             says(
                 f"**Notice** that from $\\sigma_A = {SCALES[0]:g}$ to ${SCALES[-1]:g}$ the $\\kappa$ that is "
                 f"needed grows by a factor of {min(grows):.0f} to {max(grows):.0f}, and that the second "
-                f"condition is by far the harder one: it asks for a $\\kappa$ at least {min(harder):.0f} "
-                "times that of the first.",
+                f"condition is by far the harder one: it asks for a $\\kappa$ at least "
+                f"{math.floor(min(harder))} times that of the first.",
                 min(grows) > 50 and min(harder) > 100,
             ),
             says(

@@ -29,6 +29,7 @@ from implicit_tutorial.book.tasks import CIRCLE_SCALE, on_circle, task
 from implicit_tutorial.book.tasks import circle_target as target
 from implicit_tutorial.explorer import Control, explorer, style
 from implicit_tutorial.explorer.computed import Computation, Computed, Point
+from implicit_tutorial.prose import at_least, at_most
 
 
 @lru_cache
@@ -202,7 +203,8 @@ def learning_circle() -> Computed:
             Control("output_scale", CIRCLE_OUTPUT, start=3.0, label="output_scale $\\kappa$", fmt="g"),
         ],
         _points(),
-        tag=MEAN_FIELD | measured(width=WIDTHS, seeds=(1, 2), samples=len(SAMPLES)),
+        tag=MEAN_FIELD
+        | measured(width=WIDTHS, seeds=(1, 2), samples=len(SAMPLES)).ending(CIRCLE_FLOW.table["end"]),
         caption=(
             "A function on the circle, learned from 13 samples by $\\Theta$ alone. Solid: a network, which "
             "this page trains. Thin, at the stops: another one, along the exact flow. **Press** *Play*: "
@@ -286,7 +288,7 @@ def _both() -> str:
     misses = [_misses(f) for f in _complete()]
     return says(
         "All start flat, follow the slow wave and then the fast one; in a gap without samples they end "
-        f"{min(m for m, _ in misses):.1f} or more from the target, and elsewhere within "
-        f"{max(b for _, b in misses):.2f}, unless the network is lost on the way.",
+        f"{at_least(min(m for m, _ in misses), 1)} or more from the target, and elsewhere within "
+        f"{at_most(max(b for _, b in misses), 1)}, unless the network is lost on the way.",
         flat < 1e-6 and np.min(later) > 0.9 and np.max(later) < 1.1,
     )

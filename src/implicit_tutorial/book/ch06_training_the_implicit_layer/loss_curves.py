@@ -17,7 +17,7 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import FLOW
 from implicit_tutorial.book.evidence import MEAN_FIELD, THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
-from implicit_tutorial.prose import powers
+from implicit_tutorial.prose import at_most, powers
 from implicit_tutorial.training import TrainingStatus
 
 WIDTH, SAMPLES, INPUTS, SEED = 128, 6, 10, 0
@@ -129,7 +129,7 @@ def loss_curves() -> Explorer:
         moved = f"A moves by {powers(h.movement.iloc[-1])}, ‖A‖₂ ends at {h.norm_A.iloc[-1]:.2f}"
         end = f" The run {c.status}." if c.status.failed else ""
         if certificate.holds:
-            return f"{moved}; certified, within r* = {powers(certificate.r_star)}.{end}"
+            return f"{moved}; certified, within r* = {at_most(certificate.r_star)}.{end}"
         if certificate.rho0 >= 1:
             return f"{moved}; nothing is certified for any labels, since ‖A₀‖₂ ≥ 1.{end}"
         return f"{moved}; certified would be ‖e₀‖ ≤ {powers(certificate.largest_error)}.{end}"

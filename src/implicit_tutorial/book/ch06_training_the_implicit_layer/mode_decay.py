@@ -183,6 +183,7 @@ def _computation() -> Computation:
 @explorer("mode-decay")
 def mode_decay() -> Computed:
     """Three coefficients of the error over time, solid and thin for networks, dashed for infinite width."""
+    networks = measured(width=MODES_WIDTHS, seeds=(1, 2), samples=len(mode_task()[0]))
     return Computed(
         _figures,
         _computation(),
@@ -192,7 +193,7 @@ def mode_decay() -> Computed:
             Control("implicit_scale", SCALES, start=MODES_SCALE, label="implicit_scale $\\sigma_A$", fmt="g"),
             Control("output_scale", MODES_OUTPUT, start=5.0, label="output_scale $\\kappa$", fmt="g"),
         ],
-        tag=MEAN_FIELD | measured(width=MODES_WIDTHS, seeds=(1, 2), samples=len(mode_task()[0])),
+        tag=MEAN_FIELD | networks.ending(MODE_FLOW.table["end"]),
         caption=(
             "The error of eight labels, taken apart along the eigenvectors of $K^\\infty$; three of the "
             "eight parts. Dashed: $e^{-\\lambda t}$, mean-field. **Press** *Play*: solid is a network that "

@@ -16,7 +16,7 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import (
 from implicit_tutorial.book.evidence import THEOREM, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
-from implicit_tutorial.prose import powers
+from implicit_tutorial.prose import at_most, powers
 
 #: Where the start is drawn, and what lies beyond all times; the axes.
 _START, _END = 1e-2, 1e5
@@ -91,7 +91,7 @@ def _readout(output_scale: float, width: int, implicit_scale: float) -> str:
     else:
         count = int(run["exists"])
         when = f"After {count} step{'s' if count > 1 else ''}" if count else "Before the first step"
-        first = f"{when} a global minimum is proved to lie within {run['within']:.2g} of A."
+        first = f"{when} a global minimum is proved to lie within {at_most(run['within'])} of A."
     if pd.isna(run["certified"]):
         return f"{first} The flow is never proved to reach one ({run['status']}); ‖A‖₂ = {run['norm']:.2f}."
     share = run["largest_step"] / run["stable_step"]

@@ -20,7 +20,7 @@ from implicit_tutorial.book.ch07_a_bound_you_can_compute.posterior_means import 
     trained,
 )
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import nothing_learned
-from implicit_tutorial.book.ch07_a_bound_you_can_compute.spread_price import N_SAMPLES, best
+from implicit_tutorial.book.ch07_a_bound_you_can_compute.spread_price import N_SAMPLES, best, prices
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.studies import DIGITS_BOUND, DIGITS_BOUND_SEEDS
 from implicit_tutorial.book.says import says
 
@@ -76,7 +76,10 @@ def the_price_of_a_spread() -> Numbers:
     close, good = best(0.25), best(1.0)
     says("closer labels, fewer training errors", close["training"] < good["training"])
     says("and a worse bound", close["bound"] > good["bound"])
+    narrow = prices(1.0).iloc[0]
+    says("a narrow prior errs more", narrow["training"] > 1.5 * good["training"])
     return {
+        "spread_narrow": f"{100 * narrow['training']:.0f}",
         "spread_best": float(good["spread"]),
         "spread_close": float(close["training"]),
         "spread_close_bound": float(close["bound"]),

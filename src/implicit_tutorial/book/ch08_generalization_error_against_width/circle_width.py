@@ -34,6 +34,7 @@ from implicit_tutorial.book.tasks import (
 )
 from implicit_tutorial.explorer import Control, explorer, style
 from implicit_tutorial.explorer.computed import Computation, Computed
+from implicit_tutorial.prose import at_least
 
 OUTPUTS, TIMES = (0.5, 1.0, 2.0, 5.0), (0, 1, 10, 100)
 _LOOK = {"height": 430, "legend_rows": 6}
@@ -198,7 +199,7 @@ def circle_width() -> Computed:
         )
         + says(
             "**Notice** where it lies: in every state nearly all of the stored networks' error, "
-            f"{100 * gap:.0f} % or more, is in the gap between the samples.",
+            f"{at_least(100 * gap)} % or more, is in the gap between the samples.",
             gap > 0.85,
         ),
         alt="Two panels. First, over the angle, functions through thirteen samples of a dotted target, with "

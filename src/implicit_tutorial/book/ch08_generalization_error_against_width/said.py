@@ -13,7 +13,13 @@ from implicit_tutorial.book.ch08_generalization_error_against_width.setting impo
     mean_error,
     rows,
 )
-from implicit_tutorial.book.circle import CIRCLE_WIDTHS, circle_prediction, in_the_gap
+from implicit_tutorial.book.circle import (
+    CIRCLE_SEEDS,
+    CIRCLE_WIDTHS,
+    circle_prediction,
+    circle_runs,
+    in_the_gap,
+)
 from implicit_tutorial.book.says import says
 from implicit_tutorial.book.tasks import TARGETS
 
@@ -107,6 +113,11 @@ def on_the_circle() -> Numbers:
     """Of the problem on the circle."""
     half = {m: e.value for m, e in circle_means(0.5).items()}
     says("at κ = 0.5 the widest are best", min(half, key=lambda m: half[m]) == max(half))
+    says("it rises up to 128", half[32] < half[64] < half[128] > half[256])
+    says(
+        "some of the narrow ones do not finish",
+        all(len(circle_runs(m, 0.5)) < len(CIRCLE_SEEDS) for m in (32, 64)),
+    )
     harm = [circle_means(k, "features")[m] for k in (0.5, 1.0) for m in CIRCLE_WIDTHS]
     says("at 0.5 and 1 moving features raise the mean at every width", all(e.value > 0 for e in harm))
     gain = circle_means(5.0, "features")

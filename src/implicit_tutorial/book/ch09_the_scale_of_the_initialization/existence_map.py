@@ -16,7 +16,7 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram i
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import (
     lazy_movement,
-    prediction,
+    map_prediction,
     sample,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import EXISTENCE, PHASE
@@ -64,7 +64,8 @@ def existence_map() -> Explorer:
         caption=(
             "First panel: is an exact global minimum proved to exist near the initialization (C20), and does "
             "the flow reach one? Half of a cell's seeds decide. The other two, for the width of the "
-            "dotted line: how far the proved minima lie at most, and their test error, medians of the seeds. "
+            "dotted line: how far the proved minima lie at most, and their error at the map's 200 test points, medians of the "
+            "seeds. "
             "Dashed: the lazy law of C18, and infinite width. **Move** $m$. " + _what_to_notice()
         ),
         alt="Three panels. A map over output scale and width with discs, diamonds and crosses. Distances and "
@@ -109,7 +110,7 @@ def _error(width: int) -> go.Figure:
     y = {"y_title": "test error", "y_log": True, "y_range": (5e-3, 3)}
     figure = style.figure(title="how good", **SCALE_AXIS, **y, **_SIZE)
     grid = np.geomspace(*_ENDS, 40)
-    infinite = [prediction(k).test_error for k in grid]
+    infinite = [map_prediction(k).test_error for k in grid]
     figure.add_scatter(x=grid, y=infinite, **style.theory("infinite width"))
     trained = every[every["trained"] > 0.5]
     figure.add_scatter(
@@ -153,8 +154,10 @@ def _alt() -> str:
     wide = kind[t["width"] >= 256]
     first, second = "exists, and the flow arrives", "not proved, but the flow arrives"
     return says(
-        "Crosses fill the corner of small widths, discs the rest, open ones along the border.",
+        "Crosses fill the smallest widths, with one diamond above them, and full discs the large ones. Open "
+        "discs lie between, and two more at the smallest scale and larger widths.",
         t["width"][kind == "not proved, and the flow breaks"].max() <= 64
+        and (kind == "exists, and the flow breaks").sum() == 1
         and (wide == first).mean() > 0.9
-        and t["width"][kind == second].median() <= 64,
+        and t["output_scale"][(kind == second) & (t["width"] > 64)].tolist() == [t["output_scale"].min()] * 2,
     )

@@ -15,6 +15,7 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import 
 from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import at_most
 
 TARGETS = ("linear", "linear + quadratic")
 _COLORS = {32: style.SERIES[2], 128: style.SERIES[4], 512: style.SERIES[0]}
@@ -118,7 +119,7 @@ def apart() -> float:
 def _what_to_notice() -> str:
     return says(
         "**Notice** that the bound falls with every doubling of $n$, and that networks of every width lie "
-        f"near it: within {100 * apart():.0f} %.",
+        f"near it: within {at_most(100 * apart())} %.",
         all(bound_curve(target)["total"].is_monotonic_decreasing for target in TARGETS) and apart() < 0.15,
     )
 

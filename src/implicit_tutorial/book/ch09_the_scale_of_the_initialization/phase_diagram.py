@@ -249,7 +249,7 @@ def _words(output_scale: float, width: int) -> str:
         kind = "lazy" if here["feature_movement"] < RICH else "rich"
         return (
             f"This run is {kind}: features move by {here['feature_movement']:.3g} of their length; "
-            f"{eigenvalue}; test error {here['test_error']:.3f}, at infinite width "
+            f"{eigenvalue}; error at 200 test points {here['test_error']:.3f}, at infinite width "
             f"{here['infinite_error']:.3f}."
         )
     return f"{_ENDS[here['status']]}; {eigenvalue}."

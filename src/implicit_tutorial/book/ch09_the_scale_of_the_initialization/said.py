@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.circle_scale import circle_means
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.existence_map import both
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import ratios, runs
@@ -14,10 +12,11 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.learning_curves
     slope,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram import border_slope, edge, run
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import RICH
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
 from implicit_tutorial.book.circle import in_the_gap
 from implicit_tutorial.book.says import says
-from implicit_tutorial.prose import signed
+from implicit_tutorial.prose import at_most, signed
 
 Numbers = dict[str, object]
 
@@ -38,6 +37,7 @@ def the_map() -> Numbers:
         near["status"] == "finished" != lost["status"] and near["rightmost"] < lost["rightmost"] < 1,
     )
     ends = (table[table["status"] != "finished"]["rightmost"] - 1).abs()
+    rich = table[(table["status"] == "finished") & (table["feature_movement"] > RICH)]
     trained = table[table["status"] == "finished"]
     error = trained.groupby(["width", "output_scale"])["test_error"].mean()
     wide = (128, 256, 512)
@@ -57,7 +57,8 @@ def the_map() -> Numbers:
     return {name: signed(2)(value) for name, value in slopes.items()} | {
         "rich_end": float(near["rightmost"]),
         "lost_end": float(lost["rightmost"]),
-        "lost_most": float(ends.max()),
+        "lost_most": at_most(float(ends.max())),
+        "rich_last": float(rich["rightmost"].max()),
         "share_low": min(share),
         "share_high": max(share),
         "narrow": float(error[64, 0.1]),
@@ -104,8 +105,8 @@ def the_law_of_the_scale() -> Numbers:
     says("centered, it rises with κ", all(c.is_monotonic_increasing for c in centered.values()))
     late = max(c[12.0] / c[3.0] for c in centered.values())
     says("but it does not run away", late < 1.1)
-    numbers = {"near_low": near.min(), "near_high": near.max(), "law_off": 100 * (1 - near.min())}
-    numbers |= {"few": few, "late": 100 * (late - 1)}
+    numbers = {"near_low": near.min(), "near_high": near.max(), "law_off": at_most(100 * (1 - near.min()))}
+    numbers |= {"few": few, "late": at_most(100 * (late - 1))}
     numbers |= {"centered_small": centered[512][0.2], "centered_large": centered[512][12.0]}
     return {name: float(value) for name, value in numbers.items()}
 
@@ -122,9 +123,9 @@ def as_small_as_you_like() -> Numbers:
             found.append(slope(n[2:], curve[column].to_numpy()[2:]))
     least, most = (f([bound_curve(t)["total"][1024] for t in TARGETS]) for f in (min, max))
     return {
-        "bound_slope": signed(2)(float(np.mean(slopes["total"]))),
-        "error_slope": signed(2)(float(np.mean(slopes["test_error"]))),
-        "bound_off": 100 * apart(),
+        "bound_slopes": " and ".join(map(signed(2), slopes["total"])),
+        "error_slopes": " and ".join(map(signed(2), slopes["test_error"])),
+        "bound_off": at_most(100 * apart()),
         "bound_least": least,
         "bound_most": most,
     }

@@ -30,6 +30,12 @@ def prediction(
     return infinite_width_prediction(*task(TARGET), centered=centered, **scales)
 
 
+@cache
+def map_prediction(output_scale: float) -> Prediction:
+    """The same with the 200 test points of the map, whose networks were tested there."""
+    return infinite_width_prediction(*sample(), implicit_scale=IMPLICIT_SCALE, output_scale=output_scale)
+
+
 def lazy_movement(
     output_scale: float, width: float, implicit_scale: float = IMPLICIT_SCALE, *, centered: bool = False
 ) -> float:

@@ -60,7 +60,9 @@ def against_others() -> Explorer:
                 x=values, y=np.full(len(values), k), **style.points(ROWS[column], color, size=6, opacity=0.6)
             )
             mean = style.points(None, color, symbol="line-ns-open", size=18, line={"width": 3})
-            fig.add_scatter(x=[values.mean()], y=[k], **mean, showlegend=False, hoverinfo="skip")
+            fig.add_scatter(
+                x=[np.exp(np.log(values).mean())], y=[k], **mean, showlegend=False, hoverinfo="skip"
+            )
         fig.update_yaxes(tickvals=list(range(len(names))), ticktext=names)
         return fig.update_layout(showlegend=False)
 
@@ -80,7 +82,7 @@ def against_others() -> Explorer:
             width=sorted(set(advised()["width"].astype(int))),
             samples=[len(split(t).y) for t in TASKS],
         ),
-        caption="Test errors on ten splits (points) and their mean (bar), on a logarithmic axis. The grid "
+        caption="Test errors on ten splits (points) and their geometric mean (bar), on a logarithmic axis. The grid "
         "search tries nine networks of width 256, and a quarter of the training sample is put aside to "
         "choose by; its best is what looking at the test sample would have chosen. **Choose** the task. "
         + says(
@@ -91,6 +93,6 @@ def against_others() -> Explorer:
             max(default.values()) < 1 and len(worse) < len(_WORDS),
         ),
         alt="Seven rows of ten points each on a logarithmic axis of the test error, one row a method, with a "
-        "bar at the mean of each.",
+        "bar at their geometric mean.",
         readout=readout,
     )

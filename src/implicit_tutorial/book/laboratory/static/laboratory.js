@@ -233,7 +233,7 @@ var implicitLaboratory = (() => {
       const { limit, settings, prepared } = this;
       if (limit.same) {
         const [i, j] = limit.same.map((k) => k + 1);
-        this.at.before.textContent = `Samples ${i} and ${j} are the same input once they are on the sphere, so the kernel is singular: their labels can be told apart at no price. Nothing is predicted.`;
+        this.at.before.textContent = `Samples ${i} and ${j} are the same input once they are on the sphere, so the kernel is singular: no finite price buys two answers for one input. Nothing is predicted.`;
         return;
       }
       const unit = this.source.table ? " of the labels' variance" : "";
@@ -317,19 +317,23 @@ var implicitLaboratory = (() => {
         }
       }
       if (lost && this.cursor >= this.rows.length - 1) {
-        sentences.push(`${lost.step ? `In step ${lost.step} this network lost its equilibrium` : "This network has no equilibrium that its sweeps find"}: they no longer settle, and there is no function any more. A wider network, a larger output_scale or a smaller implicit_scale keeps it.`);
+        sentences.push(`${lost.step ? `In step ${lost.step} this network lost its equilibrium` : "From the start this network has no equilibrium"}: its sweeps no longer settle, and there is no function any more. A wider network, a larger output_scale or a smaller implicit_scale keeps it.`);
         if (!row) this.at.before.textContent = "";
       }
       at.said.textContent = sentences.join(" ");
     }
 
     conditions(row) {
-      const list = [["‖A‖₂", "norm_A"], ["λ_max((A + Aᵀ)/2)", "monotone"], ["‖A‖_∞", "row_sum"]];
+      const list = [["‖A‖", "2", "", "norm_A"], ["λ", "max", "((A + Aᵀ)/2)", "monotone"], ["‖A‖", "∞", "", "row_sum"]];
       this.at.conditions.replaceChildren(
-        ...list.map(([formula, name]) => {
-          const item = document.createElement("li");
+        ...list.map(([letter, index, of, name]) => {
+          const item = document.createElement("li"), small = document.createElement("sub");
           const holds = row && row[name] < 1;
-          item.textContent = row ? `${holds ? "✓" : "✗"} ${formula} = ${say(row[name])}, ${holds ? "below 1: exactly one equilibrium, whatever the input" : "not below 1: promises nothing"}` : `${formula}: no network`;
+          small.textContent = index;
+          // Near 1 it takes more digits to see on which side.
+          const value = row && (Math.abs(row[name] - 1) < 0.005 ? row[name].toFixed(5) : say(row[name]));
+          item.append(row ? `${holds ? "✓" : "✗"} ${letter}` : letter, small, of);
+          item.append(row ? ` = ${value}, ${holds ? "below 1: exactly one equilibrium, whatever the input" : "not below 1: promises nothing"}` : ": no network");
           return item;
         }),
       );

@@ -116,7 +116,7 @@ var implicitTable = (() => {
     const { rows, lines } = fields(text, separator);
     const width = rows[0].length;
     if (width < 2) {
-      throw new Complaint(`There is one column only, ${quoted(rows[0][0])}. A table needs one column to learn and at least one to learn it from, with commas, semicolons or tabs between them.`);
+      throw new Complaint(`There is one column only, which begins with ${quoted(rows[0][0])}. A table needs one column to learn and at least one to learn it from, with commas, semicolons or tabs between them.`);
     }
     const odd = rows.findIndex((row) => row.length !== width);
     if (odd >= 0) {
@@ -167,7 +167,7 @@ var implicitTable = (() => {
       if (gap >= 0) {
         const said = cells[gap].trim() ? `says ${quoted(cells[gap])}` : "is empty";
         const more = cells.filter(missing).length - 1;
-        throw new Complaint(`${place(gap)} ${said}${more ? `, and so are ${more} more entries of it` : ""}. Fill in what is missing, or leave those rows out.`);
+        throw new Complaint(`${place(gap)} ${said}${more ? `, and so ${more === 1 ? "is one more entry" : `are ${more} more entries`} of it` : ""}. Fill in what is missing, or leave those rows out.`);
       }
       if (cells.every((c) => c.trim() in FLAGS)) return void columns.push(cells.map((c) => FLAGS[/** @type {"true"} */ (c.trim())]));
       const numbers = cells.map((c) => value(c, decimal));
@@ -182,7 +182,7 @@ var implicitTable = (() => {
         throw new Complaint(
           classes.length === 1
             ? `Column ${quoted(name)} says ${said} in every row; there is nothing to learn.`
-            : `Column ${quoted(name)} has ${classes.length} different words (${said}, …). Two can be learned, as −1 and +1; of more, one against the others.`,
+            : `Column ${quoted(name)} has ${classes.length} different words (${said}${classes.length > 3 ? ", …" : ""}). Two can be learned, as −1 and +1; of more, one against the others.`,
         );
       }
       if (/^[-+]?inf(inity)?$/i.test(found) || numbers[wrong] === Infinity || numbers[wrong] === -Infinity) throw new Complaint(`${place(wrong)} holds ${quoted(found)}, which is not finite. Leave that row out.`);
