@@ -207,7 +207,7 @@ def test_a_constrained_network_is_trained_through_its_constraint_or_not_at_all()
 
 
 def test_single_sweep_allocates_no_matrix():
-    """A step needs buffers of size n·m at most: no m × m gradient, no graph."""
+    """A step needs the buffers of size n·m that it has: no m × m gradient, no graph, no state that is new."""
     from implicit_tutorial.training.least_squares import LeastSquares
 
     n, m = 8, 512
@@ -219,8 +219,7 @@ def test_single_sweep_allocates_no_matrix():
         with torch.profiler.profile(profile_memory=True) as profile:
             stepper.advance(math.inf)
     allocated = [event.self_cpu_memory_usage for event in profile.events()]
-    assert max(allocated) <= 8 * n * m
-    assert sum(a for a in allocated if a > 0) < 3 * 8 * n * m
+    assert max(allocated) < 8 * n * m
 
 
 @pytest.mark.parametrize("rtol", [0.3, 0.1, 0.03])
