@@ -17,6 +17,7 @@ import torch
 
 import implicit_tutorial as it
 from benchmarks import peers
+from benchmarks.in_page import in_page
 from benchmarks.library import certifying, importing, limit, many_labels
 from benchmarks.memory import peak
 from benchmarks.setting import EVERY_STEP, SPARSE, Setting, Step, medians
@@ -276,6 +277,7 @@ RATIOS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "memory": memory,
     "ensemble": ensemble,
     "exponent": scaling,
+    "page": in_page,
     "floor": floor,
     "labels": many_labels,
     "limit": limit,

@@ -56,6 +56,15 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def firefox_program() -> str:
+    """The path of Firefox; where there is none, its tests are skipped, but with REQUIRE_BROWSER they fail."""
+    program = shutil.which("firefox-esr") or shutil.which("firefox")
+    if not program:
+        (pytest.fail if REQUIRED else pytest.skip)("no Firefox on the path (install firefox-esr)")
+    return program
+
+
+@pytest.fixture(scope="session")
 def browser():
     """Chromium, headless, one for all tests of a process."""
     if not CHROMIUM:

@@ -28,8 +28,8 @@ X = it.data.sphere(8, 3, seed=0)
 solution = it.EquilibriumNetwork(3, 16, implicit_scale=0.4).equilibrium(X)
 assert solution.converged.all() and solution.certificate.well_posed
 print(it.verify("C2"))
-learned = explorers()["learning-circle"]()
-assert set(decode(learned.html())) == set(decode(learned.html(), "learning-circle"))
+stored = explorers()["circle-scale"]()
+assert set(decode(stored.html())) == set(decode(stored.html(), "circle-scale"))
 assert {"explorer.js", "explorer.css"} <= {path.name for path in STATIC.iterdir()}
 """
 

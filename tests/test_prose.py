@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from implicit_tutorial.prose import PREFIX, glue, glue_all, plain
+from implicit_tutorial.prose import PREFIX, glue, glue_all, plain, powers
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,24 @@ def test_the_numbers_of_a_section_are_kept_under_the_prefix_of_its_chapter(monke
     monkeypatch.setattr(IPython.display, "display", keep)
     glue_all("gw", {"settings": 14, "fall": "0.001"})
     assert kept == {"gw_settings": 14, "gw_fall": "0.001"}
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (6.96e8, 2, "7.0·10⁸"),
+        (-5.84e-4, 2, "−5.8·10⁻⁴"),
+        (42.4, 2, "42"),
+        (0.0304, 2, "0.030"),
+        (9999.6, 3, "1.00·10⁴"),
+        (0.0, 3, "0.00"),
+        (float("inf"), 3, "∞"),
+        (-float("inf"), 3, "−∞"),
+        (float("nan"), 3, "—"),
+    ],
+)
+def test_numbers_are_written_as_in_print(value, digits, text) -> None:
+    assert powers(value, digits) == text
 
 
 @pytest.mark.parametrize(

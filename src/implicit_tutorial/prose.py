@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +40,8 @@ def signed(digits: int) -> Callable[[float], str]:
 
 def powers(value: float, digits: int = 2) -> str:
     """A number as in print, to so many digits: 7·10⁸, 5.8·10⁻⁴, and 42 or 0.03 where no power is needed."""
+    if not math.isfinite(value):
+        return "—" if math.isnan(value) else "∞" if value > 0 else "−∞"
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     if -3 < int(exponent) < 4:
         return signed(max(0, digits - 1 - int(exponent)))(float(f"{mantissa}e{exponent}"))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import implicit_tutorial as it
-from benchmarks import peers, ratios
+from benchmarks import in_page, peers, ratios
 from benchmarks.setting import Setting
 from implicit_tutorial.book.benchmarks import BENCHMARKS
 
@@ -126,6 +126,20 @@ def test_ensemble_beside_single_runs():
     setting = Setting(n_samples=8, n_inputs=4, implicit_scale=0.5, dtype=torch.float64)
     (row,) = check("ensemble", ratios.ensemble(setting, width=32, seeds=3, steps=5, repeats=1))
     assert row["accuracy"] < 1e-8
+    assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
+
+
+@pytest.mark.browser
+def test_a_step_in_the_page_is_that_of_numpy_and_torch():
+    state = in_page.start(5, 8)
+    arrays = [t[0].numpy() for t in state.values()]
+    for _ in range(3):
+        state |= in_page.step(**state)
+        arrays[:4] = in_page.in_numpy(*arrays)
+    for name, array in zip("Azue", arrays, strict=False):
+        np.testing.assert_allclose(array, state[name][0].numpy(), rtol=1e-12, atol=1e-14)
+    (row,) = check("page", in_page.in_page(SMALL, [32], n_samples=4, rounds=1))
+    assert row["accuracy"] < 1e-12
     assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
 
 

@@ -18,6 +18,7 @@ TARGETS = {
     "memory": ("≤", 1.3),
     "ensemble": ("≤", 1 / 3),
     "exponent": ("≤", 2.1),
+    "page": ("≤", 4),
     "floor": ("≤", 1.08),
     "labels": ("≤", 0.5),
     "limit": ("≤", 1.0),

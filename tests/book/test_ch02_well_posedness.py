@@ -14,8 +14,7 @@ from implicit_tutorial.book import ch02_well_posedness as fig
 from implicit_tutorial.book.ch02_well_posedness.certified_error import SCALES, SEED, WIDTH, run
 from implicit_tutorial.book.ch02_well_posedness.cobweb import A_VALUES, B_VALUES
 from implicit_tutorial.book.ch02_well_posedness.counts import fractions
-from implicit_tutorial.book.ch02_well_posedness.initialization_scale import CONDITIONS, WIDE, state, values
-from implicit_tutorial.book.ch02_well_posedness.initialization_scale import SEED as WIDE_SEED
+from implicit_tutorial.book.ch02_well_posedness.initialization_scale import CONDITIONS, WIDE, state
 from implicit_tutorial.book.ch02_well_posedness.ladder_map import REACH
 from implicit_tutorial.book.ch02_well_posedness.ladder_thresholds import (
     PREDICTED,
@@ -155,24 +154,48 @@ def test_the_exact_threshold_is_where_the_first_principal_minor_vanishes():
     assert not it.is_p_matrix(torch.eye(9) - 1.001 * threshold * B)
 
 
-@pytest.mark.parametrize("implicit_scale", [0.2, 0.6, 1.0])
+def whole(implicit_scale: float) -> it.EquilibriumNetwork:
+    """The network of the four views."""
+    net = it.EquilibriumNetwork(n_inputs=3, width=WIDE, implicit_scale=implicit_scale)
+    drawn = fig.initialization_scale().computation.inputs({})
+    with torch.no_grad():
+        net.Theta.copy_(drawn["G"])
+        net.W.copy_(drawn["W"])
+    return net
+
+
+@pytest.mark.parametrize("implicit_scale", [0.2, 0.6, 0.637, 1.0])
 def test_the_four_views_are_of_one_network(implicit_scale):
-    net = it.EquilibriumNetwork(n_inputs=3, width=WIDE, implicit_scale=implicit_scale, seed=WIDE_SEED)
+    net = whole(implicit_scale)
     A = net.A.detach()
     solution = net.equilibrium(floats([1, 0, 0]))
     here = state(implicit_scale)
-    assert here.steps == int(solution.steps[0])
+    assert int(here["sweeps"]) == int(solution.steps[0])
     spectrum = torch.linalg.eigvals((solution.z[0] > 0).double()[:, None] * A)
-    assert here.radius == pytest.approx(float(spectrum.abs().max()), rel=1e-8)
-    bars = values(implicit_scale)
+    assert float(here["radius"]) == pytest.approx(float(spectrum.abs().max()), rel=1e-8)
+    conditions = fig.initialization_scale().panels(implicit_scale=implicit_scale)[1]
+    words = trace(conditions, "values")
+    bars = dict(zip(words["y"], words["text"], strict=True))
     for name in CONDITIONS:
         value = it.certify(A, conditions=[name])[name].value
-        assert bars[LADDER[name][0]] == pytest.approx(value, rel=1e-4)
+        assert float(bars[LADDER[name][0]]) == pytest.approx(value, rel=6e-3)
+    assert float(bars["ρ(DA) < 1, this input"]) == pytest.approx(float(here["radius"]), rel=6e-3)
+    marks = trace(conditions, "marks")
+    assert [mark == "✓" for mark in marks["text"]] == [float(text) < 1 for text in words["text"]]
+
+
+def test_off_the_stops_the_counts_are_those_of_the_nearest_one():
+    explorer = fig.initialization_scale()
+    shares = {s: trace(explorer, "shares", panel=3, implicit_scale=s)["y"] for s in (1.2, 1.22, 1.23, 1.25)}
+    assert (shares[1.22] == shares[1.2]).all()
+    assert (shares[1.23] == shares[1.25]).all()
+    assert (shares[1.2] != shares[1.25]).any()
+    np.testing.assert_allclose(shares[1.2], fractions(1.2)[0])
 
 
 @pytest.mark.parametrize("implicit_scale", [0.2, 0.6, 0.8])
 def test_the_measured_residual_falls_at_the_predicted_rate(implicit_scale):
-    residual = state(implicit_scale).residual
+    residual = state(implicit_scale)["2/measured/y"].numpy()
     residual = residual[residual > 1e-11]
     slope = np.polyfit(np.arange(residual.size), np.log(residual), 1)[0]
     assert slope == pytest.approx(math.log(implicit_scale / math.sqrt(2)), rel=0.1)
@@ -181,9 +204,9 @@ def test_the_measured_residual_falls_at_the_predicted_rate(implicit_scale):
 def test_beyond_the_square_root_of_two_there_is_nothing_to_converge_to():
     for implicit_scale in (1.45, 1.6):
         here = state(implicit_scale)
-        assert here.steps is None
-        assert here.radius > 1
-        assert here.residual[-1] > 0.01
+        assert not here["found"]
+        assert here["radius"] > 1
+        assert here["2/measured/y"][-1] > 0.01
 
 
 def test_wide_networks_take_the_predicted_number_of_sweeps():

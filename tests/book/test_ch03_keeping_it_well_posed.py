@@ -14,9 +14,9 @@ from implicit_tutorial.book.ch03_keeping_it_well_posed import paths
 from implicit_tutorial.book.ch03_keeping_it_well_posed.circle_remedies import LARGE, SHOWN, circle_run
 from implicit_tutorial.book.ch03_keeping_it_well_posed.energy_landscape import coupled, landscape
 from implicit_tutorial.book.ch03_keeping_it_well_posed.guarantees import STRONG, rows
-from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, finder, training
+from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, finder, remedied
 from implicit_tutorial.book.ch03_keeping_it_well_posed.splitting_paths import turning
-from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COST
+from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COST, training
 from implicit_tutorial.book.ch03_keeping_it_well_posed.training_remedies import stored_time
 from implicit_tutorial.book.descent import RATE, WIDTH, descend, network
 from implicit_tutorial.book.picard import picard_path
@@ -41,14 +41,14 @@ def test_the_radius_shown_is_that_of_the_slowest_input():
     found = net.equilibrium(X, solver=it.Picard(rtol=1e-6))
     active = (found.z[found.steps.argmax()] > 0).double()
     expected = torch.linalg.eigvals(active[:, None] * net.A).abs().max()
-    assert training("none", 0.9).radius[0] == pytest.approx(expected.item(), rel=1e-9)
+    assert remedied(method="none", implicit_scale=0.9).radius[0] == pytest.approx(expected.item(), rel=1e-9)
 
 
 def test_a_run_is_plain_gradient_descent_with_autograd():
     """The same descent through the network's own forward pass and unrolled iteration."""
     X, y, X_test, y_test = fig.task()
     net = network(None, 0.5)
-    shown = training("none", 0.5)
+    shown = remedied(method="none", implicit_scale=0.5)
     start = None
     for k in range(4):
         f, f_test = (net.output(it.unrolled(net.A, net.injection(x).detach(), 60)) for x in (X, X_test))

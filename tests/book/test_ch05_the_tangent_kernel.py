@@ -174,7 +174,7 @@ def test_c11_points_and_curves_are_above_the_guarantee(which: str):
 
 def test_the_crossing_read_out_is_where_the_ratio_is_one():
     explorer = fig.suffices()
-    assert explorer.readout(inputs="a single input").endswith("equally fast at σ_A = 1.00.")
+    assert explorer.readout(inputs="a single input").endswith("equally fast at scale 1.00.")
     text = explorer.readout(inputs="10 at right angles")
     crossing = float(text.split("=")[1].split(";")[0])
     kernels = it.limit_kernels(inputs()["10 at right angles"], implicit_scale=crossing)

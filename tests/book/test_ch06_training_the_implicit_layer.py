@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.linalg
 import torch
 from scipy.integrate import solve_ivp
 
@@ -41,7 +42,9 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.unit_descent import
     flow_time,
 )
 from implicit_tutorial.book.ch06_training_the_implicit_layer.which_layer import runs
+from implicit_tutorial.book.limit_rule import limit_kernel
 from implicit_tutorial.book.says import UntrueSentenceError
+from implicit_tutorial.explorer.computed import call, steps
 from tests.book.traces import trace
 
 # ---- one unit ----
@@ -199,6 +202,66 @@ def test_a_dashed_mode_is_an_exponential_and_a_solid_one_the_networks_error() ->
     np.testing.assert_allclose(measured[11], e, atol=0.02)
 
 
+def test_the_network_that_the_page_trains_stays_beside_its_exponentials() -> None:
+    """All three kinds of lines by other routes: the thin one is the study's, the dashed one the limit's."""
+    explorer = fig.mode_decay()
+    X, _ = studies.mode_task()
+    for width, scale, kappa in ((128, 0.6, 5.0), (32, 0.6, 0.5), (128, 0.45, 3.0)):
+        values = {"width": width, "implicit_scale": scale, "output_scale": kappa, "time": 30}
+        K = it.limit_kernels(X, implicit_scale=scale).implicit
+        rates = torch.linalg.eigvalsh(K)
+        for name, k in (("fastest", -1), ("third", -3), ("slowest", 0)):
+            decay = np.exp(-float(rates[k] / rates[-1]) * studies.MODES_TIMES[1:])
+            np.testing.assert_allclose(
+                trace(explorer, f"{name}, infinite width", **values)["y"], decay, rtol=1e-9, atol=1e-12
+            )
+            flow = trace(explorer, f"{name}, exact flow", **values)["y"]
+            if scale == 0.6:
+                stored = mode_curves(width, kappa)[0][:, k]
+                np.testing.assert_allclose(flow, (stored / stored[0])[1:], rtol=1e-9)
+            else:
+                assert np.isnan(flow).all()
+            if width == 128:
+                shown = trace(explorer, name, **values)["y"]
+                seen = studies.MODES_TIMES[1:] <= 30
+                assert np.isfinite(shown[seen]).all()
+                assert np.isnan(shown[~seen][1:]).all()
+                assert np.abs(shown - decay)[seen].max() < 0.25
+
+
+def test_the_modes_of_the_page_are_eigenvectors_and_its_steps_follow_the_flow() -> None:
+    """From the weights of the network that the study followed."""
+    net = it.EquilibriumNetwork(4, 128, implicit_scale=0.6, output_scale=5.0, centered=True, seed=0)
+    weights = {"G": net.Theta.detach(), "W": net.W.detach(), "v": net.v.detach()}
+    computation = fig.mode_decay().computation
+    values = {"time": 0, "width": 128, "implicit_scale": 0.6, "output_scale": 5.0}
+    state = computation.inputs(values) | weights
+    state |= call(computation.begin, state)
+    _, vectors = torch.linalg.eigh(it.limit_kernels(state["X"], implicit_scale=0.6).implicit)
+    products = (vectors[:, [-1, -3, 0]].T @ state["modes"]).abs()
+    np.testing.assert_allclose(products, np.eye(3), atol=1e-9)
+    for _ in range(steps(10, float(state["step"]))):
+        state |= call(computation.advance, state)
+    # What it is compared with is the flow at infinite width itself, in the time that the steps count.
+    K = it.limit_kernels(state["X"], implicit_scale=0.6, output_scale=5.0).implicit
+    time = float(state["time_now"] / torch.linalg.eigvalsh(K)[-1])
+    np.testing.assert_allclose(state["e_lazy"], setting.decayed(K, -state["y"], [time])[0], rtol=1e-9)
+    shown = call(computation.observe, state)["0/third/y"].numpy()
+    stored = mode_curves(128, 5.0)[0][1:, -3] / mode_curves(128, 5.0)[0][0, -3]
+    seen = studies.MODES_TIMES[1:] <= 10
+    np.testing.assert_allclose(shown[seen], stored[seen], atol=0.03)
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.7, 1.3])
+def test_the_rule_of_the_page_is_the_kernel_at_infinite_width(scale: float) -> None:
+    X = it.data.sphere(9, 3, seed=4)
+    X = torch.cat([X, -X[:1]])  # opposite inputs too
+    minus = torch.cdist(X, X, compute_mode="donot_use_mm_for_euclid_dist") ** 2 / 2
+    found = limit_kernel(minus, torch.tensor(scale, dtype=torch.float64))
+    expected = it.limit_kernels(X, implicit_scale=scale).implicit
+    np.testing.assert_allclose(found, expected, atol=1e-12 * float(expected.max()))
+
+
 # ---- the circle ----
 
 
@@ -219,10 +282,56 @@ def test_the_prediction_is_kernel_regression_in_the_end() -> None:
 def test_a_network_that_is_lost_has_no_function() -> None:
     explorer = fig.learning_circle()
     assert np.isnan(learned(32, 0.3)[-1]).all()
-    lost = {"time": 1000, "width": 32, "output_scale": 0.3}
+    lost = {"time": 200, "width": 32, "output_scale": 0.3}
     assert "left the well-posed region" in explorer.readout(**lost)
-    assert not trace(explorer, "network", **lost)["showlegend"]
-    assert trace(explorer, "network")["showlegend"]
+    for name in ("network", "exact flow"):
+        gone, there = trace(explorer, name, **lost), trace(explorer, name)
+        assert np.isnan(gone["y"]).all()
+        assert not gone["showlegend"]
+        assert np.isfinite(there["y"]).all()
+        assert there["showlegend"]
+
+
+def test_the_thin_line_is_the_stored_flow_at_the_stops_and_for_these_samples() -> None:
+    explorer = fig.learning_circle()
+    for time, width, kappa in ((5, 192, 3.0), (50, 64, 0.3)):
+        values = {"time": time, "width": width, "output_scale": kappa}
+        shown = trace(explorer, "exact flow", **values)["y"]
+        np.testing.assert_allclose(shown, learned(width, kappa)[studies.CIRCLE_TIMES.index(time)], atol=1e-9)
+        for moved in ({"time": time + 1}, {"width": width + 1}, {"output_scale": 2.9}, {"value3": 0.5}):
+            assert np.isnan(trace(explorer, "exact flow", **values | moved)["y"]).all()
+
+
+def test_the_dashed_line_is_the_prediction_for_all_samples() -> None:
+    explorer = fig.learning_circle()
+    for row, time in enumerate(studies.CIRCLE_TIMES[:-1]):
+        shown = trace(explorer, "mean-field prediction", time=time)["y"]
+        np.testing.assert_allclose(shown, predicted()[row], atol=1e-6)
+    angles, y = tasks.CIRCLE_SAMPLES.copy(), tasks.circle_target(tasks.CIRCLE_SAMPLES)
+    angles[4], y[4] = 101.3, -0.7
+    at, grid = tasks.on_circle(angles), tasks.on_circle(tasks.CIRCLE_ANGLES)
+    K, cross = (
+        it.limit_kernels(x, at, implicit_scale=tasks.CIRCLE_SCALE).implicit.numpy() for x in (at, grid)
+    )
+    expected = cross @ np.linalg.solve(K, y - scipy.linalg.expm(-2 * K) @ y)
+    shown = trace(explorer, "mean-field prediction", time=2, angle5=101.3, value5=-0.7)["y"]
+    np.testing.assert_allclose(shown, expected, atol=1e-4)
+
+
+def test_the_steps_of_the_page_follow_the_stored_flow() -> None:
+    """From the weights of the network that the study followed."""
+    net = it.EquilibriumNetwork(
+        2, 64, implicit_scale=tasks.CIRCLE_SCALE, output_scale=3.0, centered=True, seed=0
+    )
+    weights = {"G": net.Theta.detach(), "W": net.W.detach(), "v": net.v.detach()}
+    explorer = fig.learning_circle()
+    computation = explorer.computation
+    state = computation.inputs(explorer._starts | {"width": 64, "output_scale": 3.0}) | weights
+    state |= call(computation.begin, state)
+    for _ in range(steps(2, float(state["step"]))):
+        state |= call(computation.advance, state)
+    shown = call(computation.observe, state)["0/network/y"]
+    np.testing.assert_allclose(shown, learned(64, 3.0)[studies.CIRCLE_TIMES.index(2)], atol=0.03)
 
 
 def test_a_stored_function_is_where_descent_leads() -> None:

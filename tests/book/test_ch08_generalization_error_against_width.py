@@ -12,7 +12,9 @@ import implicit_tutorial as it
 from implicit_tutorial.book import ch08_generalization_error_against_width as fig
 from implicit_tutorial.book.ch08_generalization_error_against_width.setting import SETTINGS
 from implicit_tutorial.book.ch08_generalization_error_against_width.studies import WIDTH
+from implicit_tutorial.book.circle import circle_prediction, circle_runs
 from implicit_tutorial.book.tasks import task
+from implicit_tutorial.explorer.computed import call, steps
 from tests.book.traces import trace
 
 
@@ -95,6 +97,39 @@ def test_on_the_circle_each_mean_is_that_of_the_points_above_it():
         np.testing.assert_allclose(line, expected, rtol=1e-6)
         (ring,) = [t for t in panel["data"] if t.get("marker", {}).get("symbol") == "circle-open"]
         assert list(ring["x"]) == [width]
+
+
+def test_the_page_trains_a_network_as_the_study_did():
+    """From the weights of one of its networks, whose output is not centred."""
+    net = it.EquilibriumNetwork(2, 64, implicit_scale=0.8, output_scale=5.0, seed=3)
+    weights = {"G": net.Theta.detach(), "W": net.W.detach(), "v": net.v.detach()}
+    computation = fig.circle_width().computation
+    state = computation.inputs({"time": 0, "width": 64, "output_scale": 5.0}) | weights
+    state |= call(computation.begin, state)
+    np.testing.assert_allclose(
+        call(computation.observe, state)["0/this network/y"], net(state["grid"]).detach(), atol=1e-10
+    )
+    for _ in range(steps(100, float(state["step"]))):
+        state |= call(computation.advance, state)
+    shown = call(computation.observe, state)
+    row = circle_runs(64, 5.0).set_index("seed").loc[3]
+    np.testing.assert_allclose(shown["0/this network/y"], row["function"], atol=0.1)
+    assert float(shown["error"]) == pytest.approx(row["test_error"], rel=0.1)
+
+
+def test_between_the_stops_nothing_is_shown_of_the_study_and_the_limit_moves_on():
+    explorer = fig.circle_width()
+    at, off = (explorer.panels(width=m, output_scale=k, time=0) for m, k in ((128, 0.5), (129, 0.6)))
+    for panel, name in ((0, "networks"), (1, "one network"), (1, "mean"), (1, "shown")):
+        assert np.isfinite(trace(at[panel], name)["y"]).any()
+        assert np.isnan(trace(off[panel], name)["y"]).all()
+    shown = trace(at[0], "networks")["y"].reshape(8, -1)[:, :-1]
+    np.testing.assert_allclose(shown, circle_runs(128, 0.5)["function"].tolist(), atol=0.006)
+    limit = circle_prediction(0.6)
+    outline = trace(off[0], "± two deviations")["y"]
+    np.testing.assert_allclose(outline[:48], limit.band[1], atol=1e-9)
+    np.testing.assert_allclose(outline[::-1][:48], limit.band[0], atol=1e-9)
+    np.testing.assert_allclose(trace(off[1], "infinite width")["y"], limit.test_error, rtol=1e-9)
 
 
 def test_parameters_are_counted_and_errors_averaged():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from implicit_tutorial.book import explorers
+from implicit_tutorial.book.ch11_your_own_data.studies import MAP_WIDTH
 from implicit_tutorial.book.study import FOLDER
 from implicit_tutorial.explorer import decode, explorer
 from implicit_tutorial.explorer.registry import NUMBERS
@@ -93,9 +94,11 @@ def test_the_caption_begins_with_number_and_tag(name: str) -> None:
     kinds = [kind for kind in said if kind in ("definition", "theorem", "mean-field", "measured")]
     assert said[1 : 1 + len(kinds)] == kinds
     assert len(kinds) == len(set(kinds)) > 0
-    assert "measured" not in kinds or "m = " in said[-1]
+    assert "measured" not in kinds or said[1 + len(kinds)].startswith("m = ")
 
 
+#: A study whose networks are all of one width has no column for it.
+_ONE_WIDTH = {"own_scales": MAP_WIDTH}
 _WIDTHS = ["width", "wide", "width_noise", "width_implicit_scale"]
 #: Figures of stored studies: which ones, what their rows have in common, and n where a study does not say it.
 STORED: dict[str, tuple[list[str], dict, set[int]]] = {
@@ -112,6 +115,8 @@ STORED: dict[str, tuple[list[str], dict, set[int]]] = {
     "posterior-means": (["digits_bound_trained"], {}, set()),
     "phase-diagram": (["phase"], {}, {60}),
     "digit-laws": (["digits"], {"task": {"parity"}}, set()),
+    "which-scales": (["own_scales"], {}, {200, 221}),
+    "against-others": (["advice"], {"method": {"advised"}}, {200, 221, 60, 40}),
 }
 
 
@@ -123,20 +128,25 @@ def span(values: set[int]) -> str:
 @pytest.mark.parametrize("name", STORED)
 def test_the_tag_says_what_the_stored_rows_are(name: str) -> None:
     studies, chosen, samples = STORED[name]
-    seeds, widths, samples = defaultdict(set), set(), set(samples)
+    seeds, widths, samples, ends = defaultdict(set), set(), set(samples), Counter()
     for study in studies:
         stored = json.loads((FOLDER / f"{study}.json").read_text("utf-8"))
         for values in stored["rows"]:
             row = stored["fixed"] | dict(zip(stored["columns"], values, strict=True))
             if any(row[key] not in allowed for key, allowed in chosen.items()):
                 continue
-            widths.add(row["width"])
+            widths.add(int(row.get("width", _ONE_WIDTH.get(study, 0))))
             samples |= {row[key] for key in ("n_samples", "n_train") if key in row}
+            ends[row.get("end")] += 1
             setting = (study, *(str(row[key]) for key in stored["settings"] if key != "seed"))
             seeds[setting].add(row.get("seed"))
     counts = span({len(found) for found in seeds.values()})
     counts = "one seed" if counts == "1" else f"{counts} seeds"
-    assert tag(name).split(" · ")[-1] == f"m = {span(widths)}, {counts}, n = {span(samples)}"
+    said = tag(name).split(" · ")
+    facts = said.index(f"m = {span(widths)}, {counts}, n = {span(samples)}")
+    near = ends["minimum proved"] + ends["certified"]
+    asked = near + ends["nothing proved"]
+    assert said[facts + 1 :] == ([f"a minimum proved at the end of {near} of {asked} runs"] if asked else [])
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

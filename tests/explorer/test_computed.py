@@ -108,7 +108,7 @@ def differences(found, explorer, places, rtol=1e-10):
     """What the page shows and Python does not, in words."""
     values = {c.name: between(c, place) for c, place in zip(explorer.controls, places, strict=True)}
     wrong = [] if found["line"] == explorer.readout(**values) else [found["line"]]
-    computed = explorer.computation.run(values)
+    computed = explorer.computation.run(explorer._starts | values)
     for p, (panel, shown) in enumerate(zip(explorer.panels(**values), found["panels"], strict=True)):
         for trace, seen in zip(panel["data"], shown, strict=True):
             for key in ("x", "y"):

@@ -10,6 +10,7 @@ import torch
 from torch._higher_order_ops.while_loop import while_loop
 
 from implicit_tutorial.explorer import STATIC
+from implicit_tutorial.explorer.eigenvalues import eigenvalues
 from implicit_tutorial.explorer.program import OPERATIONS, UnknownOperationError, export_program
 from tests.browser import reader
 
@@ -142,6 +143,7 @@ CASES = {
         lambda s, x: {"a": torch.linalg.solve_ex(s, x.T)[0], "b": torch.linalg.solve_ex(s.T, x.T[:, :1])[0]},
         (square, x),
     ),
+    "spectra": (lambda s: {"a": eigenvalues(s), "b": eigenvalues(s.T)[:, 1] * 2}, (square,)),
     "sizes": (
         lambda x: {"a": x.sum() / x.shape[0], "b": x.reshape(x.shape[0] * x.shape[1]) + x.shape[1]},
         (x,),
@@ -174,9 +176,10 @@ CALL = """([document, inputs, options]) => {
 
 @pytest.fixture(scope="module")
 def page(browser, tmp_path_factory):
-    """A page that holds the two scripts and nothing else, read from the disk."""
+    """A page that holds the scripts of a program and nothing else, read from the disk."""
     file = tmp_path_factory.mktemp("program") / "index.html"
-    scripts = "".join(f"<script>{(STATIC / s).read_text()}</script>" for s in ("product.js", "program.js"))
+    names = ("product.js", "eigenvalues.js", "program.js")
+    scripts = "".join(f"<script>{(STATIC / s).read_text()}</script>" for s in names)
     file.write_text(f"<!doctype html><meta charset=utf-8><title>Programs</title>{scripts}")
     with reader(browser, file.as_uri()) as tab:
         tab.goto(file.as_uri())
@@ -260,6 +263,12 @@ def test_a_program_keeps_its_memory_and_carries_its_results(page):
     found = torch.tensor(page.evaluate(steps, [document, written(inputs), 7]), dtype=torch.float64)
     expected = x @ torch.linalg.matrix_power(square.T / 3, 7)
     torch.testing.assert_close(found.reshape(4, 5), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_two_inputs_that_begin_as_one_tensor_are_two(page):
+    document = export_program(lambda p, q: {"r": p - 2 * q}, {"p": x, "q": x})
+    inputs = {"p": x, "q": y}
+    assert_same(run(page, document, inputs, real="f8"), {"r": x - 2 * y}, 1e-12)
 
 
 def test_an_operation_that_the_page_does_not_know_is_named():

@@ -23,6 +23,9 @@ TEXT = {
     r"(?<![\w.])/(?:home|root|tmp|Users|usr|opt|mnt|var)/": "prints a path of one machine",
 }
 
+#: So many characters fit into the box of an output at a width of 1280 pixels.
+COLUMNS = 82
+
 
 def violations(notebook: NotebookNode) -> list[str]:
     """One sentence for each thing in `notebook` that is not allowed."""
@@ -48,6 +51,8 @@ def _outputs(outputs: list) -> Iterator[str]:
         if output.output_type == "stream":
             if output.name == "stderr":
                 yield f"writes to stderr: {output.text.strip()[:80]!r}"
+            if max(map(len, output.text.splitlines()), default=0) > COLUMNS:
+                yield "prints a line that runs out of its box; break it, as textwrap.fill does"
             yield from _text(output.text)
             continue
         data = output.get("data", {})

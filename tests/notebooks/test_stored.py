@@ -54,6 +54,7 @@ def test_an_honest_notebook_is_left_alone():
         (notebook("# NBVAL_IGNORE_OUTPUT\n1"), "compared otherwise"),
         (notebook("plt.plot(x);"), "semicolon"),
         (notebook(outputs=[new_output("stream", name="stderr", text="Warning")]), "stderr"),
+        (notebook(outputs=[new_output("stream", text="a\n" + 83 * "b")]), "out of its box"),
         (notebook(outputs=[new_output("stream", text="<object at 0x7f0011223344>")]), "address"),
         (notebook(outputs=shown(text__plain="read /home/me/x.csv")), "path of one machine"),
         (notebook(outputs=shown(**{PLOTLY: {}})), "bare plotly"),

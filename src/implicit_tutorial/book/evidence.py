@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import pandas as pd
 
 from implicit_tutorial.book.study import Study
 
@@ -16,6 +19,8 @@ class Evidence:
 
     kinds: tuple[str, ...]
     facts: tuple[str, ...] = ()
+    ends: str = ""
+    """How many runs end with what is proved."""
 
     def on(
         self, *, width: Counts | None = None, seeds: Counts | None = None, samples: Counts | None = None
@@ -29,13 +34,14 @@ class Evidence:
         """
         given = {"*m* = {}": width, "{} seeds": seeds, "*n* = {}": samples}
         said = [text.format(_span(counts)) for text, counts in given.items() if counts is not None]
-        return Evidence(self.kinds, (*self.facts, *("one seed" if s == "1 seeds" else s for s in said)))
+        facts = (*self.facts, *("one seed" if s == "1 seeds" else s for s in said))
+        return replace(self, facts=facts)
 
     def __or__(self, other: Evidence) -> Evidence:
-        return Evidence(self.kinds + other.kinds, self.facts + other.facts)
+        return Evidence(self.kinds + other.kinds, self.facts + other.facts, self.ends or other.ends)
 
     def __str__(self) -> str:
-        return " · ".join([*self.kinds, *filter(None, [", ".join(self.facts)])])
+        return " · ".join([*self.kinds, *filter(None, [", ".join(self.facts), self.ends])])
 
 
 #: What a word or a formula stands for: nothing that could be true or false.
@@ -63,7 +69,7 @@ def stored(
         where: which of the rows, as a condition of `pandas.DataFrame.query`.
         width, samples: where the studies leave them to a default.
     """
-    widths, seeds, given = _values(width or ()), set(), _values(samples or ())
+    widths, seeds, given, ends = _values(width or ()), set(), _values(samples or ()), Counter()
     for study in studies:
         table = study.table.query(where) if where else study.table
         widths |= set(table.get("width", ()))
@@ -71,7 +77,15 @@ def stored(
         others = [name for name in study.settings if name != "seed"]
         counts = table.groupby(others, dropna=False)["seed"].nunique() if "seed" in study.settings else [1]
         seeds |= set(counts)
-    return measured(width=widths, seeds=seeds, samples=given)
+        ends.update(table.get("end", pd.Series(dtype=str)).dropna())
+    return replace(measured(width=widths, seeds=seeds, samples=given), ends=_ends(ends))
+
+
+def _ends(ends: Counter) -> str:
+    """At how many runs' ends a global minimum is proved nearby, of those that were asked (C20)."""
+    asked = sum(n for end, n in ends.items() if end != "not asked")
+    near = asked - ends["nothing proved"]
+    return f"a minimum proved at the end of {near} of {asked} runs" if asked else ""
 
 
 def _values(counts: Counts) -> set[int]:

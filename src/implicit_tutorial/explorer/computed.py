@@ -18,7 +18,7 @@ from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.core import Explorer
 from implicit_tutorial.explorer.page import figure_html, mathjax
 from implicit_tutorial.explorer.program import export_program, exporting
-from implicit_tutorial.explorer.reading import written
+from implicit_tutorial.explorer.reading import number, written
 
 Pure = Callable[..., dict[str, Tensor]]
 State = tuple[Tensor, ...]
@@ -44,8 +44,12 @@ class Computation:
     constants: Mapping[str, Tensor] = field(default_factory=dict)
     draws: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     """Standard normal arrays by their sizes: numbers, or names of controls."""
+    vectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Arrays whose entries are handles: the names of these."""
     choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """For attributes that are no numbers: what 0, 1, 2, … stand for."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """For attributes that are written numbers: their format, as in ``line``."""
     line: str = ""
     """The line of text, see :mod:`implicit_tutorial.explorer.reading`."""
     _reached: dict[tuple, tuple[int, dict[str, Tensor]]] = field(default_factory=dict, init=False, repr=False)
@@ -77,7 +81,11 @@ class Computation:
             name: torch.from_numpy(normals(k, *(int(values[n]) if isinstance(n, str) else n for n in shape)))
             for k, (name, shape) in enumerate(self.draws.items())
         }
-        return numbers(values) | dict(self.constants) | drawn
+        given = numbers(values)
+        made = {
+            name: torch.stack([given[entry] for entry in entries]) for name, entries in self.vectors.items()
+        }
+        return given | dict(self.constants) | drawn | made
 
     def document(
         self, controls: Sequence[Control], figures: Sequence[go.Figure], points: Mapping[str, float]
@@ -105,8 +113,10 @@ class Computation:
             "programs": programs,
             "constants": {name: [list(t.shape), t.flatten().tolist()] for name, t in self.constants.items()},
             "draws": {name: list(shape) for name, shape in self.draws.items()},
+            "vectors": {name: list(entries) for name, entries in self.vectors.items()},
             "slots": slots,
             "choices": {name: list(kinds) for name, kinds in self.choices.items()},
+            "texts": dict(self.texts),
             "clock": self.clock,
             "line": self.line,
         }
@@ -165,7 +175,7 @@ def repeated(times: int, once: Callable[[Tensor], Tensor], start: Tensor) -> Ten
 
     zero = torch.zeros((), dtype=torch.int64)
     state = (zero, start.clone(), start[None] + torch.zeros_like(number))
-    return _loop(lambda k, z, path: k < times, step, state)[2]
+    return loop(lambda k, z, path: k < times, step, state)[2]
 
 
 def settled(
@@ -178,11 +188,11 @@ def settled(
         return new, torch.linalg.vector_norm(new - z) / torch.linalg.vector_norm(new), taken + 1
 
     state = (start, torch.ones((), dtype=start.dtype), torch.zeros((), dtype=torch.int64))
-    z, moved, _ = _loop(lambda z, moved, taken: (moved > close) & (taken < most), step, state)
+    z, moved, _ = loop(lambda z, moved, taken: (moved > close) & (taken < most), step, state)
     return z, moved <= close  # what is not a number has not settled
 
 
-def _loop(go_on: Callable[..., Tensor], step: Callable[..., State], state: State) -> State:
+def loop(go_on: Callable[..., Tensor], step: Callable[..., State], state: State) -> State:
     """Take steps while ``go_on`` says so: a loop of the page's where it is exported, else one of Python's."""
     if exporting():
         return while_loop(go_on, step, state)
@@ -222,7 +232,8 @@ def _sizes(tensor: Tensor, values: Mapping[str, Any], free: Sequence[str]) -> li
 
 def _slot(name: str, figures: Sequence[go.Figure]) -> list[str | int]:
     """Where ``"panel/trace/attribute.of.it"`` lies among the panels' plain trees."""
-    panel, trace, attribute = name.split("/")
+    panel, rest = name.split("/", 1)
+    trace, attribute = rest.rsplit("/", 1)  # the name of a trace may have strokes
     names = [t.name for t in figures[int(panel)].data]
     if names.count(trace) != 1:
         raise ValueError(f"{name!r} names no trace, or several, of panel {panel}; there are {names}.")
@@ -277,7 +288,9 @@ class Computed(Explorer):
         found: Any = tensor.numpy()
         if name in self.computation.choices:
             kinds = self.computation.choices[name]
-            found = [kinds[int(k)] for k in tensor.flatten().tolist()]
+            found = [kinds[int(k)] for k in tensor.flatten().tolist()] if tensor.ndim else kinds[int(tensor)]
+        if name in self.computation.texts:
+            found = [number(v, self.computation.texts[name]) for v in tensor.flatten().tolist()]
         self._figures[panel].data[trace].update({"_".join(attribute): found})
 
     @property

@@ -40,12 +40,13 @@ OPERATIONS: dict[Any, str] = {
             "diagonal": "default", "sum": "dim_IntList", "mean": "dim default",
             "amax": "default", "amin": "default",
             "any": "dim dims default", "linalg_vector_norm": "default", "mm": "default", "bmm": "default",
-            "_linalg_solve_ex": "default",
+            "_linalg_solve_ex": "default", "linalg_eig": "default",
         }.items()
         for overload in overloads.split()
     },
     aten.squeeze.dim: "squeeze",
     aten.alias.default: "clone",
+    aten.view_as_real.default: "clone",
     aten._to_copy.default: "clone",
     aten.sym_size.int: "size",
     operator.getitem: "item",
@@ -92,6 +93,7 @@ def export_program(
             f"torch {torch.__version__} is too old to write down a figure that its page computes; take the "
             "one in requirements.txt. In a notebook this figure works as it is."
         )
+    example = {name: tensor.clone() for name, tensor in example.items()}  # one each, though they be equal
     names = list(example)
     free = {name: Dim(name, min=2) for dims in (sizes or {}).values() for name in dims if name}
     shapes = {
@@ -108,7 +110,7 @@ def export_program(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch warns of itself
-        exported = export(Traced(), (dict(example),), dynamic_shapes=(shapes,)).run_decompositions()
+        exported = export(Traced(), (example,), dynamic_shapes=(shapes,)).run_decompositions()
     title = getattr(function, "__qualname__", repr(function))
     document = _document(exported.graph_module, title, _constants(exported))
     return {"name": title, "inputs": names, "outputs": list(outputs)} | document

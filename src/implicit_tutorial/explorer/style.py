@@ -21,6 +21,7 @@ SHEETS = ("controls.css", "explorer.css")
 #: The scripts of a page, each after those that it uses; plotly.min.js lies beside them.
 SCRIPTS = (
     "product.js",
+    "eigenvalues.js",
     "program.js",
     "computed.js",
     "frames.js",

@@ -12,6 +12,7 @@ from torch import Tensor
 from implicit_tutorial.equilibrium.checks import check_rows, checked
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.network import SIZES_AND_SCALES, EquilibriumNetwork
+from implicit_tutorial.prose import powers
 from implicit_tutorial.training.least_squares import check_labels
 from implicit_tutorial.training.region import Ball
 
@@ -80,12 +81,12 @@ class GeneralizationBound:
         }
 
     def __str__(self) -> str:
-        terms = " + ".join(f"{value:.3g} ({name})" for name, value in self.terms.items())
+        terms = " + ".join(f"{powers(value, 3)} ({name})" for name, value in self.terms.items())
         verdict = f"vacuous: the loss never exceeds {self.loss.largest:g}" if self.vacuous else "not vacuous"
         reason = ""
         if math.isinf(self.remainder):
-            reason = f"; ‖A₀‖₂ + r = {self.rho0 + self.radius:.3g} ≥ 1, so the remainder is unbounded"
-        return f"{self.loss.name} ≤ {terms} = {self.total:.3g}, {verdict}{reason}"
+            reason = f"; ‖A₀‖₂ + r = {powers(self.rho0 + self.radius, 3)} ≥ 1, so the remainder is unbounded"
+        return f"{self.loss.name} ≤ {terms} = {powers(self.total, 3)}, {verdict}{reason}"
 
 
 @checked

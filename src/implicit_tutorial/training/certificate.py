@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 
 from implicit_tutorial.equilibrium.checks import check_finite, check_problem, checked
 from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.prose import powers
 from implicit_tutorial.training.branch import branches
 from implicit_tutorial.training.enclosure import Enclosure, Point
 from implicit_tutorial.training.least_squares import LeastSquares
@@ -96,10 +97,16 @@ class ConvergenceCertificate:
         others = "" if self.unique or not self.holds else " along these equilibria"
         units = "one unit may pass its kink" if self.free == 1 else f"{self.free} units may pass their kinks"
         passing = f", {units}" if self.free else ""
+        error, largest, r_star, reach, Delta, half_s0, rate = (
+            powers(value, 3)
+            for value in (
+                self.initial_error, self.largest_error, self.r_star, self.reach, self.Delta, self.s0 / 2,
+                self.rate,
+            )
+        )  # fmt: skip
         return (
-            f"{self.claim} {verdict}{others}{passing}: ‖e₀‖ = {self.initial_error:.3g}, certified up to "
-            f"{self.largest_error:.3g}; r* = {self.r_star:.3g} (< {self.reach:.3g}), Δ = {self.Delta:.3g} "
-            f"(≤ s₀/2 = {self.s0 / 2:.3g}), rate λ₀/4 = {self.rate:.3g}"
+            f"{self.claim} {verdict}{others}{passing}: ‖e₀‖ = {error}, certified up to {largest}; "
+            f"r* = {r_star} (< {reach}), Δ = {Delta} (≤ s₀/2 = {half_s0}), rate λ₀/4 = {rate}"
         )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from implicit_tutorial.equilibrium.checks import checked
 from implicit_tutorial.equilibrium.spectra import rounding
 from implicit_tutorial.network import EquilibriumNetwork
+from implicit_tutorial.prose import powers
 from implicit_tutorial.training.certificate import (
     ConvergenceCertificate,
     check_provable,
@@ -61,16 +62,13 @@ class GlobalMinimum:
         flow = self.flow
         first, second = (
             "not proved.",
-            f"not proved; ‖e‖ = {flow.initial_error:.3g} > {flow.largest_error:.3g}.",
+            f"not proved; ‖e‖ = {powers(flow.initial_error, 3)} > {powers(flow.largest_error, 3)}.",
         )
         if self.exists:
-            first = f"proved ({self._by().claim}), within ‖A′ − A‖_F ≤ {self.within:.3g}."
+            first = f"proved ({self._by().claim}), within ‖A′ − A‖_F ≤ {powers(self.within, 3)}."
         if self.converges:
             second = f"proved ({flow.claim})."
-        return (
-            f"An exact global minimum near this network: {first} "
-            f"Gradient flow from here converges to one: {second}"
-        )
+        return f"An exact global minimum nearby: {first}\nGradient flow from here converges to one: {second}"
 
     def _by(self) -> ConvergenceCertificate:
         """The certificate that ``within`` rests on."""

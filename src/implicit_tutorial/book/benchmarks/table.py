@@ -131,6 +131,15 @@ BENCHMARKS: dict[str, Benchmark] = {
             accuracy="largest distance of a time from the power law",
         ),
         Benchmark(
+            name="page",
+            title="a training step in the page, n = 32, ÷ the same in numpy",
+            target=4,
+            at_most=True,
+            case=lambda row: f"m = {row['width']}",
+            accuracy="A after ten steps in float64, beside torch",
+            tolerance=1e-10,
+        ),
+        Benchmark(
             name="floor",
             title="SingleSweep step ÷ its three products",
             target=1.08,

@@ -84,8 +84,10 @@ def _what_they_are() -> str:
     distances = [np.sqrt(np.mean(np.square(_distances(s)))) for s in SCALES]
     nothing = size(circle_target(CIRCLE_ANGLES))
     return says(
-        "that their size grows with the scale, and that they know nothing of the target: in the root mean "
-        f"square they are {min(distances):.2f} to {max(distances):.2f} away from it, where the function "
+        "that their size, of all together, grows with the scale, and that they know nothing of the "
+        "target: in "
+        f"the root mean square over all six they are {min(distances):.2f} to {max(distances):.2f} away "
+        "from it, where the function "
         f"$f = 0$ is {nothing:.2f} away.",
         np.diff(sizes).min() > 0 and min(distances) > nothing,
     )

@@ -74,7 +74,8 @@ def lost_input() -> Explorer:
             "Two plots over sixty layers. First, the size of the state on a logarithmic axis: with the "
             "input at the first layer only it falls or rises by many decades, with the input at every "
             "layer it levels off below a scale of about 1.4. Second, the angle between the states of two "
-            "inputs: with the input at the first layer only it shrinks to a few degrees, else it stays large."
+            "inputs: with the input at the first layer only it shrinks to a few degrees, else it stays "
+            "large up to that scale."
         ),
         readout=readout,
     )

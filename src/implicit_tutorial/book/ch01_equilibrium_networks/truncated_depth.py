@@ -17,6 +17,8 @@ from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.prose import powers
 
+#: The lowest distance in the plot; below the second one sees rounding.
+_LOWEST, _FLOOR = 1e-10, 1e-12
 DEPTHS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60]
 N_ANGLES = 73
 
@@ -53,19 +55,21 @@ def _what_depth_does(scales: list[float]) -> str:
     slower, off = 1.0, 1.0
     for scale in scales:
         error, typical = truncation(scale).error, scale / math.sqrt(2)
-        seen = np.flatnonzero(error > 1e-10)[2:]
+        seen = np.flatnonzero(error > _LOWEST)[2:]
         slower = max(slower, math.exp(np.polyfit(seen, np.log(error[seen]), 1)[0]) / typical)
         off = max(off, (error[seen] / typical**seen).max())
     last = max(scale for scale in scales if truncation(scale).norm < 1)
     safe = all(
-        (t.error <= t.norm ** np.arange(len(t.error)) + 1e-12).all()
+        (t.error <= t.norm ** np.arange(len(t.error)) + _FLOOR).all()
         for t in map(truncation, scales)
         if t.norm < 1
     )
     slope = f"a layer leaves at most {100 * (slower - 1):.0f} % more than the dashed mean-field rate says"
     return (
-        says(f"{slope}, and in sixty layers that adds up to a factor of {off:.0f}. ", 1 < slower < 1.08 < off)
-        + says("The dotted certificate is safe, and pessimistic; ", safe)
+        says(
+            f"{slope}, which adds up to a factor of {off:.0f} at most in this plot. ", 1 < slower < 1.08 < off
+        )
+        + says("Until rounding, the dotted certificate is safe, and pessimistic; ", safe)
         + f"beyond $\\sigma_A = {last:g}$ there is none."
     )
 
@@ -82,7 +86,7 @@ def truncated_depth() -> Explorer:
             title="relative distance to the equilibrium",
             x_title="depth L",
             y_log=True,
-            y_range=(1e-10, 3),
+            y_range=(_LOWEST, 3),
             height=350,
         )
         certified = t.norm**layers if t.norm < 1 else np.full(len(layers), np.nan)
@@ -92,8 +96,9 @@ def truncated_depth() -> Explorer:
             y=(implicit_scale / math.sqrt(2)) ** layers,
             **style.theory("mean-field"),
         )
-        gap.add_scatter(x=layers, y=np.where(t.error > 1e-12, t.error, np.nan), **style.measured("measured"))
-        gap.add_scatter(x=[depth], y=[max(t.error[depth], 1e-10)], **style.points(size=11), showlegend=False)
+        gap.add_scatter(x=layers, y=np.where(t.error > _FLOOR, t.error, np.nan), **style.measured("measured"))
+        here = t.error[depth] if t.error[depth] > _LOWEST else np.nan
+        gap.add_scatter(x=[depth], y=[here], **style.points(size=11), showlegend=False)
         gap.update_layout(  # three names are too wide for one line above the plot
             legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top"}
         )
@@ -112,9 +117,10 @@ def truncated_depth() -> Explorer:
     def readout(depth: int, implicit_scale: float) -> str:
         t = truncation(implicit_scale)
         predicted = (implicit_scale / math.sqrt(2)) ** depth
+        found = powers(t.error[depth]) if t.error[depth] > _FLOOR else "lost in rounding, which is 10⁻¹³ here"
         bound = f"certified below {powers(t.norm**depth)}" if t.norm < 1 else "no certificate, as ‖A‖₂ ≥ 1"
         return (
-            f"Depth {depth}, σ_A = {implicit_scale:.1f}: relative distance {powers(t.error[depth])}; "
+            f"Depth {depth}, scale {implicit_scale:.1f}: relative distance {found}; "
             f"the typical rate alone gives {powers(predicted)}; {bound}."
         )
 
@@ -132,8 +138,9 @@ def truncated_depth() -> Explorer:
         ),
         alt=(
             "First, the relative distance to the equilibrium falls along a nearly straight line on a "
-            "logarithmic axis, a little less steeply than the dashed mean-field line, and below the dotted "
-            "certificate where there is one. Second, the output for "
+            "logarithmic axis, a little less steeply than the dashed mean-field line, and, until "
+            "rounding, below "
+            "the dotted certificate where there is one. Second, the output for "
             "inputs around the circle: the curve of the network with L layers against the dashed curve of "
             "the equilibrium."
         ),

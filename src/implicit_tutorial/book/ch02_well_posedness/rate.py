@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 
 import numpy as np
 import plotly.graph_objects as go
-import torch
 
-import implicit_tutorial as it
-from implicit_tutorial.book.evidence import MEAN_FIELD, measured
+from implicit_tutorial.book.ch02_well_posedness.studies import (
+    LIMIT,
+    PICARD_SWEEPS,
+    SCALES,
+    TOLERANCE,
+    WIDTHS,
+)
+from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
-
-WIDTHS = [16, 32, 64, 128, 256, 512]
-SCALES = tuple(round(0.1 * k, 1) for k in range(1, 14))
-NETWORKS, TOLERANCE, LIMIT = 6, 1e-10, 1000
 
 
 def predicted_steps(implicit_scale: float, tolerance: float = TOLERANCE) -> float:
@@ -23,29 +23,22 @@ def predicted_steps(implicit_scale: float, tolerance: float = TOLERANCE) -> floa
     return math.log(tolerance) / math.log(implicit_scale / math.sqrt(2))
 
 
-@cache
-def measured_steps(width: int, implicit_scale: float) -> tuple[float, ...]:
-    """Sweeps to the tolerance for one input of each of six Gaussian networks; nan if not in 1000."""
-    steps = []
-    for seed in range(NETWORKS):
-        net = it.EquilibriumNetwork(n_inputs=4, width=width, implicit_scale=implicit_scale, seed=100 + seed)
-        x = torch.tensor([[0.5, 0.5, 0.5, 0.5]], dtype=torch.float64)
-        solver = it.Picard(rtol=TOLERANCE, max_steps=LIMIT)
-        with torch.no_grad():
-            solution = net.equilibrium(x, solver=solver, throw=False)
-        steps.append(float(solution.steps[0]) if bool(solution.converged[0]) else math.nan)
-    return tuple(steps)
+def measured_steps(width: int, implicit_scale: float) -> list[float]:
+    """Sweeps to the tolerance for one input of each of the stored networks; nan if not in 1000."""
+    rows = PICARD_SWEEPS.table
+    return rows[(rows["width"] == width) & (rows["implicit_scale"] == implicit_scale)]["sweeps"].to_list()
 
 
 @explorer("rate")
 def rate() -> Explorer:
     """Picard's sweeps to 1e-10 against σ_A, measured at several widths and predicted (C6)."""
+    networks = PICARD_SWEEPS.table["seed"].nunique()
     return Explorer(
         _figure,
         [Control("width", WIDTHS, start=64, label="width $m$")],
-        tag=MEAN_FIELD | measured(width=WIDTHS, seeds=NETWORKS, samples=1),
+        tag=MEAN_FIELD | stored(PICARD_SWEEPS, samples=1),
         caption=(
-            f"Sweeps until the relative residual is below $10^{{-10}}$, for {NETWORKS} random networks at "
+            f"Sweeps until the relative residual is below $10^{{-10}}$, for {networks} random networks at "
             "each scale (dots), and the prediction $\\ln\\varepsilon/\\ln(\\sigma_A/\\sqrt2)$ (dashed). "
             "**Move** the width up. **Notice** how the dots gather on the curve, first at small scales; "
             "near $\\sqrt2$ (dotted) they never quite do."

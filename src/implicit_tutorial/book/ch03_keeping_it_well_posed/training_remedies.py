@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, Training, training
-from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COST
+from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, Training
+from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COST, training
 from implicit_tutorial.book.descent import LIMIT, SAMPLES, STEPS, WIDTH
 from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.book.says import says

@@ -13,6 +13,7 @@ from implicit_tutorial.book.ch04_solving_and_differentiating.rotating_digit impo
     film,
     network,
     rotating_digit,
+    screening,
 )
 from implicit_tutorial.book.ch04_solving_and_differentiating.solver_plane import solver_plane
 from implicit_tutorial.book.ch04_solving_and_differentiating.spectrum import spectrum

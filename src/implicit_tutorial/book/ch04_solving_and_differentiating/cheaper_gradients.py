@@ -139,8 +139,8 @@ def _what_training_feels() -> str:
     close = over["phantom, 5 steps"] + over["SHINE + 4 sweeps"]
     worst = over["one step"]
     return says(
-        "what training feels: five products do as well as the exact gradient, ", max(close) < 1.03
-    ) + says(f"one leaves {min(worst):.1f} to {max(worst):.1f} times its loss.", min(worst) > 1.5)
+        "what training feels: five steps do as well as the exact gradient, ", max(close) < 1.03
+    ) + says(f"one step leaves {min(worst):.1f} to {max(worst):.1f} times its loss.", min(worst) > 1.5)
 
 
 def _draw(gradient: str, implicit_scale: float) -> list[go.Figure]:

@@ -15,6 +15,7 @@ from implicit_tutorial.explorer import Control, style
 from implicit_tutorial.prose import powers
 
 WIDTH, SAMPLES, INPUTS = 256, 32, 5
+TOLERANCES = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10)
 #: The trained network: σ_A, the size of its random labels, the step of descent and how many.
 _SCALE, _LABELS, _RATE, _STEPS = 0.8, 8.0, 0.4, 40
 
@@ -92,5 +93,4 @@ def gradient(
 
 def tolerance_control() -> Control:
     """The slider of the relative residual at which a solver stops."""
-    tolerances = [1e-2, 1e-4, 1e-6, 1e-8, 1e-10]
-    return Control("tolerance", tolerances, start=1e-4, fmt=lambda t: powers(t, 1).removeprefix("1·"))
+    return Control("tolerance", TOLERANCES, start=1e-4, fmt=lambda t: powers(t, 1).removeprefix("1·"))

@@ -18,6 +18,40 @@ PLANE_WIDTH, PLANE_SAMPLES, PLANE_LIMIT = 64, 4, 500
 #: The values of s and of a.
 PLANE = [round(0.1 * k, 1) for k in range(25)]
 
+#: Training from the last states: σ_A, width, number of steps, and their size in units of 1/λ_max(K).
+WARM_SCALE, WARM_WIDTH, WARM_STEPS, _WARM_RATE = 0.8, 128, 40, 0.3
+
+
+def warm_descent(*, tolerance: float) -> dict[str, Any]:
+    """Mean sweeps of each step of descent on Θ with exact gradients, each problem solved cold and warm."""
+    X = setting.inputs()
+    net = it.EquilibriumNetwork(X.shape[1], WARM_WIDTH, implicit_scale=WARM_SCALE, seed=0)
+    b, y, solver = net.injection(X).detach(), it.data.linear_quadratic(X), it.Picard(rtol=tolerance)
+    kernel = it.network_kernels(net, X).implicit.detach()
+    step = _WARM_RATE * len(X) / float(torch.linalg.eigvalsh(kernel)[-1])
+    z = u = None
+    rows = []
+    with torch.no_grad():
+        for _ in range(WARM_STEPS):
+            A = net.A
+            cold, warm = (it.solve(A, b, solver=solver, z0=start) for start in (None, z))
+            z = warm.z
+            # With v for g the adjoint does not change when the loss does.
+            back, again = (it.adjoint(A, z, net.v, solver=solver, u0=start) for start in (None, u))
+            u = again.u
+            rows.append([float(s.steps.double().mean()) for s in (cold, warm, back, again)])
+            mismatch = (net.output(z) - y) * (net.implicit_scale / (net.width * len(X)))
+            net.Theta -= step * (mismatch[:, None] * u).T @ z
+    return dict(zip(("cold", "warm", "back", "again"), map(list, zip(*rows, strict=True)), strict=True))
+
+
+WARM_TRAINING = Study(
+    "warm_training",
+    "How many sweeps does training save that begins each solve where the last one ended?",
+    warm_descent,
+    grid(tolerance=setting.TOLERANCES),
+)
+
 
 def solver_times(*, matrix: str, solver: str) -> dict[str, Any]:
     """Sweeps of a solver on one of the chapter's matrices; None where it refuses or fails."""

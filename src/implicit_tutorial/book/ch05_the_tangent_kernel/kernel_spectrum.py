@@ -146,7 +146,7 @@ def _what_to_notice() -> str:
     steep = [steepness(scale, "implicit") for scale in _SCALES]
     ahead = [steepness(scale, "output") - own for scale, own in zip(_SCALES, steep, strict=True)]
     late = ahead[_SCALES.index(0.4) :]
-    zigzag = [(np.diff(_spectrum(scale, "output")[0]) > 0).any() for scale in (0.1, 0.2)]
+    zigzag = [(np.diff(_spectrum(scale, "output")[0]) > 0).any() for scale in _SCALES]
     return " ".join(
         [
             says(
@@ -155,9 +155,9 @@ def _what_to_notice() -> str:
                 (np.diff(implicit, axis=0) > 0).all() and (np.diff(steep) < 1e-9).all(),
             ),
             says(
-                "The output curve jumps up and down at 0.1 and 0.2, and flattens in the end too; but from "
+                "The output curve jumps up and down up to 0.4, and flattens in the end too; but from "
                 f"$\\sigma_A = 0.4$ on it is the steeper one by {min(late):.1f} to {max(late):.1f} powers.",
-                all(zigzag)
+                zigzag == [scale <= 0.4 for scale in _SCALES]
                 and min(late) > 1.85
                 and max(late) < 2.15
                 and steepness(_SCALES[-1], "output") < steepness(1.0, "output"),

@@ -59,10 +59,10 @@ def suffices() -> Explorer:
 
     def readout(inputs: str) -> str:
         at_one = ratio(limit(1.0, inputs))
-        fast = f"at σ_A = 1 implicit is {at_one:.3g} times as fast as output."
+        fast = f"at scale 1 implicit is {at_one:.3g} times as fast as output."
         if ratio(limit(SCALES[0], inputs)) > 1:
-            return f"Infinite width: implicit is faster from σ_A = {SCALES[0]:g} on; {fast}"
-        equal = f"Infinite width: equally fast at σ_A = {crossing(inputs):.2f}"
+            return f"Infinite width: implicit is faster from scale {SCALES[0]:g} on; {fast}"
+        equal = f"Infinite width: equally fast at scale {crossing(inputs):.2f}"
         return f"{equal}." if abs(at_one - 1) < 1e-6 else f"{equal}; {fast}"
 
     return Explorer(

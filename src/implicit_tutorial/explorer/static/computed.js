@@ -56,22 +56,28 @@ var implicitComputed = (() => {
         Object.entries(document.programs).map(([part, program]) => [part, new implicitProgram.Program(program, options)]),
       );
       this.key = null;
+      /** The draws last made. @type {Record<string, Float64Array>} */ this.drawn = {};
       /** @type {Record<string, {shape: number[], data: any}>} */ this.state = {};
     }
 
     /** Make the state that belongs to these values, unless it is there. Time is not one of them.
      * @param {Record<string, number>} values */
     begin(values) {
-      const { clock, constants, draws } = this.document;
+      const { clock, constants, draws, vectors } = this.document;
       const key = JSON.stringify(Object.entries(values).filter(([name]) => name !== clock));
       if (key === this.key) return;
       this.key = key;
       this.state = {};
       for (const [name, value] of Object.entries(values)) this.state[name] = { shape: [], data: [value] };
       for (const [name, [shape, data]] of Object.entries(constants)) this.state[name] = { shape, data };
+      for (const [name, entries] of Object.entries(vectors)) {
+        this.state[name] = { shape: [entries.length], data: entries.map((entry) => values[entry]) };
+      }
       Object.entries(draws).forEach(([name, sizes], k) => {
         const shape = sizes.map((n) => (typeof n === "string" ? values[n] : n));
-        this.state[name] = { shape, data: normals(k, shape.reduce((a, b) => a * b, 1)) };
+        const length = shape.reduce((a, b) => a * b, 1);
+        if (this.drawn[name]?.length !== length) this.drawn[name] = normals(k, length);
+        this.state[name] = { shape, data: this.drawn[name] };
       });
       this.time = 0;
       this.taken = 0;
@@ -253,9 +259,15 @@ var implicitComputed = (() => {
         const shown = computation.seen.get(wanted) ?? computation.observe();
         frame.line = computation.line(shown, values);
         return this.constant.map((constant, p) => ({
-          key: `${computation.key} ${shown.taken}`,
+          key: this.key(shown, p),
           figure: () => this.filled(constant, p, shown),
         }));
+      }
+
+      /* All that a panel shows of a frame: one that shows the same is not drawn again. */
+      key(shown, p) {
+        const here = Object.keys(this.computed.slots).filter((name) => this.computed.slots[name][0] === p);
+        return here.map((name) => shown[name].data.join()).join(";");
       }
 
       filled(constant, p, shown) {
@@ -264,8 +276,12 @@ var implicitComputed = (() => {
           if (at[0] !== p) continue;
           const keys = at.slice(1), last = keys.pop();
           const owner = keys.reduce((node, key) => (node[key] = Array.isArray(node[key]) ? [...node[key]] : { ...node[key] }), panel);
+          const { shape, data } = shown[name];
           const kinds = this.computed.choices[name];
-          owner[last] = kinds ? Array.from(shown[name].data, (i) => kinds[i]) : shown[name].data;
+          const chosen = kinds && Array.from(data, (i) => kinds[i]);
+          const form = this.computed.texts[name];
+          if (form) owner[last] = Array.from(data, (v) => number(v, form));
+          else owner[last] = !kinds ? data : shape.length ? chosen : chosen[0];
         }
         return panel;
       }

@@ -497,6 +497,14 @@ var implicitProgram = (() => {
       steps.push(build.copy(A, M), build.copy(B, X), () => solve(M.block.data, X.block.data, A.shape[0], count(B.shape) / A.shape[0]));
       return [X];
     },
+    // As pairs of numbers; the eigenvectors, which torch gives as well, are not among them.
+    linalg_eig: (build, steps, A) => {
+      const [n] = A.shape;
+      const M = build.ordered(A, steps), values = build.tensor([n, 2], -1, true);
+      const entries = () => M.block.data.subarray(M.offset, M.offset + n * n);
+      steps.push(() => values.block.data.set(implicitEigenvalues(entries(), n)));
+      return [values];
+    },
     while: (build, steps, condition, body, start, others) => {
       const carried = start.map((t) => build.tensor(t.shape, -1, true));
       const test = build.graph(condition, [...carried, ...others]);
