@@ -121,6 +121,52 @@ def test_euler_steps_arrive_below_the_length_that_linear_stability_gives():
         assert (distance[-1] < 0.5 * distance[0]) == (h < limit), f"h = {h}"
 
 
+@pytest.mark.parametrize("start", [(0.0, 0.0), (2.6, 3.9), (0.1, 4.0), (1.3, 0.2)])
+def test_the_flow_from_a_start_is_that_of_the_library(start):
+    """To what an eye can see: a thousandth on the logarithmic axis."""
+    z0 = torch.tensor([start], dtype=torch.float64)
+    times = torch.linspace(0, 12, 121, dtype=torch.float64)
+    exact = it.continuous_depth(SPIRAL, SPIRAL_B, z0, times, rtol=1e-10, atol=1e-12)[:, 0]
+    drawn = trace(fig.euler_step(), "flow", s1=start[0], s2=start[1])
+    np.testing.assert_allclose(np.stack([drawn["x"], drawn["y"]], 1), exact, atol=1e-4)
+    far = trace(fig.euler_step(), "flow", panel=1, s1=start[0], s2=start[1])["y"]
+    rest = it.solve(SPIRAL, SPIRAL_B, solver=it.Newton()).z
+    np.testing.assert_allclose(far, torch.linalg.vector_norm(exact - rest, dim=1), rtol=1e-3)
+
+
+@pytest.mark.parametrize("h", [0.1, 0.25, 0.61, 1.0, 1.2])
+def test_the_steps_are_as_many_as_the_time_has_room_for_and_picards_at_length_one(h):
+    start = {"s1": 0.7, "s2": 3.1}
+    explorer = fig.euler_step()
+    steps = trace(explorer, "steps", step=h, **start)
+    time = trace(explorer, "steps of length h", panel=1, step=h, **start)["x"]
+    taken = round(12 / h)
+    np.testing.assert_allclose(time[: taken + 1], h * np.arange(taken + 1))
+    assert (time[taken:] == time[taken]).all()
+    assert f"after {taken} steps" in explorer.readout(step=h, **start)
+    assert ("Picard" in explorer.readout(step=h, **start)) == (h == 1)
+    if h == 1:
+        layers = [torch.tensor([[0.7, 3.1]], dtype=torch.float64)]
+        for _ in range(12):
+            layers.append(torch.relu(layers[-1] @ SPIRAL.T + SPIRAL_B))
+        np.testing.assert_allclose(
+            np.stack([steps["x"], steps["y"]], 1)[:13], torch.cat(layers), rtol=1e-12, atol=1e-12
+        )
+
+
+def test_wherever_they_begin_picards_steps_do_not_arrive():
+    """As the caption says, and the flow does."""
+    for start in ({"s1": 0.0, "s2": 0.0}, {"s1": 2.4, "s2": 2.4}, {"s1": 0.6, "s2": 1.9}):
+        shown = [
+            trace(fig.euler_step(), name, panel=1, **start)["y"] for name in ("steps of length h", "flow")
+        ]
+        assert shown[0][-1] > 0.5 * shown[0][0]
+        assert shown[1][-1] < 1e-4
+    # The answer's link.
+    near = trace(fig.euler_step(), "steps of length h", panel=1, step=0.8, s1=0.7, s2=1.2)["y"]
+    assert near[-1] > 5 * near[0]
+
+
 def test_the_flow_comes_to_rest_at_the_equilibrium():
     end = it.continuous_depth(SPIRAL, SPIRAL_B, 0 * SPIRAL_B, torch.tensor([0.0, 30.0]))[-1]
     z = it.solve(SPIRAL, SPIRAL_B, solver=it.Newton()).z

@@ -45,17 +45,65 @@ def test_cobweb_counts_as_the_table_says(a):
             expected, zs = ("no equilibrium", []) if b > 0 else ("exactly one", [0])
         assert explorer.readout(a=a, b=b).lower().startswith(expected)
         drawn = trace(explorer.panels(a=a, b=b)[0], "equilibrium")["x"]
-        np.testing.assert_allclose(sorted(np.ravel(drawn)), zs, atol=1e-12)
+        np.testing.assert_allclose(drawn[np.isfinite(drawn)], zs, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_unit_has_the_equilibria_that_enumeration_finds(seed):
+    """Off the figure's stops, where the line says as well how the library's Picard ends."""
+    generator = torch.Generator().manual_seed(seed)
+    a, b, start = (
+        torch.rand(3, generator=generator) * floats([4, 2, 4.5])[0] - floats([2, 1, 0])[0]
+    ).tolist()
+    explorer = fig.cobweb()
+    shown = trace(explorer.panels(a=a, b=b, start=start)[0], "equilibrium")
+    zs, full = shown["x"], [symbol == "circle" for symbol in shown["marker"]["symbol"]]
+    A, injection = floats([a]), floats([b], [b])
+    expected = it.count_equilibria(A, injection[:1]).solutions[0][:, 0]
+    np.testing.assert_allclose(zs[np.isfinite(zs)], sorted(expected), atol=1e-12)
+    for z, returns in zip(zs, full, strict=True):
+        if np.isfinite(z):
+            near = floats([z + 1e-6])
+            end = it.solve(A, injection[:1], z0=near, solver=it.Picard(max_steps=100_000), throw=False).z
+            assert returns == (abs(float(end) - z) < 1e-8)
+    found = it.solve(A, injection, z0=floats([0], [start]), solver=it.Picard(max_steps=300), throw=False)
+    said = explorer.readout(a=a, b=b, start=start).replace("after 1 sweep ", "after 1 sweeps ")
+    words = {
+        it.Status.CONVERGED: "settles after {} sweeps",
+        it.Status.STEP_LIMIT: "still moves after {} sweeps",
+    }
+    ends = [
+        words.get(it.Status(status), "runs away").format(steps)
+        for status, steps in zip(found.status.tolist(), found.steps.tolist(), strict=True)
+    ]
+    assert f"Picard {ends[0]} from 0, and {ends[1]} from {start:.3g}." in said
 
 
 def test_a_staircase_stands_between_the_map_and_the_diagonal():
     a, b = -0.5, 1.0
     panel = fig.cobweb().panels(a=a, b=b)[0]
-    stairs, line = trace(panel, "from 3"), trace(panel, "relu(az + b)")
+    stairs, line = trace(panel, "from your start"), trace(panel, "relu(az + b)")
     x, y = stairs["x"], stairs["y"]
+    assert (x[0], y[0]) == (3, 0)
     np.testing.assert_allclose(y[1::2], np.maximum(a * x[1::2] + b, 0), atol=1e-12)
     np.testing.assert_allclose(y[2::2], x[2::2], atol=1e-12)
     np.testing.assert_allclose(y[1::2], np.interp(x[1::2], line["x"], line["y"]), atol=1e-12)
+
+
+def test_the_upper_of_two_equilibria_parts_the_starts_and_a_falling_map_is_never_settled():
+    """What the caption tells of starts; from the equilibrium itself there is no first move."""
+    explorer = fig.cobweb()
+    for a, b in [(1.5, -0.5), (1.75, -1.0)]:
+        upper = b / (1 - a)
+        assert "runs away from" in explorer.readout(a=a, b=b, start=upper + 0.05)
+        assert "settles" in explorer.readout(a=a, b=b, start=upper - 0.05).split("from 0, and ")[1]
+        below = trace(explorer.panels(a=a, b=b, start=upper - 0.05)[0], "from your start")
+        assert below["x"][-1] == 0
+    for a, b in [(-1.25, 0.5), (-2.0, 1.0)]:
+        only = b / (1 - a)
+        for start in (0.0, only - 0.05, only + 0.05, 4.0):
+            assert "settles" not in explorer.readout(a=a, b=b, start=start)
+        assert "settles after 1 sweep from" in explorer.readout(a=-2.0, b=0.75, start=0.25)
 
 
 @pytest.mark.parametrize(("p", "q"), [(0.8, -0.8), (-1.6, -1.6), (1.2, 1.6), (-0.4, 1.2), (1.6, 0.4)])

@@ -12,18 +12,21 @@ import implicit_tutorial as it
 from implicit_tutorial.book import ch03_keeping_it_well_posed as fig
 from implicit_tutorial.book.ch03_keeping_it_well_posed import paths
 from implicit_tutorial.book.ch03_keeping_it_well_posed.circle_remedies import LARGE, SHOWN, circle_run
-from implicit_tutorial.book.ch03_keeping_it_well_posed.energy_landscape import coupled, landscape
+from implicit_tutorial.book.ch03_keeping_it_well_posed.energy_landscape import COUPLINGS, coupled
 from implicit_tutorial.book.ch03_keeping_it_well_posed.guarantees import STRONG, rows
 from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, finder, remedied
-from implicit_tutorial.book.ch03_keeping_it_well_posed.splitting_paths import turning
+from implicit_tutorial.book.ch03_keeping_it_well_posed.splitting_paths import TURNS, turning
 from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COST, training
 from implicit_tutorial.book.ch03_keeping_it_well_posed.training_remedies import stored_time
 from implicit_tutorial.book.descent import RATE, WIDTH, descend, network
-from implicit_tutorial.book.picard import picard_path
 from implicit_tutorial.book.tasks import task as book_task
 from tests.book.traces import trace
 
 BOUNDS = {"spectral scaling": "spectral_norm", "l1 rows": "row_sum", "Perron–Frobenius": "perron_frobenius"}
+
+
+def real(value: float) -> torch.Tensor:
+    return torch.tensor(value, dtype=torch.float64)
 
 
 def test_plain_training_needs_more_and_more_sweeps_and_fails():
@@ -182,38 +185,92 @@ def test_the_table_says_what_holds():
 
 @pytest.mark.parametrize("coupling", [-1.2, 0.4, 1.0])
 def test_the_equilibrium_is_the_lowest_point_of_the_landscape(coupling):
-    explorer = fig.energy_landscape()
-    shown = trace(explorer.panels(coupling=coupling)[0], "equilibrium")
-    A, b = coupled(coupling)
-    z = torch.tensor([float(shown["x"][0]), float(shown["y"][0])], dtype=torch.float64)
-    torch.testing.assert_close(torch.relu(A @ z + b), z)
-    height = landscape(coupling)
-    assert height.min() >= -1e-12
+    panel = fig.energy_landscape().panels(coupling=coupling)[0]
+    shown = trace(panel, "equilibrium")
+    A, b, _ = coupled(real(coupling)).problem
+    z = torch.tensor([[float(shown["x"][0]), float(shown["y"][0])]], dtype=torch.float64)
+    torch.testing.assert_close(torch.relu(z @ A.T + b), z)
+    height = trace(panel, "energy")["z"]
+    assert height.shape == (49, 49)
+    for i, j in [(0, 0), (48, 0), (7, 31)]:
+        node = torch.tensor([[paths.TOP * j / 48, paths.TOP * i / 48]], dtype=torch.float64)
+        above = it.energy(A, b, node) - it.energy(A, b, it.solve(A, b, solver=it.Newton()).z)
+        assert height[i, j] == pytest.approx(float(above) ** 0.5, rel=1e-9)
     row, column = np.unravel_index(height.argmin(), height.shape)
     step = paths.TOP / (len(height) - 1)
     # In a narrow valley the lowest node of the grid may lie a few nodes along it.
-    assert np.hypot(step * column - float(z[0]), step * row - float(z[1])) < 3 * step
+    assert np.hypot(step * column - float(z[0, 0]), step * row - float(z[0, 1])) < 3 * step
+
+
+@pytest.mark.parametrize(("kind", "values"), [(coupled, COUPLINGS), (turning, TURNS)])
+def test_the_steps_are_the_best_and_the_library_comes_close(kind, values):
+    """By what a sweep takes from the error, the library's step is within two per cent of the best one."""
+    for value in values:
+        (A, _, _), damping, reflection = kind(real(value))
+        eye = torch.eye(2, dtype=A.dtype)
+
+        def left(alpha: float, A: torch.Tensor = A, eye: torch.Tensor = eye) -> float:
+            return float(torch.linalg.matrix_norm((1 - alpha) * eye + alpha * A, 2))
+
+        best = left(float(damping))
+        assert all(left(float(damping) * off) > best for off in (0.99, 1.01)) or best == 0
+        assert 1 - left(it.ForwardBackward().step_for(A)) > 0.98 * (1 - best)
+        assert it.PeacemanRachford().step_for(A) == pytest.approx(float(reflection), rel=1e-12)
+
+
+@pytest.mark.parametrize("start", [(0.0, 0.0), (0.0, 3.0), (2.9, 2.8), (0.1, 1.7)])
+def test_the_convex_landscape_has_one_end_for_every_start(start):
+    setting = coupled(real(-1.2))
+    assert float(torch.linalg.eigvalsh(setting.problem.M).max()) < 1
+    for end in paths.paths(setting, torch.tensor(start, dtype=torch.float64), 200)[-1, 1:]:
+        torch.testing.assert_close(end, torch.tensor([1.0, 0.0], dtype=torch.float64), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("coupling", coupled), ("antisymmetric", turning)])
+def test_the_line_counts_the_sweeps_of_the_librarys_solvers(name, kind):
+    """From other starts too, and between the stops."""
+    explorer = {"coupling": fig.energy_landscape, "antisymmetric": fig.splitting_paths}[name]()
+    for value, s1, s2 in [
+        (0.0, 2.5, 0.3),
+        (0.6, 2.5, 0.3),
+        (0.87, 0.2, 2.9),
+        (1.2, 1.7, 1.1),
+        (0.33, 0.0, 0.0),
+    ]:
+        (A, b, _), damping, reflection = kind(real(value))
+        z0 = torch.tensor([[s1, s2]], dtype=torch.float64)
+        said = explorer.readout(**{name: value, "s1": s1, "s2": s2})
+        counts = [
+            it.solve(A, b, solver=solver, z0=z0).steps.item()
+            for solver in (
+                it.ForwardBackward(step=float(damping)),
+                it.PeacemanRachford(step=float(reflection)),
+            )
+        ]
+        assert said.endswith(f"Forward–backward in {counts[0]}, Peaceman–Rachford in {counts[1]}.")
+        assert f"‖A‖₂ = {float(torch.linalg.matrix_norm(A, 2)):.2f}." in said
+        plain = it.solve(A, b, solver=it.Picard(max_steps=300), z0=z0, throw=False)
+        assert f" after {plain.steps.item()} sweep" in said or "runs away" in said
+        assert ("settles" in said) == bool(plain.converged.all())
 
 
 @pytest.mark.parametrize("kind", [coupled, turning])
 @pytest.mark.parametrize("value", [0.4, 1.2])
 def test_drawn_paths_end_where_the_library_ends(kind, value):
-    A, b = kind(value)
-    exact = it.solve(A, b[None], solver=it.PeacemanRachford(rtol=1e-13)).z[0]
-    for path in (paths.forward_backward_path, paths.peaceman_rachford_path):
-        torch.testing.assert_close(path(A, b, paths.START, 400)[-1], exact, rtol=1e-8, atol=1e-8)
+    setting = kind(real(value))
+    exact = it.solve(setting.problem.M, setting.problem.b, solver=it.PeacemanRachford(rtol=1e-13)).z[0]
+    for end in paths.paths(setting, torch.tensor([2.5, 0.3], dtype=torch.float64), 400)[-1, 1:]:
+        torch.testing.assert_close(end, exact, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize(("turn", "grows"), [(0.8, False), (1.4, True)])
 def test_the_spiral_turns_outward_once_the_norm_passes_one(turn, grows):
-    A, b = turning(turn)
     near = torch.tensor([1.01, 1.0], dtype=torch.float64)
-    error = torch.linalg.vector_norm(picard_path(A, b, near, 3) - 1, dim=1)
-    assert bool(error[-1] > error[0]) == grows
+    error = torch.linalg.vector_norm(paths.paths(turning(real(turn)), near, 3) - 1, dim=2)
+    assert bool(error[-1, 0] > error[0, 0]) == grows
     # The rates that the chapter derives: a a sweep for Picard, a/√(1 + a²) for forward–backward.
-    damped = torch.linalg.vector_norm(paths.forward_backward_path(A, b, near, 3) - 1, dim=1)
-    assert float(error[3] / error[0]) == pytest.approx(turn**3)
-    assert float(damped[3] / damped[0]) == pytest.approx((turn**2 / (1 + turn**2)) ** 1.5, rel=1e-4)
+    assert float(error[3, 0] / error[0, 0]) == pytest.approx(turn**3)
+    assert float(error[3, 1] / error[0, 1]) == pytest.approx((turn**2 / (1 + turn**2)) ** 1.5, rel=1e-4)
 
 
 def test_on_the_circle_a_plain_run_is_descent_through_the_networks_own_gradient():

@@ -53,7 +53,7 @@ from tests.book.traces import trace
 @pytest.mark.parametrize("label", [0.5, 2.0, 3.0])
 def test_the_units_flow_is_the_integrated_one(label: float) -> None:
     ends = np.array([label + (1 - label) * share for share in (0.5, 0.1)])
-    times = flow_time(ends, label)
+    times = flow_time(torch.from_numpy(ends), torch.tensor(label), torch.ones(())).numpy()
     flow = solve_ivp(lambda t, f: -(f**4) * (f - label), (0, times[-1]), [1.0], t_eval=times, rtol=1e-9)
     np.testing.assert_allclose(flow.y[0], ends, rtol=1e-5)
 
@@ -65,6 +65,30 @@ def test_the_units_descent_is_that_of_the_library() -> None:
         torch.nn.init.constant_(weight, value)
     it.train(net, X, y, method=it.GradientDescent(fraction=0.1), until=it.Until(steps=5))
     assert net.A.item() == pytest.approx(descend(1.5, 0.1)[5], rel=1e-6)
+
+
+def test_from_another_start_the_units_descent_is_that_of_the_library_too() -> None:
+    X, y = torch.ones(1, 1).double(), torch.tensor([2.0]).double()
+    net = it.EquilibriumNetwork(1, 1, implicit_scale=1.0)
+    for weight, value in ((net.Theta, 0.3), (net.W, 1.0), (net.v, 1.0)):
+        torch.nn.init.constant_(weight, value)
+    it.train(net, X, y, method=it.GradientDescent(fraction=0.1), until=it.Until(steps=3))
+    assert net.A.item() == pytest.approx(descend(2.0, 0.1, 0.3)[3], rel=1e-6)
+
+
+def test_the_start_lies_on_the_loss_and_where_there_is_none_the_line_says_so() -> None:
+    explorer = fig.unit_descent()
+    for start in (-2.0, 0.0, 0.4, 0.6):
+        panel = explorer.panels(label=2.0, fraction=0.1, start=start)[0]
+        first = trace(panel, "descent")["y"][0]
+        height = float(explorer.computation.run({"label": 2.0, "fraction": 0.1, "start": start})["height"])
+        assert height == pytest.approx((1 / (1 - start) - 2) ** 2 / 2) == pytest.approx(first)
+    assert "no equilibrium to start from" in explorer.readout(label=2.0, fraction=0.1, start=1.2)
+    assert "starts at the minimum" in explorer.readout(label=2.0, fraction=0.1, start=0.5)
+    # A start nearer to the minimum knows more of how curved the loss is there.
+    assert "to and fro" in explorer.readout(label=2.0, fraction=0.1)
+    assert "arrives in" in explorer.readout(label=2.0, fraction=0.1, start=0.3)
+    assert "arrives in" in explorer.readout(label=2.0, fraction=0.3, start=0.4)  # the chapter's answer
 
 
 def test_a_long_step_leaps_over_the_pole_and_a_short_one_arrives() -> None:

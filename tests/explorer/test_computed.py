@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from implicit_tutorial.book.ch02_well_posedness.cobweb import cobweb
 from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
 from implicit_tutorial.book.introduction.watch_it_learn import watch_it_learn
 from implicit_tutorial.explorer import Control, style
@@ -237,7 +238,11 @@ def test_numbers_and_lines_are_written_alike(page):
         js = "([values, form]) => values.map((v) => implicitComputed.number(v, form))"
         assert page.evaluate(js, [values, form]) == wanted, form
     assert number(float("nan"), ".2e") == page.evaluate("implicitComputed.number(NaN, '.2e')") == "—"
-    assert written("{a:.1f} {b?none|one}", {"a": torch.tensor(-2.25), "b": torch.tensor(1)}) == "−2.2 one"
+    values = {"a": -2.24, "b": 1, "c": 0, "zero": -0.0}
+    line = "{a:.1f} {b?none|one of {zero:.3g}{c?|s}, {c?{a:.2g}|two}}"
+    said = written(line, {name: torch.tensor(v) for name, v in values.items()})
+    assert said == "−2.2 one of 0, −2.2"
+    assert page.evaluate("([line, v]) => implicitComputed.written(line, (k) => v[k])", [line, values]) == said
 
 
 def test_random_numbers_are_normal_and_the_page_has_the_same(page):
@@ -317,3 +322,16 @@ def test_where_nothing_can_be_dragged_a_point_has_two_sliders():
     assert "For this b: two equilibria" in widget.readout
     moved = str(widget.panels)
     assert moved == str(explorer.panels(**values)) != str(explorer.panels())
+
+
+def test_a_point_on_a_line_has_one_slider_and_one_coordinate():
+    explorer = cobweb()
+    widget = explorer.widget()
+    assert [c.name for c in widget.controls] == ["a", "b", "start"]
+    (*_, slider) = widget.controls
+    assert {0.0, 3.0} <= set(slider.values)
+    widget.values = {"a": 1.5, "b": -0.5, "start": 0.5}
+    assert widget.error == ""
+    assert "from 0.5." in widget.readout
+    assert str(widget.panels) == str(explorer.panels(a=1.5, b=-0.5, start=0.5))
+    assert '<span class="it-value">3</span>' in explorer.html()

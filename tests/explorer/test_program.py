@@ -57,6 +57,22 @@ def exchange(p, q):
     return {"p": p, "q": q}
 
 
+def around(x, y):
+    """A loop that reads many values from around it, some of which bear the numbers of its own."""
+    kept = [torch.sin(x + k) for k in range(4)]
+
+    def go_on(k, z):
+        return k < 3
+
+    def step(k, z):
+        for value in kept:
+            z = (z * value - y) / 2
+        return k + 1, z
+
+    _, z = while_loop(go_on, step, (torch.zeros((), dtype=torch.int64), x.clone()))
+    return {"z": z}
+
+
 #: Functions and their inputs, such that each operation occurs, with shapes that broadcast.
 CASES = {
     "arithmetic": (lambda x, row, s: {"r": (x + row) * s - x / row + 2 * x - 1 - row / 3}, (x, row, scalar)),
@@ -150,6 +166,8 @@ CASES = {
     ),
     "loops": (picard, (square / 6, normal(4, 5, seed=2), normal(4, 5) * 0, torch.tensor(1e-13).double())),
     "exchanged": (exchange, (normal(3), normal(3, seed=5))),
+    "around a loop": (around, (x, y)),
+    "no numbers": (lambda x: {"a": torch.where(x > 0, x, math.nan), "b": x / math.inf - math.inf}, (x,)),
 }  # fmt: skip
 
 
@@ -201,7 +219,12 @@ def assert_same(found, expected, rtol):
         got = found[name].to(torch.float64)
         scale = float(wanted.where(wanted.isfinite(), 0).abs().max())
         torch.testing.assert_close(
-            got, wanted, rtol=rtol, atol=rtol * scale, msg=lambda m, n=name: f"{n}: {m}"
+            got,
+            wanted,
+            rtol=rtol,
+            atol=rtol * scale,
+            equal_nan=True,
+            msg=lambda m, n=name: f"{n}: {m}",
         )
 
 

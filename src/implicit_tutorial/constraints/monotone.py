@@ -59,6 +59,11 @@ class Symmetric(_WithMargin):
 
 
 @checked
+def quadratic(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
+    """(n,) ½ zᵀ(I − A)z − bᵀz of each row, whatever its signs: pure."""
+    return (z * (z / 2 - z @ A.T / 2 - b)).sum(dim=1)
+
+
 def energy(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
     """½ zᵀ(I − A)z − bᵀz, which a symmetric A's equilibrium minimises over z ≥ 0 (Xie et al. 2022; C5).
 
@@ -86,8 +91,7 @@ def energy(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
             f"A is not symmetric (|A − Aᵀ| reaches {gap:.3g}): z − Az − b is not the gradient of any energy. "
             "Constrain A with Symmetric()."
         )
-    value = (z * (z / 2 - z @ A.T / 2 - b)).sum(dim=1)
-    return torch.where((z < 0).any(dim=1), torch.inf, value)
+    return torch.where((z < 0).any(dim=1), torch.inf, quadratic(A, b, z))
 
 
 def _below(P: Tensor, margin: float) -> Tensor:

@@ -27,6 +27,29 @@ from implicit_tutorial.equilibrium.steps import (
 )
 
 
+def damped(
+    problem: Problem, z: Tensor, h: Tensor, alpha: float | Tensor, rows: Tensor | None = None
+) -> Tensor:
+    """The forward–backward step from z, where the layer before its activation is h: pure, as the next."""
+    return problem.activate(torch.lerp(z, h, alpha), rows)
+
+
+def reflected(
+    problem: Problem, V: Tensor, alpha: float | Tensor, s: Tensor, b: Tensor, rows: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """y, w and the next s of a Peaceman–Rachford step from s, with the resolvent V."""
+    y = 2 * problem.activate(s, rows) - s
+    w = (y + alpha * b) @ V.T
+    return y, w, 2 * w - y
+
+
+def resolved(
+    problem: Problem, alpha: float | Tensor, y: Tensor, w: Tensor, rows: Tensor | None = None
+) -> Tensor:
+    """The layer at w = (I + α(I − A))⁻¹(y + αb): that equation gives Aw + b without a second product."""
+    return problem.activate(w + (w - y) / alpha, rows)
+
+
 class _LastMatrix:
     """Remembers what was computed for one matrix, and recognises it or its transpose by value."""
 
@@ -95,7 +118,7 @@ class ForwardBackward(_Splitting):
             keep = tracker.observe(z, problem.activate(h, rows))
             if keep is not None:
                 z, h, rows = z[keep], h[keep], tracker.rows
-            z = problem.activate(torch.lerp(z, h, alpha), rows)
+            z = damped(problem, z, h, alpha, rows)
         return tracker.result()
 
 
@@ -142,13 +165,9 @@ class PeacemanRachford(_Splitting):
         if keep is not None:
             s, b, rows = s[keep], b[keep], tracker.rows
         while tracker.active and tracker.step < self.max_steps:
-            y = 2 * problem.activate(s, rows) - s
-            w = (y + alpha * b) @ V.T
-            # The resolvent's equation gives Mw + b without a second product.
-            image = problem.activate(w + (w - y) / alpha, rows)
-            x, fx = self._measured(problem, w, image, tracker)
+            y, w, s = reflected(problem, V, alpha, s, b, rows)
+            x, fx = self._measured(problem, w, resolved(problem, alpha, y, w, rows), tracker)
             keep = tracker.observe(x, fx)
-            s = 2 * w - y
             if keep is not None:
                 s, b, rows = s[keep], b[keep], tracker.rows
         return tracker.result()

@@ -128,22 +128,34 @@ _STOPS = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A point of a panel, whose axes have ranges: dragged in the page, moved by two sliders in JupyterLab."""
+    """A point of a panel, whose axes have ranges: dragged in the page, moved by sliders in JupyterLab."""
 
     x: str
-    y: str
-    """Under these names the functions take its coordinates."""
+    y: str = ""
+    """Under these names the functions take its coordinates; without the second it moves along a line."""
+    height: str = ""
+    """The result that says how high that line is, where it is a curve."""
     start: tuple[float, float]
     label: str
     """What it is, for a reader who does not see it."""
     panel: int = 0
 
+    @property
+    def at(self) -> list[str]:
+        """The names of the coordinates that move."""
+        return [self.x, self.y] if self.y else [self.x]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What the page needs to know of it."""
+        kept = ("at", "start", "height", "label", "panel")
+        return {name: getattr(self, name) for name in kept}
+
     def controls(self, figure: go.Figure) -> list[Control]:
         """Its coordinates as sliders over the axes of its panel."""
         found = []
-        for name, start, axis, mark in zip(
-            (self.x, self.y), self.start, (figure.layout.xaxis, figure.layout.yaxis), "→↑", strict=True
-        ):
+        axes = figure.layout.xaxis, figure.layout.yaxis
+        for name, start, axis, mark in zip(self.at, self.start, axes, "→↑", strict=False):
             low, high = axis.range
             power = 10 ** math.floor(math.log10((high - low) / _STOPS))
             step = power * min((1, 2, 5, 10), key=lambda k: abs(math.log(k * power * _STOPS / (high - low))))
@@ -261,7 +273,7 @@ class Computed(Explorer):
     ) -> None:
         self.computation = computation
         self.points = tuple(points)
-        self._starts = {name: v for p in points for name, v in zip((p.x, p.y), p.start, strict=True)}
+        self._starts = {name: v for p in points for name, v in zip(p.at, p.start, strict=False)}
         self._figures = list(figures())
         self._last: tuple[dict[str, Any], dict[str, Tensor]] = ({}, {})
 
@@ -295,15 +307,13 @@ class Computed(Explorer):
 
     @property
     def handles(self) -> tuple[Control, ...]:
-        """The controls, and two sliders for each point: nothing is dragged in the live widget."""
+        """The controls, and sliders for each point: nothing is dragged in the live widget."""
         return (*self.controls, *(c for p in self.points for c in p.controls(self._figures[p.panel])))
 
     def document(self) -> dict[str, Any]:
         """The programs and what they need."""
-        points = [
-            {"at": [p.x, p.y], "start": p.start, "label": p.label, "panel": p.panel} for p in self.points
-        ]
-        return self.computation.document(self.controls, self._figures, self._starts) | {"points": points}
+        document = self.computation.document(self.controls, self._figures, self._starts)
+        return document | {"points": [p.document for p in self.points]}
 
     def html(self, math: Callable[[str], str] = mathjax) -> str:
         """The page fragment, with the programs."""

@@ -6,6 +6,7 @@ float64 or float32, and products of matrices in WebAssembly.
 
 from __future__ import annotations
 
+import math
 import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -137,8 +138,8 @@ def _document(module: GraphModule, title: str, constants: Mapping[str, Tensor]) 
             return str(number[value])  # numbers stand for themselves
         if isinstance(value, (list, tuple)):
             return [argument(v) for v in value]
-        if isinstance(value, float) and value in (float("inf"), -float("inf")):
-            return {"inf": int(value > 0) * 2 - 1}
+        if isinstance(value, float) and not math.isfinite(value):  # what JSON has no word for
+            return {"number": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
         if value is None or isinstance(value, (bool, int, float)):
             return value
         raise UnknownOperationError(f"{title}: the page cannot take {value!r} as an argument.")

@@ -2,86 +2,121 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-import numpy as np
 import plotly.graph_objects as go
 import torch
+from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import measured
-from implicit_tutorial.explorer import Control, Explorer, explorer, style
-from implicit_tutorial.prose import powers
+from implicit_tutorial.equilibrium.problem import Problem
+from implicit_tutorial.explorer import Control, explorer, style
+from implicit_tutorial.explorer.computed import Computation, Computed, Point, repeated
 
 SPIRAL = torch.tensor([[0.0, -1.5], [1.5, 0.0]], dtype=torch.float64)
 SPIRAL_B = torch.tensor([[2.5, 0.4]], dtype=torch.float64)
-_TIME = 12.0
+LENGTHS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2]
+_TIME, _STOPS, _FINER = 12.0, 120, 4
+_TIMES = torch.linspace(0, _TIME, _STOPS + 1, dtype=torch.float64)
+#: Where the flows start that are drawn beside the reader's.
+_CORNERS = [[2.4, 0], [2.4, 2.4], [0, 2.4], [1.2, 2.4], [0, 1.2]]
 
 
 @explorer("euler-step")
-def euler_step() -> Explorer:
+def euler_step() -> Computed:
     """Two units that turn around their equilibrium: the flow reaches it, large Euler steps do not."""
-    rest = it.solve(SPIRAL, SPIRAL_B, solver=it.Newton()).z[0].numpy()
-    times = torch.linspace(0, _TIME, 121, dtype=torch.float64)
-    corners = torch.tensor(
-        [[0, 0], [2.4, 0], [2.4, 2.4], [0, 2.4], [1.2, 2.4], [0, 1.2]], dtype=torch.float64
+    rest = it.solve(SPIRAL, SPIRAL_B, solver=it.Newton()).z
+    computation = Computation(
+        observe=observe,
+        constants={"A": SPIRAL, "b": SPIRAL_B, "rest": rest},
+        line=(
+            "{picard?Step h = {step:.3g}|Picard’s iteration (h = 1)}: after {taken:d} steps the distance is "
+            "{distance:.2g}."
+        ),
     )
-    paths = torch.stack(
-        [it.continuous_depth(SPIRAL, SPIRAL_B, z0[None], times)[:, 0] for z0 in corners], dim=1
-    ).numpy()
-
-    @lru_cache
-    def iterates(step: float) -> np.ndarray:
-        z, states = torch.zeros(1, 2, dtype=torch.float64), []
-        for _ in range(round(_TIME / step) + 1):
-            states.append(z[0])
-            z = z + step * (torch.relu(z @ SPIRAL.T + SPIRAL_B) - z)
-        return torch.stack(states).numpy()
-
-    def draw(step: float) -> list[go.Figure]:
-        z = iterates(step)
-        plane = style.figure(
-            title="two units",
-            x_title="z<sub>1</sub>",
-            y_title="z<sub>2</sub>",
-            x_range=(-0.15, 2.9),
-            y_range=(-0.15, 4.2),
-            height=350,
-        ).update_layout(showlegend=False)
-        for k in range(len(corners)):
-            plane.add_scatter(x=paths[:, k, 0], y=paths[:, k, 1], **style.theory(width=1.2))
-        plane.add_scatter(x=z[:, 0], y=z[:, 1], **style.marked("steps", size=5, width=1.2))
-        star = style.points(color=style.HOLDS, size=12, symbol="star")
-        plane.add_scatter(x=[rest[0]], y=[rest[1]], **star)
-        gap = style.figure(
-            title="distance to the rest point", x_title="time s", y_log=True, y_range=(1e-5, 10), height=350
-        )
-        gap.add_scatter(x=times.numpy(), y=np.linalg.norm(paths[:, 0] - rest, axis=1), **style.theory("flow"))
-        distance = np.linalg.norm(z - rest, axis=1)
-        inside = np.where(distance > 1e-7, distance, np.nan)
-        look = style.marked("steps of length h", size=5, width=1.2)
-        gap.add_scatter(x=np.arange(len(z)) * step, y=inside, **look)
-        return [plane, gap]
-
-    def readout(step: float) -> str:
-        z = iterates(step)
-        name = "Picard’s iteration (h = 1)" if step == 1 else f"Step h = {step:g}"
-        return f"{name}: after {len(z) - 1} steps the distance is {powers(np.linalg.norm(z[-1] - rest))}."
-
-    lengths = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2]
-    return Explorer(
-        draw,
-        [Control("step", lengths, start=1.0, label="step $h$", fmt=".1f")],
+    return Computed(
+        lambda: _figures(rest),
+        computation,
+        [Control("step", LENGTHS, start=1.0, label="step $h$", fmt=".1f")],
+        [Point(x="s1", y="s2", start=(0.0, 0.0), label="Where the steps start")],
         tag=measured(width=len(SPIRAL), seeds=None, samples=None),
         caption=(
             "The dashed curves are the flow; all of them spiral into the star. Dots are explicit Euler "
-            "steps of length $h$, and $h=1$ is Picard's iteration, which never arrives here. Move `step` "
-            "down until the dots follow the flow."
+            "steps of length $h$, and $h=1$ is Picard's iteration, which never arrives here. **Drag** the "
+            "start: the steps leave the flow wherever they begin. **Move** $h$ down until the dots follow "
+            "the flow."
         ),
         alt=(
             "First, the plane of two units: dashed spirals run into a star, and a polygon of steps either "
             "circles the star or follows the spirals. Second, the distance to the star over time on a "
             "logarithmic axis."
         ),
-        readout=readout,
     )
+
+
+def observe(
+    step: Tensor, s1: Tensor, s2: Tensor, A: Tensor, b: Tensor, rest: Tensor
+) -> dict[str, Tensor]:  # fmt: skip
+    """The steps and the flow from the start, and how far they are from rest."""
+    start, layer = torch.stack([s1, s2])[None], Problem(A, b)
+
+    def euler(state: Tensor) -> Tensor:
+        """A step, and the time that it takes, until time is over."""
+        z, time = state[:, :2], state[:, 2:]
+        stepped = torch.cat([z + step * (layer(z) - z), time + step], dim=1)
+        return torch.where(time < _TIME - step / 2, stepped, state)
+
+    steps = repeated(_STOPS, euler, torch.cat([start, 0 * start[:, :1]], dim=1))[:, 0]
+    z, time = steps[:, :2], steps[:, 2]
+    flow = repeated(_STOPS * _FINER, lambda z: flowed(layer, z), start)[::_FINER, 0]
+    far, gap = (torch.linalg.vector_norm(path - rest, dim=1) for path in (flow, z))
+    return {
+        "0/flow/x": flow[:, 0],
+        "0/flow/y": flow[:, 1],
+        "0/steps/x": z[:, 0],
+        "0/steps/y": z[:, 1],
+        "1/flow/y": far,
+        "1/steps of length h/x": time,
+        "1/steps of length h/y": torch.where(gap > 1e-7, gap, torch.nan),
+        "picard": (step == 1) * torch.ones_like(step),
+        "taken": torch.floor(time[-1] / step + 0.5),
+        "distance": gap[-1],
+    }
+
+
+def flowed(layer: Problem, z: Tensor) -> Tensor:
+    """The flow dz/ds = −z + relu(Az + b) a short while later, by Runge's and Kutta's rule."""
+    layer = Problem(layer.M.clone(), layer.b)  # a loop that is exported takes an outer matrix only once
+    h = _TIME / _STOPS / _FINER
+    k1 = layer(z) - z
+    z2 = z + h / 2 * k1
+    k2 = layer(z2) - z2
+    z3 = z + h / 2 * k2
+    k3 = layer(z3) - z3
+    z4 = z + h * k3
+    return z + h / 6 * (k1 + 2 * k2 + 2 * k3 + (layer(z4) - z4))
+
+
+def _figures(rest: Tensor) -> list[go.Figure]:
+    """Both panels without what is computed."""
+    plane = style.figure(
+        title="two units",
+        x_title="z<sub>1</sub>",
+        y_title="z<sub>2</sub>",
+        x_range=(-0.15, 2.9),
+        y_range=(-0.15, 4.2),
+        height=350,
+    ).update_layout(showlegend=False)
+    for corner in torch.tensor(_CORNERS, dtype=torch.float64):
+        path = array(it.continuous_depth(SPIRAL, SPIRAL_B, corner[None], _TIMES)[:, 0])
+        plane.add_scatter(x=path[:, 0], y=path[:, 1], **style.theory(width=1.2))
+    plane.add_scatter(**style.theory("flow", width=1.2))
+    plane.add_scatter(**style.marked("steps", size=5, width=1.2))
+    star = style.points(color=style.HOLDS, size=12, symbol="star")
+    plane.add_scatter(x=array(rest[:, 0]), y=array(rest[:, 1]), **star)
+    gap = style.figure(
+        title="distance to the rest point", x_title="time s", y_log=True, y_range=(1e-5, 10), height=350
+    )
+    gap.add_scatter(x=array(_TIMES), **style.theory("flow"))
+    gap.add_scatter(**style.marked("steps of length h", size=5, width=1.2))
+    return [plane, gap]

@@ -1,8 +1,7 @@
-"""What the figures of chapter 2 share: the conditions of the ladder, and the colours and words of a count."""
+"""What the figures of chapter 2 share: the conditions of the ladder, and the colours of a count."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from implicit_tutorial.explorer import style
@@ -33,11 +32,3 @@ def equilibria(size: int) -> dict[str, Any]:
     """Arguments of the trace that shows all equilibria; a full circle is one that Picard returns to."""
     marks = style.points("equilibrium", style.HOLDS, size=size, line={"width": 2.5, "color": style.HOLDS})
     return marks | {"showlegend": False, "cliponaxis": False}
-
-
-def count_words(count: float) -> str:
-    """A number of equilibria in words."""
-    if math.isinf(count):
-        return "infinitely many equilibria"
-    words = {0: "no equilibrium", 1: "exactly one equilibrium", 2: "two equilibria", 3: "three equilibria"}
-    return words.get(int(count), f"{count:g} equilibria")

@@ -2,59 +2,82 @@
 
 from __future__ import annotations
 
-import numpy as np
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch03_keeping_it_well_posed.paths import START, TOP, add_paths, plane, row, words
+from implicit_tutorial.book.ch03_keeping_it_well_posed.paths import (
+    LINE,
+    START,
+    TOP,
+    Setting,
+    add_paths,
+    drawn,
+    ends,
+    paths,
+    plane,
+)
 from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.book.says import says
-from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.constraints.monotone import quadratic
+from implicit_tutorial.equilibrium.problem import Problem
+from implicit_tutorial.explorer import Control, explorer, style
+from implicit_tutorial.explorer.computed import Computation, Computed
 from implicit_tutorial.prose import signed
 
 SELF = -0.5
 COUPLINGS = tuple(round(-1.2 + 0.2 * k, 1) for k in range(13))
-_GRID = np.linspace(0, TOP, 49)
+NODES = torch.linspace(0, TOP, 49, dtype=torch.float64)
 
 
-def coupled(coupling: float) -> tuple[Tensor, Tensor]:
-    """A symmetric A with λ_max(A) = −½ + |c|, and an injection b (2,)."""
-    return torch.stack([row(SELF, coupling), row(coupling, SELF)]), row(1.5, 0.9)
+def coupled(coupling: Tensor) -> Setting:
+    """A symmetric A with λ_max(A) = −½ + |c|, an injection, and the best steps.
+
+    For the eigenvalues μ < L of I − A a step of length α leaves max(|1 − αμ|, |1 − αL|), least at
+    2/(μ + L); a reflection max(|1 − αμ|/(1 + αμ), |1 − αL|/(1 + αL)), least at 1/√(μL).
+    """
+    own = 0 * coupling + SELF
+    A = torch.stack([torch.stack([own, coupling]), torch.stack([coupling, own])])
+    mu, L = 1 - own - coupling.abs(), 1 - own + coupling.abs()
+    problem = Problem(A, torch.stack([own + 2, own + 1.4])[None])
+    return Setting(problem, 2 / (mu + L), 1 / torch.sqrt(mu * L))
 
 
 @explorer("energy-landscape")
-def energy_landscape() -> Explorer:
+def energy_landscape() -> Computed:
     """Xie's energy over the states of two symmetric units, with the paths of three solvers (C8)."""
-    return Explorer(
-        _landscape,
+    return Computed(
+        _figures,
+        Computation(observe=observe, constants={"nodes": NODES}, line=LINE),
         [Control("coupling", COUPLINGS, start=0.6, label="coupling $c$", fmt=signed(1))],
+        [START],
         tag=measured(width=2, seeds=None, samples=None),
         caption=(
             "Two units that act on themselves with weight $-1/2$ and on each other with weight $c$. Colour: "
             "how far the energy $\\tfrac12 z^\\top(I - A)z - b^\\top z$ is above its minimum over "
             "$z \\ge 0$, the equilibrium (diamond); dark is low. Lines: three solvers from the same start. "
-            f"**Move** $c$. **Notice** that {_what_picard_does()} while the other two find its lowest point."
+            f"**Drag** the start, and **move** $c$. **Notice** that {_what_picard_does()} while the other "
+            f"two find its lowest point{_where_it_leaves()}."
         ),
         alt=(
             "The plane of two states with a valley of an energy. A diamond marks its minimum, the "
-            "equilibrium. Three paths lead from one start: forward–backward and Peaceman–Rachford end at the "
-            "diamond for every coupling, Picard's does not when the coupling is strong: it jumps back and "
+            "equilibrium; at the largest coupling it lies outside. Three paths lead from one start: "
+            "forward–backward and Peaceman–Rachford end there for every coupling, Picard's does not "
+            "when the coupling is strong: it jumps back and "
             "forth, or runs away."
         ),
-        readout=lambda coupling: words(*coupled(coupling)),
     )
 
 
 def _what_picard_does() -> str:
     """Picard settles exactly while ‖A‖₂ < 1; beyond that it jumps, and at the largest coupling it is lost."""
-    picard = it.Picard(max_steps=300)
+    picard, start = it.Picard(max_steps=300), torch.tensor([START.start], dtype=torch.float64)
     ends = {
-        c: it.Status(it.solve(A, b[None], solver=picard, z0=START[None], throw=False).status.item())
+        c: it.Status(it.solve(A, b, solver=picard, z0=start, throw=False).status.item())
         for c in COUPLINGS
-        for A, b in [coupled(c)]
+        for A, b, _ in [coupled(torch.tensor(c, dtype=torch.float64)).problem]
     }
     settles = {c for c, end in ends.items() if end is it.Status.CONVERGED}
     lost = {c for c, end in ends.items() if end is it.Status.DIVERGED}
@@ -65,21 +88,37 @@ def _what_picard_does() -> str:
     )
 
 
-def landscape(coupling: float) -> np.ndarray:
-    """(49, 49) energy above its minimum, one row for each z₂."""
-    A, b = coupled(coupling)
-    z1, z2 = np.meshgrid(_GRID, _GRID)
-    z = torch.as_tensor(np.stack([z1.ravel(), z2.ravel()], axis=1))
-    lowest = it.energy(A, b[None], it.solve(A, b[None], solver=it.Newton()).z)
-    return array(it.energy(A, b.expand_as(z), z) - lowest).reshape(z1.shape)
+def _where_it_leaves() -> str:
+    """At the largest coupling the equilibrium lies beyond the corner of the picture, at no other."""
+    problems = [coupled(torch.tensor(c, dtype=torch.float64)).problem for c in COUPLINGS]
+    far = [float(it.solve(A, b, solver=it.Newton()).z.max()) > TOP for A, b, _ in problems]
+    return says(", which then lies beyond the corner", far == [False] * (len(far) - 1) + [True])
 
 
-def _landscape(coupling: float) -> go.Figure:
-    # The root makes the bottom of the valley, where the solvers end, as visible as its walls.
-    depth = np.sqrt(np.maximum(landscape(coupling), 0))
+def observe(coupling: Tensor, s1: Tensor, s2: Tensor, nodes: Tensor) -> dict[str, Tensor]:
+    """The landscape, the paths on it from the start, and how they end."""
+    setting, start = coupled(coupling), torch.stack([s1, s2])
+    (A, b, _), n = setting.problem, len(nodes)
+    said, lowest = ends(setting, start)
+    z = torch.stack([nodes.expand(n, n), nodes[:, None].expand(n, n)], dim=2).reshape(n * n, 2)
+    height = quadratic(A, b, z) - quadratic(A, b, lowest[None])
+    return (
+        drawn(paths(setting, start))
+        | said
+        | {
+            # The root makes the bottom of the valley, where the solvers end, as visible as its walls.
+            "0/energy/z": torch.sqrt(torch.relu(height)).reshape(n, n),
+            "0/equilibrium/x": lowest[:1],
+            "0/equilibrium/y": lowest[1:],
+            "norm": 0.5 + coupling.abs(),
+        }
+    )
+
+
+def _figures() -> list[go.Figure]:
+    """The panel without what is computed."""
     look = {"colorscale": style.SEQUENTIAL, "opacity": 0.75, "zsmooth": "best", "hoverinfo": "skip"}
     bar = {"title": {"text": "√(E − E*)"}}
-    figure = plane().add_heatmap(
-        x=_GRID, y=_GRID, z=depth, zmin=0, zmax=4, name="energy", colorbar=bar, **look
-    )
-    return add_paths(figure, *coupled(coupling))
+    grid = {"x": array(NODES), "y": array(NODES)}
+    figure = plane().add_heatmap(**grid, zmin=0, zmax=4, name="energy", colorbar=bar, **look)
+    return [add_paths(figure)]

@@ -8,52 +8,77 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.book.ch03_keeping_it_well_posed.paths import (
-    PATHS,
+    COLORS,
+    LINE,
     START,
     SWEEPS,
+    Setting,
     add_paths,
+    drawn,
+    ends,
+    paths,
     plane,
-    row,
-    words,
 )
-from implicit_tutorial.book.drawing import array, move
+from implicit_tutorial.book.drawing import move
 from implicit_tutorial.book.evidence import measured
-from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.equilibrium.problem import Problem
+from implicit_tutorial.explorer import Control, explorer, style
+from implicit_tutorial.explorer.computed import Computation, Computed
 
 TURNS = tuple(round(0.2 * k, 1) for k in range(13))
 
 
-def turning(turn: float) -> tuple[Tensor, Tensor]:
-    """An antisymmetric A, and the injection b (2,) whose equilibrium is (1, 1)."""
-    A = torch.stack([row(0.0, turn), row(-turn, 0.0)])
-    return A, 1 - A.sum(dim=1)
-
-
 @explorer("splitting-paths")
-def splitting_paths() -> Explorer:
+def splitting_paths() -> Computed:
     """Picard's spiral beside the paths and errors of the two splittings, as A turns faster (C8)."""
-    return Explorer(
-        _spiral,
+    return Computed(
+        _figures,
+        Computation(observe=observe, line=LINE),
         [Control("antisymmetric", TURNS, start=1.2, label="antisymmetric part $a$", fmt=".1f")],
+        [START],
         tag=measured(width=2, seeds=None, samples=None),
         caption=(
             "Unit 2 excites unit 1 with weight $a$, and unit 1 inhibits unit 2 with the same weight; $b$ is "
             "such that the equilibrium is $(1, 1)$. The symmetric part is zero: well-posed for every $a$. "
-            "First: the states of three solvers. Second: their distance to the equilibrium. **Move** $a$ "
-            "across 1. **Notice** that Picard's spiral turns outward, forward–backward slows down, and "
-            "Peaceman–Rachford hardly minds."
+            "First: the states of three solvers. Second: their distance to the equilibrium. **Drag** the "
+            "start, and **move** $a$ across 1. **Notice** that Picard's spiral turns outward, "
+            "forward–backward slows down, and Peaceman–Rachford hardly minds."
         ),
         alt=(
             "First, the plane of two states with three paths from one start to the equilibrium (1, 1); "
             "Picard's is a spiral, which widens for a above one. Second, the distance to the equilibrium on "
             "a logarithmic axis against the sweep: straight lines of different slopes."
         ),
-        readout=lambda antisymmetric: words(*turning(antisymmetric)),
     )
 
 
-def _spiral(antisymmetric: float) -> list[go.Figure]:
-    A, b = turning(antisymmetric)
+def turning(turn: Tensor) -> Setting:
+    """An antisymmetric A with the injection whose equilibrium is (1, 1), and the best steps.
+
+    I − A has the eigenvalues 1 ± ai: a step of length α leaves |1 − α ∓ αai|, least at 1/(1 + a²); a
+    reflection |(1 − α ∓ αai)/(1 + α ± αai)|, least at 1/√(1 + a²).
+    """
+    A = torch.stack([torch.stack([0 * turn, turn]), torch.stack([-turn, 0 * turn])])
+    best = 1 / (1 + turn * turn)
+    return Setting(Problem(A, 1 - A.sum(dim=1)[None]), best, torch.sqrt(best))
+
+
+def observe(antisymmetric: Tensor, s1: Tensor, s2: Tensor) -> dict[str, Tensor]:
+    """The paths from the start, their errors, and how they end."""
+    setting, start = turning(antisymmetric), torch.stack([s1, s2])
+    states = paths(setting, start)
+    errors = torch.linalg.vector_norm(states - 1, dim=2).clamp(min=1e-12)
+    said, _ = ends(setting, start)
+    return (
+        drawn(states)
+        | {f"1/{name}/y": errors[:, k] for k, name in enumerate(COLORS)}
+        | said
+        | {"norm": antisymmetric}
+    )
+
+
+def _figures() -> list[go.Figure]:
+    """Both panels without what is computed."""
     figure = style.figure(
         title="distance to the equilibrium",
         x_title="sweep",
@@ -64,10 +89,8 @@ def _spiral(antisymmetric: float) -> list[go.Figure]:
         height=450,
         legend_rows=3,
     )
-    for name, (path, color) in PATHS.items():
-        error = array(torch.linalg.vector_norm(path(A, b, START, SWEEPS) - 1, dim=1))
-        look = style.measured(name, color)
-        figure.add_scatter(x=np.arange(SWEEPS + 1), y=np.maximum(error, 1e-12), **look)
-    states = add_paths(plane("states"), A, b)
-    move(states, "equilibrium", showlegend=False)
+    for name, color in COLORS.items():
+        figure.add_scatter(x=np.arange(SWEEPS + 1), **style.measured(name, color))
+    states = add_paths(plane("states"))
+    move(states, "equilibrium", x=[1.0], y=[1.0], showlegend=False)
     return [states, figure.update_layout(showlegend=False)]

@@ -4,103 +4,152 @@ from __future__ import annotations
 
 import numpy as np
 import plotly.graph_objects as go
+import torch
+from torch import Tensor
 
+from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.says import says
-from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.explorer import Control, explorer, style
+from implicit_tutorial.explorer.computed import Computation, Computed, Point, repeated
 
 LABELS = (0.5, 1.5, 2.0, 3.0)
 FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
 STEPS, LIMIT = 400, 1e-3
+_TOP, _EDGE = 6.0, 1.95
+_FEEDBACKS = torch.linspace(-2.5, 0.985, 140, dtype=torch.float64)
+#: What is left of the error, where the flow is drawn.
+_LEFT = torch.logspace(0, np.log10(LIMIT), 60, dtype=torch.float64)
+_LINE = (
+    "{begun?There is no equilibrium to start from.|"
+    "At the minimum the longest stable step is {stable:.3g} times that at the start. {gone?{still?{arrived?"
+    "{calm?{thrown?Descent does not arrive{swings?|: it jumps to and fro}.|"
+    "A step throws descent far back, and after {taken:d} steps it still creeps up again.}|"
+    "Descent is still on its way after {taken:d} steps.}|"
+    "Descent {calm?{swings?|jumps to and fro, and }comes close by chance after|arrives in} {taken:d} step"
+    "{several?|s}.}|Descent starts at the minimum.}|"
+    "Step {taken:d} lands at a = {last:.3g}: no equilibrium.}}"
+)
 
 
-def descend(label: float, fraction: float) -> np.ndarray:
-    """Feedbacks a₀ = 0, a₁, … of descent on ½(1/(1 − a) − y)², η a fraction of 2/K(0) = 2.
+def _fourth(x: Tensor) -> Tensor:
+    return (x * x) * (x * x)
 
-    It stops where the error is below 10⁻³, or with the first a ≥ 1, for which there is no equilibrium.
+
+def descent(label: Tensor, fraction: Tensor, start: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(STEPS + 1,) feedbacks of descent on ½(1/(1 − a) − y)²; how many steps it took; and how long they are.
+
+    η is a fraction of 2/K(0) = 2(1 − a₀)⁴. It stops where the error is below 10⁻³, or with the first a ≥ 1,
+    for which there is no equilibrium; the last feedback stands for all that follow.
     """
-    path = [0.0]
-    while len(path) <= STEPS:
-        f = 1 / (1 - path[-1])
-        if abs(f - label) < LIMIT:
-            break
-        path.append(path[-1] - 2 * fraction * (f - label) * f**2)
-        if path[-1] >= 1:
-            break
-    return np.array(path)
+    eta = 2 * fraction * _fourth(1 - start)
+
+    def step(state: Tensor) -> Tensor:
+        a, taken = state[:1], state[1:]
+        f = 1 / (1 - a)
+        # A product rounds alike everywhere, a power need not, and jumps to and fro make much of it.
+        stepped = torch.cat([a - eta * (f - label) * (f * f), taken + 1])
+        return torch.where(((f - label).abs() < LIMIT) | (a >= 1), state, stepped)
+
+    path = repeated(STEPS, step, torch.stack([start, 0 * start]))
+    return path[:, 0], path[-1, 1], eta
 
 
-def flow_time(f: np.ndarray, label: float) -> np.ndarray:
-    """The time at which the flow df/dt = −f⁴ (f − y) from f = 1 passes f."""
+def descend(label: float, fraction: float, start: float = 0.0) -> np.ndarray:
+    """Feedbacks a₀, a₁, … until it stops."""
+    path, taken, _ = descent(*torch.tensor([label, fraction, start], dtype=torch.float64))
+    return array(path[: int(taken) + 1])
 
-    def antiderivative(s: np.ndarray) -> np.ndarray:
-        y = label
-        return np.log(s / np.abs(y - s)) / y**4 - 1 / (y**3 * s) - 1 / (2 * y**2 * s**2) - 1 / (3 * y * s**3)
 
-    return antiderivative(f) - antiderivative(np.ones(1))
+def flow_time(f: Tensor, label: Tensor, start: Tensor) -> Tensor:
+    """The time at which the flow df/dt = −f⁴ (f − y) from f = ``start`` passes f."""
+
+    def antiderivative(s: Tensor) -> Tensor:
+        r = label / s
+        return torch.log(s / (label - s).abs()) - r - r * r / 2 - r * r * r / 3
+
+    return (antiderivative(f) - antiderivative(start)) / _fourth(label)
+
+
+def observe(
+    label: Tensor, fraction: Tensor, start: Tensor, feedbacks: Tensor, left: Tensor
+) -> dict[str, Tensor]:  # fmt: skip
+    """The loss, descent on it, the flow, and how descent ends."""
+    path, taken, eta = descent(label, fraction, start)
+    number = torch.arange(STEPS + 1, dtype=path.dtype)
+    last, begins = path[-1], start < 1
+    drawn = torch.where((number <= taken) & (path < 1), path, torch.nan)
+    loss = (1 / (1 - feedbacks) - label) ** 2 / 2
+    missed, first = 1 / (1 - drawn) - label, 1 / (1 - start)
+    f = label + (first - label) * left
+    height = torch.where(begins, torch.clamp((first - label) ** 2 / 2, max=_TOP), 0 * start)
+
+    calm = fraction * _fourth(label / first) < 1
+    high = (1 / (1 - path) > label) & (path < 1)
+    rises = (path[-STEPS // 4 :] - path[-STEPS // 4 - 1 : -1]).amin() >= 0
+    return {
+        "0/L(a)/y": torch.where(loss < _TOP + 1, loss, torch.nan),
+        "0/descent/x": drawn,
+        "0/descent/y": missed**2 / 2,
+        "0/lost/x": torch.where(last >= 1, torch.clamp(last, max=_EDGE), torch.nan)[None],
+        "1/flow/x": flow_time(f, label, first),
+        "1/flow/y": (f - label).abs(),
+        "1/descent/x": eta * number,
+        "1/descent/y": missed.abs(),
+        "height": height,
+        "stable": _fourth(first / label),
+        "taken": taken,
+        "last": last,
+        "begun": begins,
+        "gone": last >= 1,
+        "still": taken == 0,
+        "several": taken != 1,
+        "arrived": (1 / (1 - last) - label).abs() < LIMIT,
+        "calm": calm,
+        "thrown": rises & (path.amin() < -10),
+        "swings": (high[1:] != high[:-1]).sum() > 20,
+    }
+
+
+def _figures() -> list[go.Figure]:
+    """Both panels without what is computed."""
+    look = {"height": 400, "legend_rows": 4}
+    limits = {"x_range": (-2.5, 2), "y_range": (-0.3, _TOP)}
+    loss = style.figure(title="loss", x_title="feedback a", **limits, **look)
+    loss.add_scatter(x=[1, 1], y=[-0.3, _TOP], **style.guide("no equilibrium beyond"))
+    loss.add_scatter(x=array(_FEEDBACKS), **style.theory("L(a)"))
+    loss.add_scatter(**style.points("descent"))
+    loss.add_scatter(y=[0.0], **style.points("lost", style.FAILURE, symbol="x", size=12))
+    times = {"x_title": "time t", "x_range": (0, 12)}
+    error = style.figure(title="error |f − y|", **times, y_log=True, y_range=(1e-3, 3), **look)
+    error.add_scatter(**style.theory("flow"))
+    error.add_scatter(**style.points("descent"))
+    return [loss, error.update_layout(showlegend=False)]
 
 
 @explorer("unit-descent")
-def unit_descent() -> Explorer:
+def unit_descent() -> Computed:
     """The loss of one unit over its feedback with the steps of descent, and the error in time."""
-
-    def draw(label: float, fraction: float) -> list[go.Figure]:
-        a = np.linspace(-2.5, 0.985, 140)
-        path = descend(label, fraction)
-        inside = path[path < 1]
-        look = {"height": 400, "legend_rows": 4}
-        loss = style.figure(title="loss", x_title="feedback a", x_range=(-2.5, 2), y_range=(-0.3, 6), **look)
-        loss.add_scatter(x=[1, 1], y=[-0.3, 6], **style.guide("no equilibrium beyond"))
-        values = (1 / (1 - a) - label) ** 2 / 2
-        loss.add_scatter(x=a, y=np.where(values < 7, values, np.nan), **style.theory("L(a)"))
-        missed = 1 / (1 - inside) - label
-        loss.add_scatter(x=inside, y=missed**2 / 2, **style.points("descent"))
-        gone = bool(path[-1] >= 1)
-        lost = style.points("lost", style.FAILURE, symbol="x", size=12)
-        x = [min(path[-1], 1.95) if gone else np.nan]
-        loss.add_scatter(x=x, y=[0.0], **lost, showlegend=gone)
-        f = label + (1 - label) * np.geomspace(1, LIMIT, 60)
-        times = {"x_title": "time t", "x_range": (0, 12)}
-        error = style.figure(title="error |f − y|", **times, y_log=True, y_range=(1e-3, 3), **look)
-        error.add_scatter(x=flow_time(f, label), y=np.abs(f - label), **style.theory("flow"))
-        t = 2 * fraction * np.arange(len(inside))
-        error.add_scatter(x=t, y=np.abs(missed), **style.points("descent"))
-        return [loss, error.update_layout(showlegend=False)]
-
-    def readout(label: float, fraction: float) -> str:
-        path = descend(label, fraction)
-        stable = f"At the minimum the longest stable step is {1 / label**4:.3g} times that at the start"
-        if path[-1] >= 1:
-            return f"{stable}. Step {len(path) - 1} lands at a = {path[-1]:.3g}: no equilibrium."
-        steps, calm = f"{len(path) - 1} steps", fraction * label**4 < 1
-        if abs(1 / (1 - path[-1]) - label) < LIMIT:
-            if calm:
-                return f"{stable}. Descent arrives in {steps}."
-            return f"{stable}. Descent jumps to and fro, and comes close by chance after {steps}."
-        if calm:
-            return f"{stable}. Descent is still on its way after {steps}."
-        if (np.diff(path[-STEPS // 4 :]) > 0).all():
-            return f"{stable}. A step throws descent far back, and after {steps} it still creeps up again."
-        return f"{stable}. Descent does not arrive: it jumps to and fro."
-
-    return Explorer(
-        draw,
+    computation = Computation(observe=observe, constants={"feedbacks": _FEEDBACKS, "left": _LEFT}, line=_LINE)
+    return Computed(
+        _figures,
+        computation,
         [
             Control("label", LABELS, start=2.0, label="label $y$", fmt="g"),
             Control("fraction", FRACTIONS, start=0.1, label="step, of $2/K(0)$", fmt="g"),
         ],
+        [Point(x="start", height="height", start=(0.0, 0.5), label="Where descent starts, on the loss")],
         tag=THEOREM | measured(width=1, seeds=None, samples=None),
         caption=(
-            "One linear unit with output $f = 1/(1 - a)$, started at $a = 0$. First, its loss and the places "
-            "that gradient descent visits; second, the error against time, dashed for the flow. **Move** the "
-            f"step at $y = 2$. {_what_to_notice()}"
+            "One linear unit with output $f = 1/(1 - a)$. First, its loss and the places that gradient "
+            "descent visits; second, the error against time, dashed for the flow. **Drag** the start; "
+            f"**move** the step at $y = 2$. {_what_to_notice()}"
         ),
         alt=(
             "First, a loss curve over the feedback a with a minimum before a pole at one, and points of "
             "descent on it; where a step leads to the pole or beyond, a cross marks where, or the edge. "
             f"Second, error against time on a logarithmic axis: a dashed curve. {_follows()}"
         ),
-        readout=readout,
     )
 
 
@@ -118,7 +167,7 @@ def _end(label: float, fraction: float) -> str:
 def _what_to_notice() -> str:
     ends = [_end(2.0, fraction) for fraction in FRACTIONS]
     return says(
-        "**Notice** that the flow creeps up to the minimum from one side, and so does descent with a step of "
+        "**Notice** that from $a = 0$ the flow creeps up to the minimum, and so does descent with a step of "
         "0.02. Longer ones, though stable at the start, pass the minimum: one of 0.05 still settles; from "
         "0.1 on descent jumps about, and from 0.5 on it lands on the pole at $a = 1$, or beyond.",
         ends == ["creeps", "settles", "jumps", "jumps", "jumps", "lost", "lost"] and max(FRACTIONS) < 1,
@@ -129,11 +178,10 @@ def _follows() -> str:
     """Until a twentieth of the first error is left."""
     step, off = FRACTIONS[0], []
     for label in LABELS[:3]:
-        f = label + (1 - label) * np.geomspace(1, LIMIT, 400)
+        f = label + (1 - label) * torch.logspace(0, np.log10(LIMIT), 400, dtype=torch.float64)
         error = np.abs(1 / (1 - descend(label, step)) - label)
-        exact = np.exp(
-            np.interp(2 * step * np.arange(len(error)), flow_time(f, label), np.log(np.abs(f - label)))
-        )
+        times = array(flow_time(f, torch.tensor(label), torch.ones(())))
+        exact = np.exp(np.interp(2 * step * np.arange(len(error)), times, np.log(np.abs(array(f) - label))))
         off.append(np.abs(error / exact - 1)[error > 0.05 * error[0]].max())
     return says(
         "With the smallest step the points stay within a third of it until a twentieth of the error is left, "

@@ -43,10 +43,12 @@ var implicitComputed = (() => {
   }
 
   /** @param {string} template @param {(name: string) => number} value */
-  const written = (template, value) =>
-    template.replace(/\{(\w+)(?::(\.\d+[efg]|d)|\?([^}]*))\}/g, (_, name, form, words) =>
+  function written(template, value) {
+    const line = template.replace(/\{(\w+)(?::(\.\d+[efg]|d)|\?([^{}]*))\}/g, (_, name, form, words) =>
       form === undefined ? words.split("|")[Math.trunc(value(name))] : number(value(name), form),
     );
+    return line === template ? line : written(line, value); // words may have fields of their own
+  }
 
   class Computation {
     /** @param {any} document @param {{wasm?: boolean}} options */
@@ -179,6 +181,10 @@ var implicitComputed = (() => {
 
   // ---------------------------------------------------------------- frames
 
+  /** An array as plotly takes it. @param {{shape: number[], data: any}} array */
+  const rows = ({ shape: [n, m], data }) =>
+    m === undefined ? data : Array.from({ length: n }, (_, i) => data.subarray(i * m, (i + 1) * m));
+
   /** A source of frames for explorer.js, whose class of stored frames it builds upon. Places of handles may lie between
    * the stops. Stored frames are shown until the page computes, and where it cannot.
    * @param {any} Stored @param {any} spec */
@@ -208,7 +214,7 @@ var implicitComputed = (() => {
       }
 
       words(position) {
-        return [...super.words(position), ...this.points.map(({ now }) => now.map((v) => number(v, ".3g")).join(", "))];
+        return [...super.words(position), ...this.points.map(place)];
       }
 
       place(k, wanted) {
@@ -227,7 +233,7 @@ var implicitComputed = (() => {
 
       /* The state of the points in the address; explorer.js has that of the controls. */
       get moved() {
-        return this.points.some(({ now, start }) => now.some((v, i) => v !== start[i]));
+        return this.points.some(({ at, now, start }) => at.some((_, i) => now[i] !== start[i]));
       }
 
       get query() {
@@ -236,9 +242,9 @@ var implicitComputed = (() => {
 
       restore(query) {
         for (const point of this.points) {
-          point.now = point.at.map((name, i) => {
+          point.at.forEach((name, i) => {
             const wanted = Number.parseFloat(query.get(name));
-            return Number.isFinite(wanted) ? wanted : point.start[i];
+            point.now[i] = Number.isFinite(wanted) ? wanted : point.start[i];
           });
         }
         this.placed?.();
@@ -257,6 +263,7 @@ var implicitComputed = (() => {
         const wanted = computation.steps(values[this.computed.clock]);
         frame.unfinished = !computation.advance(wanted);
         const shown = computation.seen.get(wanted) ?? computation.observe();
+        for (const { height, now } of this.points) if (height) now[1] = shown[height].data[0];
         frame.line = computation.line(shown, values);
         return this.constant.map((constant, p) => ({
           key: this.key(shown, p),
@@ -281,7 +288,7 @@ var implicitComputed = (() => {
           const chosen = kinds && Array.from(data, (i) => kinds[i]);
           const form = this.computed.texts[name];
           if (form) owner[last] = Array.from(data, (v) => number(v, form));
-          else owner[last] = !kinds ? data : shape.length ? chosen : chosen[0];
+          else owner[last] = !kinds ? rows(shown[name]) : shape.length ? chosen : chosen[0];
         }
         return panel;
       }
@@ -290,6 +297,9 @@ var implicitComputed = (() => {
   }
 
   // ---------------------------------------------------------------- points that are dragged
+
+  /** Where a point is, in words: the coordinates that move. @param {{at: string[], now: number[]}} point */
+  const place = ({ at, now }) => at.map((_, i) => number(now[i], ".3g")).join(", ");
 
   /** A handle over the plot for each point. @param {any} explorer @param {(e: any) => void} moved */
   function drag(explorer, moved) {
@@ -304,21 +314,22 @@ var implicitComputed = (() => {
       const axes = () => [plot._fullLayout.xaxis, plot._fullLayout.yaxis];
 
       const go = (values) => {
-        point.now = values.map((v, i) => {
+        point.at.forEach((_, i) => {
           const [low, high] = axes()[i].range;
-          return Math.min(Math.max(v, low), high);
+          point.now[i] = Math.min(Math.max(values[i], low), high);
         });
-        place();
+        put();
         explorer.refresh();
         moved(explorer);
       };
-      const place = () => {
+      const put = () => {
         if (!plot._fullLayout) return;
         const [x, y] = axes();
         handle.style.left = `${plot.offsetLeft + x._offset + x.l2p(point.now[0])}px`;
         handle.style.top = `${plot.offsetTop + y._offset + y.l2p(point.now[1])}px`;
-        handle.setAttribute("aria-valuetext", point.now.map((v) => number(v, ".3g")).join(", "));
+        handle.setAttribute("aria-valuetext", place(point));
         handle.setAttribute("aria-valuenow", String(point.now[0]));
+        ["min", "max"].forEach((end, i) => handle.setAttribute(`aria-value${end}`, String(x.range[i])));
       };
       handle.addEventListener("pointerdown", (event) => {
         handle.setPointerCapture(event.pointerId);
@@ -331,16 +342,17 @@ var implicitComputed = (() => {
         go([x.p2l(event.clientX - box.left - x._offset), y.p2l(event.clientY - box.top - y._offset)]);
       });
       handle.addEventListener("keydown", (event) => {
-        const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+        const up = point.at.length === 1 ? [1, 0] : [0, 1]; // along a line, as with any slider
+        const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: up, ArrowDown: up.map((v) => -v) }[event.key];
         if (!step) return;
         event.preventDefault();
         const share = event.shiftKey ? 0.1 : 0.01;
         go(point.now.map((v, i) => v + step[i] * share * (axes()[i].range[1] - axes()[i].range[0])));
       });
       plot.parentElement.append(handle);
-      return place;
+      return put;
     });
-    source.placed = () => handles.forEach((place) => place());
+    source.placed = () => handles.forEach((put) => put());
   }
 
   // ---------------------------------------------------------------- play

@@ -256,7 +256,7 @@ var implicitProgram = (() => {
       const value = (node) => {
         if (Array.isArray(node)) return node.map(value);
         if (typeof node === "string") return values[Number(node)];
-        return node?.inf ? node.inf * Infinity : node;
+        return typeof node?.number === "string" ? Number(node.number) : node;
       };
       const flush = (group) => {
         if (!open.delete(group)) return;
@@ -310,13 +310,14 @@ var implicitProgram = (() => {
      * @param {any} group @param {Map<number, Set<number>>} uses */
     loop({ shape, members }, uses) {
       const inside = new Set(members.map(({ t }) => t.number));
+      const own = new Set(members.map(({ t }) => t)); // what comes from around a loop may have the number of one of them
       /** @type {Tensor[]} */ const leaves = [];
       const names = new Map();
       const kept = members.filter(({ t }) => [...(uses.get(t.number) ?? [])].some((by) => !inside.has(by)));
       for (const { t } of kept) this.blocks.push(t.block);
       for (const { args } of members) {
         for (const a of args) {
-          if (!a?.shape || inside.has(a.number) || leaves.includes(a)) continue;
+          if (!a?.shape || own.has(a) || leaves.includes(a)) continue;
           leaves.push(a);
         }
       }

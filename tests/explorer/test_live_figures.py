@@ -1,0 +1,290 @@
+"""Each figure of the book that computes: at stops, anywhere, dragged, by keys, and without WebAssembly."""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+import torch
+
+from implicit_tutorial.book import explorers
+from implicit_tutorial.explorer.computed import Computed
+from implicit_tutorial.explorer.control import Control
+from implicit_tutorial.explorer.reading import number
+from implicit_tutorial.explorer.stored import document_of
+from tests.browser import reader
+from tests.explorer.conftest import write_page
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(torch.compiler, "is_exporting"),
+    reason="this torch exports no loops; pages are made with a later one",
+)
+
+LIVE = [name for name, make in explorers().items() if make.__annotations__["return"] == "Computed"]
+DRAGGED = [name for name in LIVE if explorers()[name]().points]
+RTOL = 1e-10
+
+#: What a figure shows once it stands still: where its handles are, its line, and all that is computed.
+READ = """async (figure) => {
+  const explorer = implicitTutorial.explorers.get(figure.dataset.name), { source, plots } = explorer;
+  do await new Promise(requestAnimationFrame); while (explorer.pending || figure.ariaBusy === "true");
+  const texts = (node) => (typeof node === "object" ? Array.from(node, texts).flat() : [String(node)]);
+  const read = ([name, [p, ...keys]]) => [name, texts(keys.reduce((node, key) => node[key], plots[p]))];
+  return {
+    values: source.values(explorer.position),
+    line: figure.querySelector(".it-readout").textContent,
+    shown: Object.fromEntries(Object.entries(source.computed.slots).map(read)),
+  };
+}"""
+RESTORE = """async (figure, query) => {
+  const explorer = implicitTutorial.explorers.get(figure.dataset.name);
+  await explorer.mount();
+  explorer.restore(new URLSearchParams(query));
+}"""
+
+
+def few(control: Control, clock: str) -> Control:
+    """The control with some of its stops, so that not all frames need be made; of a time the early ones."""
+    kept = (
+        control.values[:3]
+        if control.name == clock
+        else {control.values[0], control.start, control.values[-1]}
+    )
+    start = control.values[0] if control.name == clock else control.start
+    return replace(control, values=[v for v in control.values if v in kept], start=start)
+
+
+@cache
+def made(name: str) -> Computed:
+    """The figure of the book, with few stored frames."""
+    explorer = explorers()[name]()
+    explorer.controls = tuple(few(c, explorer.computation.clock) for c in explorer.controls)
+    return explorer
+
+
+@cache
+def html(name: str) -> str:
+    return made(name).html()
+
+
+@cache
+def computed(name: str) -> dict[str, Any]:
+    """What the page knows of it beside its frames."""
+    return document_of(html(name))["computed"]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of them in a page on the disk."""
+    return write_page(tmp_path_factory.mktemp("live"), "".join(map(html, LIVE)))
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["wasm", "plain"])
+def page(request: pytest.FixtureRequest, browser: Any, path: Path) -> Iterator[Any]:
+    """That page, also in a browser that has no WebAssembly."""
+    with reader(browser, "file:", viewport={"width": 1280, "height": 900}) as tab:
+        if not request.param:
+            tab.add_init_script("delete globalThis.WebAssembly")
+        tab.goto(path.as_uri())
+        assert tab.evaluate("implicitProduct.works") is request.param
+        yield tab
+
+
+def figure(page: Any, name: str) -> Any:
+    return page.locator(f'[data-name="{name}"]')
+
+
+def assert_right(page: Any, name: str, **values: float) -> dict[str, Any]:
+    """Move the handles where they are told, see that torch shows the same there, and return their values."""
+    if values:
+        figure(page, name).evaluate(RESTORE, urlencode(values))
+    found = figure(page, name).evaluate(READ)
+    explorer, at = made(name), found["values"]
+    expected = explorer.computation.run(at)
+    assert all(at[key] == pytest.approx(value, rel=1e-12) for key, value in values.items())
+    assert found["line"] == explorer.readout(**at)
+    for slot, got in found["shown"].items():
+        kinds, wanted = explorer.computation.choices.get(slot), expected[slot].flatten().double().numpy()
+        if kinds:
+            assert got == [kinds[int(k)] for k in wanted], slot
+            continue
+        size = np.max(np.abs(wanted), initial=0, where=np.isfinite(wanted))
+        where, atol = f"{name}: {slot} at {at}", RTOL * size + 1e-13
+        np.testing.assert_allclose(np.array(got, float), wanted, rtol=RTOL, atol=atol, err_msg=where)
+    return at
+
+
+def stops(name: str, count: int) -> list[dict[str, Any]]:
+    """Where stored frames are, and the points where they start."""
+    draw, explorer = random.Random(name), made(name)
+    return [{c.name: draw.choice(c.values) for c in explorer.controls} for _ in range(count)]
+
+
+def anywhere(name: str, count: int) -> list[dict[str, Any]]:
+    """Between the stops, with the points anywhere on their panels."""
+    draw, explorer, found = random.Random(name), made(name), []
+    for _ in range(count):
+        values: dict[str, Any] = {}
+        for c in explorer.handles:
+            ends = c.values[0], c.values[-1]
+            whole = all(isinstance(v, int) for v in c.values)
+            if isinstance(c.start, str):
+                values[c.name] = draw.choice(c.values)
+            else:
+                values[c.name] = draw.randint(*ends) if whole else draw.uniform(*ends)
+        found.append(values)
+    return found
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_at_stops_and_anywhere_a_page_shows_what_torch_computes(page: Any, name: str) -> None:
+    for values in [*stops(name, 2), *anywhere(name, 4)]:
+        assert_right(page, name, **values)
+
+
+@pytest.mark.parametrize("name", DRAGGED)
+def test_a_point_follows_the_pointer_and_the_keys(page: Any, name: str) -> None:
+    at = assert_right(page, name, **made(name).start)
+    for k, point in enumerate(made(name).points):
+        handle = figure(page, name).locator(".it-handle").nth(k)
+        handle.scroll_into_view_if_needed()
+        box = handle.bounding_box()
+        assert min(box["width"], box["height"]) >= 44
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for step in range(1, 6):
+            page.mouse.move(x + 7 * step, y - 5 * step)
+        page.mouse.up()
+        before, at = at, assert_right(page, name)
+        moved = {key for key in at if at[key] != before[key]}
+        assert moved == set(point.at), "this point and nothing else"
+        assert all(at[key] > before[key] for key in moved), "to the right, and up"
+        now = handle.bounding_box()
+        assert now["x"] + now["width"] / 2 == pytest.approx(x + 35, abs=1)
+        if point.y:
+            assert now["y"] + now["height"] / 2 == pytest.approx(y - 25, abs=1)
+
+        axes = [made(name).panels()[point.panel]["layout"][f"{axis}axis"]["range"] for axis in "xy"]
+        for key, coordinate, share in (
+            ("ArrowLeft", 0, -0.01),
+            ("Shift+ArrowRight", 0, 0.1),
+            ("ArrowUp", len(point.at) - 1, 0.01),
+            ("Shift+ArrowDown", len(point.at) - 1, -0.1),
+        ):
+            handle.press(key)
+            before, at = at, assert_right(page, name)
+            low, high = axes[coordinate]
+            wanted = min(max(before[point.at[coordinate]] + share * (high - low), low), high)
+            assert at[point.at[coordinate]] == pytest.approx(wanted)
+            assert sum(at[key] != before[key] for key in at) == 1
+
+
+@pytest.mark.parametrize("name", DRAGGED)
+def test_a_point_says_what_and_where_it_is(page: Any, name: str) -> None:
+    at = assert_right(page, name, **made(name).start)
+    for k, point in enumerate(made(name).points):
+        handle = figure(page, name).locator(".it-handle").nth(k)
+        said = {end: handle.get_attribute(f"aria-value{end}") for end in ("min", "now", "max", "text")}
+        assert handle.get_attribute("role") == "slider"
+        assert handle.get_attribute("aria-label").startswith(point.label)
+        assert float(said["min"]) <= float(said["now"]) == at[point.x] <= float(said["max"])
+        assert said["text"] == ", ".join(number(at[key], ".3g") for key in point.at)
+        words = figure(page, name).locator(".it-state .it-value").nth(len(made(name).controls) + k)
+        assert words.text_content() == said["text"]
+
+
+def test_a_finger_drags_a_point_and_the_page_stays_where_it_is(browser: Any, path: Path) -> None:
+    """Along a line and along a curve: what the finger does across it does not matter."""
+    phone = {"viewport": {"width": 375, "height": 812}, "has_touch": True, "is_mobile": True}
+    with reader(browser, "file:", **phone) as tab:
+        tab.goto(path.as_uri())
+        finger = tab.context.new_cdp_session(tab)
+
+        def touch(kind: str, *places: tuple[float, float]) -> None:
+            points = [{"x": x, "y": y} for x, y in places]
+            finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+        for name in ("cobweb", "unit-descent"):
+            at = assert_right(tab, name, **made(name).start)
+            handle = figure(tab, name).locator(".it-handle").first
+            handle.scroll_into_view_if_needed()
+            scrolled, box = tab.evaluate("scrollY"), handle.bounding_box()
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            touch("Start", (x, y))
+            for step in range(1, 6):
+                touch("Move", (x - 6 * step, y - 20 * step))
+            touch("End")
+            before, at = at, assert_right(tab, name)
+            assert {key for key in at if at[key] != before[key]} == {"start"}
+            assert at["start"] < before["start"]
+            assert tab.evaluate("scrollY") == scrolled
+            assert handle.bounding_box()["x"] + box["width"] / 2 == pytest.approx(x - 30, abs=1)
+
+
+def test_a_point_on_a_curve_stays_on_it(page: Any) -> None:
+    """Whatever moves the curve."""
+    handle = figure(page, "unit-descent").locator(".it-handle")
+    for values in ({"label": 2, "start": -1.5}, {"label": 3, "start": -1.5}, {"label": 1.2, "start": 0.4}):
+        at = assert_right(page, "unit-descent", fraction=0.05, **values)
+        box = handle.bounding_box()
+        where = figure(page, "unit-descent").evaluate(
+            """(figure, [a, loss]) => {
+              const [plot] = figure.querySelectorAll(".it-plot");
+              const { left, top } = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;
+              return [left + xaxis._offset + xaxis.l2p(a), top + yaxis._offset + yaxis.l2p(loss)];
+            }""",
+            [at["start"], min((1 / (1 - at["start"]) - at["label"]) ** 2 / 2, 6)],
+        )
+        middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+        assert middle == pytest.approx(where, abs=0.6)
+
+
+#: Moves a point again and again; what of the time until all is drawn is plotly's, and what is ours.
+PACE = """async (figure) => {
+  const explorer = implicitTutorial.explorers.get(figure.dataset.name), { react } = Plotly;
+  const [{ now }] = explorer.source.points, start = [...now], ours = [], theirs = [];
+  let drawing = 0;
+  Plotly.react = (...given) => {
+    const before = performance.now(), result = react(...given);
+    drawing += performance.now() - before;
+    return result;
+  };
+  for (let k = 0; k < 25; k++) {
+    now.forEach((_, i) => (now[i] = start[i] + 0.01 * (k + 1)));
+    explorer.frame = explorer.source.frame(explorer.position);
+    drawing = 0;
+    const before = performance.now();
+    explorer.draw();
+    ours.push(performance.now() - before - drawing);
+    theirs.push(drawing);
+    await new Promise(requestAnimationFrame);
+  }
+  Plotly.react = react;
+  return [ours, theirs];
+}"""
+
+
+@pytest.mark.parametrize("name", [n for n in DRAGGED if not explorers()[n]().computation.clock])
+def test_while_a_point_is_dragged_drawing_takes_longer_than_computing(page: Any, name: str) -> None:
+    assert_right(page, name, **made(name).start)
+    ours, theirs = map(np.median, figure(page, name).evaluate(PACE))
+    assert ours < theirs / 2
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_figure_is_small(name: str) -> None:
+    """A function as a server sends it, deflated; all of a figure's data as they lie in the page."""
+    for part, program in computed(name)["programs"].items():
+        text = json.dumps(program, ensure_ascii=False, separators=(",", ":"))
+        assert len(zlib.compress(text.encode(), 9)) <= 4_000, f"{name}: {part}"
+    assert len(json.dumps(computed(name), ensure_ascii=False)) <= 100_000
