@@ -27,11 +27,24 @@ def package_folder(name: str) -> Path:
 
 
 def add_explorer_files(app: Sphinx, config: Config) -> None:
-    """Serve the explorers' scripts and style sheet out of the package: one copy, whatever the page."""
+    """Serve the scripts and style sheets of figures out of the package: one copy, whatever the page."""
+    package = package_folder("implicit_tutorial")
     config.html_static_path = [
         *config.html_static_path,
-        str(package_folder("implicit_tutorial") / "explorer" / "static"),
+        str(package / "explorer" / "static"),
+        str(package / "book" / "laboratory" / "static"),
     ]
+
+
+def add_laboratory(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
+    """The page that has the laboratory loads its scripts; no other one does."""
+    if 'class="it-laboratory"' not in context.get("body", ""):
+        return
+    from implicit_tutorial.book.laboratory import SCRIPTS, SHEET  # here, for it takes a second
+
+    app.add_css_file(SHEET)
+    for script in SCRIPTS:
+        app.add_js_file(script, loading_method="defer")
 
 
 def tidy_theme(app: Sphinx, config: Config) -> None:
@@ -96,6 +109,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("config-inited", tidy_theme)
     app.connect("doctree-read", drop_widget_state)
     app.connect("doctree-read", typeset_outputs)
+    app.connect("html-page-context", add_laboratory)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", copy_vendor)
     app.connect("build-finished", complete_redirect, priority=900)  # when the redirect has been written

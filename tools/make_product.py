@@ -28,7 +28,7 @@ FLAGS = [
 SCRIPT = """\
 /* product.c, compiled by tools/make_product.py: products of matrices in WebAssembly, for program.js. */
 
-var implicitProduct = (() => {{
+var implicitProduct = (function product() {{
   "use strict";
 
   const CODE = "{code}";
@@ -41,6 +41,7 @@ var implicitProduct = (() => {{
   }}
 
   return {{
+    product,
     works: module !== null,
     /** The products {{f8, f4}} on a memory; the first page of it is theirs. */
     on: (memory) => new WebAssembly.Instance(module, {{ env: {{ memory }} }}).exports,

@@ -27,8 +27,8 @@ SIZE = {"width": 840, "height": 400}
 
 
 def drawing() -> dict[str, Any]:
-    """The figure there, as plotly takes it."""
-    figure = explorers()[FIGURE]().draw(**PLACE)
+    """The first panel there, as plotly takes it."""
+    figure, *_ = explorers()[FIGURE]().draw(**PLACE)
     return json.loads(to_json(figure.update_layout(template=TEMPLATE, **SIZE), validate=False))
 
 

@@ -176,10 +176,10 @@ def test_the_crossing_read_out_is_where_the_ratio_is_one():
     explorer = fig.suffices()
     assert explorer.readout(inputs="a single input").endswith("equally fast at scale 1.00.")
     text = explorer.readout(inputs="10 at right angles")
-    crossing = float(text.split("=")[1].split(";")[0])
+    crossing = float(text.split("at scale ")[1].split(";")[0])
     kernels = it.limit_kernels(inputs()["10 at right angles"], implicit_scale=crossing)
     assert lambda_min(kernels.implicit) == pytest.approx(lambda_min(kernels.output), rel=0.03)
-    assert explorer.readout(inputs="circle").startswith("Infinite width: implicit is faster from σ_A = 0.1")
+    assert explorer.readout(inputs="circle").startswith("Infinite width: implicit is faster from scale 0.1")
 
 
 def test_training_everything_hides_the_implicit_layer_at_small_scales():

@@ -73,6 +73,18 @@ def around(x, y):
     return {"z": z}
 
 
+def outside(p, q):
+    """A loop that takes many values from outside, whose numbers are those of others inside."""
+    a, b, c = p + 1, p * 2, q - 3
+    d, e = a * b, b / c
+
+    def step(k, p):
+        return k + 1, torch.tanh((p * a + b - c) / (d.abs() + 1) + e.abs())
+
+    _, r = while_loop(lambda k, p: k < 4, step, (torch.zeros((), dtype=torch.int64), p * 1))
+    return {"r": r + a + e}
+
+
 #: Functions and their inputs, such that each operation occurs, with shapes that broadcast.
 CASES = {
     "arithmetic": (lambda x, row, s: {"r": (x + row) * s - x / row + 2 * x - 1 - row / 3}, (x, row, scalar)),
@@ -159,12 +171,17 @@ CASES = {
         lambda s, x: {"a": torch.linalg.solve_ex(s, x.T)[0], "b": torch.linalg.solve_ex(s.T, x.T[:, :1])[0]},
         (square, x),
     ),
+    "symmetric": (
+        lambda s: {"a": torch.linalg.eigvalsh(s @ s.T), "b": torch.linalg.eigvalsh((s + s.T)[1:, 1:])},
+        (square,),
+    ),
     "spectra": (lambda s: {"a": eigenvalues(s), "b": eigenvalues(s.T)[:, 1] * 2}, (square,)),
     "sizes": (
         lambda x: {"a": x.sum() / x.shape[0], "b": x.reshape(x.shape[0] * x.shape[1]) + x.shape[1]},
         (x,),
     ),
     "loops": (picard, (square / 6, normal(4, 5, seed=2), normal(4, 5) * 0, torch.tensor(1e-13).double())),
+    "taken from outside": (outside, (normal(3), normal(3, seed=5))),
     "exchanged": (exchange, (normal(3), normal(3, seed=5))),
     "around a loop": (around, (x, y)),
     "no numbers": (lambda x: {"a": torch.where(x > 0, x, math.nan), "b": x / math.inf - math.inf}, (x,)),
@@ -196,7 +213,7 @@ CALL = """([document, inputs, options]) => {
 def page(browser, tmp_path_factory):
     """A page that holds the scripts of a program and nothing else, read from the disk."""
     file = tmp_path_factory.mktemp("program") / "index.html"
-    names = ("product.js", "eigenvalues.js", "program.js")
+    names = ("product.js", "eigenvalues.js", "symmetric.js", "program.js")
     scripts = "".join(f"<script>{(STATIC / s).read_text()}</script>" for s in names)
     file.write_text(f"<!doctype html><meta charset=utf-8><title>Programs</title>{scripts}")
     with reader(browser, file.as_uri()) as tab:
@@ -296,9 +313,9 @@ def test_two_inputs_that_begin_as_one_tensor_are_two(page):
 
 def test_an_operation_that_the_page_does_not_know_is_named():
     def spectrum(A):
-        return {"values": torch.linalg.eigvalsh(A)}
+        return {"values": torch.linalg.svdvals(A)}
 
-    with pytest.raises(UnknownOperationError, match=r"spectrum uses aten\._linalg_eigh.*does not know"):
+    with pytest.raises(UnknownOperationError, match=r"spectrum uses aten\._linalg_svd.*does not know"):
         export_program(spectrum, {"A": square})
 
 

@@ -119,11 +119,14 @@ def _implicit_scale(chosen: Candidate, best: Candidate, alike: Sequence[Candidat
         "margin": margin(chosen.implicit_scale),
     }
     if len(sigmas) == 1:
-        said = "At other scales the held-out error is larger, by more than one standard error."
+        said = (
+            "At other scales the held-out error is larger, by more than one standard error of the difference."
+        )
     else:
         said = (
             f"At scales from {sigmas[0]:g} to {sigmas[-1]:g} the held-out error is the least, up to one "
-            f"standard error. Of these {chosen.implicit_scale:g} asks for the least output_scale."
+            f"standard error of the difference. Of these {chosen.implicit_scale:g} asks for the least "
+            "output_scale."
         )
     said += f" A may move by {powers(used['margin'])} before the monotone condition can fail."
     return Choice(chosen.implicit_scale, used, said, "rule of thumb")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer.computed import settled
-from implicit_tutorial.training.arithmetic import caught_up, descended, output_between, swept, swept_back
+from implicit_tutorial.training.arithmetic import implicit_kernel, output_between, pushed, swept, swept_back
 
 #: The network's weights before its scales, as `Computation.draws` has them.
 DRAWS = {"G": ("width", "width"), "W": ("width", 2), "v": ("width",)}
@@ -36,8 +36,7 @@ def begin(
     active = (z > 0) * torch.ones((), dtype=z.dtype)
     u, _ = settled(Problem(A.T, v.expand(z.shape), active), torch.zeros_like(b), **EXACTLY)
     n = y.shape[0]
-    # C9, for Θ: ∂f/∂Θ = (κ/√m)(σ_A/√m) u zᵀ.
-    kernel = (kappa * implicit_scale / torch.sqrt(width)) ** 2 * (z @ z[:n].T) * (u @ u[:n].T)
+    kernel = implicit_kernel(z, u, z[:n], u[:n], kappa, implicit_scale, width)
     step = 2 * _FRACTION / torch.amax(kernel[:n].abs().sum(1))
     f0 = kappa * (z @ v)
     return {
@@ -64,18 +63,16 @@ def advance(
     kappa: Tensor, eta: Tensor, step: Tensor, share: Tensor, width: Tensor, implicit_scale: Tensor,
 ) -> dict[str, Tensor]:  # fmt: skip
     """One single-sweep step of A, and the same step of the linear model at the first kernel."""
-    # In A's units the rate of Θ is σ_A²/m; numbers that the reader sets come as tensors, not as alpha.
-    weight = e * (eta * kappa * implicit_scale**2 / width)
-    A = descended(A, caught_up(u, du * share, 1) * weight, caught_up(z, dz * share, 1), 1)
+    A = pushed(A, z, dz, u, du, e, eta, kappa, share, implicit_scale, width)
     new = swept(A, b, z, 1)
     change = new - z
     n = y.shape[0]
     e = kappa * output_between(z, change, u, v_column) - f0[:n, None] - y[:, None]
     back = swept_back(A, v_column.mT.expand(new.shape), u, new, 1)
-    pushed = kernel @ (eta * e_lazy)
+    learned = kernel @ (eta * e_lazy)
     return {
         "A": A, "z": new, "dz": change, "u": back, "du": back - u, "e": e,
-        "f_lazy": f_lazy - pushed, "e_lazy": e_lazy - pushed[:n], "time_now": time_now + step,
+        "f_lazy": f_lazy - learned, "e_lazy": e_lazy - learned[:n], "time_now": time_now + step,
     }  # fmt: skip
 
 

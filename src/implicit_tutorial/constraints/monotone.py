@@ -58,12 +58,12 @@ class Symmetric(_WithMargin):
         return _root_below(A, self.margin)
 
 
-@checked
 def quadratic(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
     """(n,) ½ zᵀ(I − A)z − bᵀz of each row, whatever its signs: pure."""
     return (z * (z / 2 - z @ A.T / 2 - b)).sum(dim=1)
 
 
+@checked
 def energy(A: Tensor, b: Tensor, z: Tensor) -> Tensor:
     """½ zᵀ(I − A)z − bᵀz, which a symmetric A's equilibrium minimises over z ≥ 0 (Xie et al. 2022; C5).
 

@@ -54,6 +54,7 @@ class Computation:
     """The line of text, see :mod:`implicit_tutorial.explorer.reading`."""
     _reached: dict[tuple, tuple[int, dict[str, Tensor]]] = field(default_factory=dict, init=False, repr=False)
     """For each setting the last state and how many steps led there, so that time goes on from there."""
+    _shown: dict[frozenset, dict[str, Tensor]] = field(default_factory=dict, init=False, repr=False)
 
     def parts(self) -> dict[str, Pure]:
         """Its functions by name, in the order in which they run."""
@@ -74,6 +75,16 @@ class Computation:
                 state |= call(self.advance, state)
             self._reached[settings] = wanted, state
         return state | numbers(values) | call(self.observe, state)
+
+    def shown(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Of :meth:`run` what a figure shows: what has a place in it, and numbers for its line; kept."""
+        key = frozenset(values.items())
+        if key not in self._shown:
+            if len(self._shown) == _KEPT:
+                self._shown.clear()
+            found = self.run(values)
+            self._shown[key] = {name: t for name, t in found.items() if "/" in name or not t.ndim}
+        return self._shown[key]
 
     def inputs(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
         """What there is before the first function runs."""
@@ -122,6 +133,8 @@ class Computation:
         }
 
 
+#: So many frames' results are kept at the most, those of figure and line, caption and stored frames alike.
+_KEPT = 1000
 #: About so many stops has a point's slider, at round numbers.
 _STOPS = 40
 
@@ -275,25 +288,17 @@ class Computed(Explorer):
         self.points = tuple(points)
         self._starts = {name: v for p in points for name, v in zip(p.at, p.start, strict=False)}
         self._figures = list(figures())
-        self._last: tuple[dict[str, Any], dict[str, Tensor]] = ({}, {})
 
         def draw(**values: Any) -> list[go.Figure]:
-            for name, tensor in self._results(values).items():
+            for name, tensor in computation.shown(self._starts | values).items():
                 if "/" in name:
                     self._place(name, tensor)
             return self._figures
 
         def readout(**values: Any) -> str:
-            return written(computation.line, self._results(values))
+            return written(computation.line, computation.shown(self._starts | values))
 
         super().__init__(draw, controls, readout=readout if computation.line else None, **about)
-
-    def _results(self, values: dict[str, Any]) -> dict[str, Tensor]:
-        """Figure and line of one frame are made from one computation."""
-        values = self._starts | values
-        if self._last[0] != values:
-            self._last = values, self.computation.run(values)
-        return self._last[1]
 
     def _place(self, name: str, tensor: Tensor) -> None:
         panel, _, trace, *attribute = _slot(name, self._figures)

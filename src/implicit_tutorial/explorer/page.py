@@ -97,7 +97,7 @@ def element(
     if controls:
         parts.append('<div class="it-desk">')
     if controls and moving:
-        rows = "".join(_control(name, c, math, continuous) for c in controls)
+        rows = "".join(control_row(name, c, math, continuous) for c in controls)
         button = _PLAY if clock else ""
         # The handles appear with the style sheet, which comes with the script that moves them.
         parts.append(f'<div class="it-controls" style="display:none">{button}{rows}</div>')
@@ -150,7 +150,8 @@ def _state(controls: Sequence[Control], points: Sequence[dict[str, Any]], math: 
 _PLAY = '<button type="button" class="it-play" aria-pressed="false"><span>Play</span></button>'
 
 
-def _control(name: str, control: Control, math: Callable[[str], str], continuous: bool) -> str:
+def control_row(name: str, control: Control, math: Callable[[str], str], continuous: bool = False) -> str:
+    """A labelled slider, switch or list."""
     target = f"fig-{name}-{control.name}"
     if control.is_switch and (control.is_choice or not continuous):
         return _switch(target, control, math)

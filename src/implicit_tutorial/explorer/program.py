@@ -41,7 +41,7 @@ OPERATIONS: dict[Any, str] = {
             "diagonal": "default", "sum": "dim_IntList", "mean": "dim default",
             "amax": "default", "amin": "default",
             "any": "dim dims default", "linalg_vector_norm": "default", "mm": "default", "bmm": "default",
-            "_linalg_solve_ex": "default", "linalg_eig": "default",
+            "_linalg_solve_ex": "default", "linalg_eig": "default", "_linalg_eigh": "default",
         }.items()
         for overload in overloads.split()
     },
@@ -54,8 +54,9 @@ OPERATIONS: dict[Any, str] = {
     operator.add: "int_add", operator.sub: "int_sub", operator.mul: "int_mul", operator.floordiv: "int_div",
 }  # fmt: skip
 
-#: Arguments that say where and how torch keeps a result; in the page there is one place and one precision.
-_STORAGE = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking"}
+#: Arguments that say where and how torch keeps a result, or which triangle of a symmetric matrix it reads; in
+#: the page there is one place and one precision.
+_STORAGE = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "UPLO"}
 
 
 #: Loops that close over what is around them are exported only by a torch that knows this question.

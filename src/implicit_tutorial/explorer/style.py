@@ -22,6 +22,7 @@ SHEETS = ("controls.css", "explorer.css")
 SCRIPTS = (
     "product.js",
     "eigenvalues.js",
+    "symmetric.js",
     "program.js",
     "computed.js",
     "frames.js",

@@ -23,6 +23,22 @@ def descended(theta: Tensor, left: Tensor, right: Tensor, rate: float, out: Tens
     return torch.baddbmm(theta, left.mT, right, alpha=-rate, out=out)
 
 
+def pushed(
+    A: Tensor, z: Tensor, dz: Tensor, u: Tensor, du: Tensor, e: Tensor,
+    eta: Tensor, kappa: Tensor, share: Tensor, implicit_scale: Tensor, width: Tensor,
+) -> Tensor:  # fmt: skip
+    """A after a step η of Θ; κ = output_scale/√m, and all numbers may be those that a reader sets."""
+    weight = e * (eta * kappa * implicit_scale**2 / width)  # in A's units the rate of Θ is σ_A²/m
+    return descended(A, caught_up(u, du * share, 1) * weight, caught_up(z, dz * share, 1), 1)
+
+
+def implicit_kernel(
+    z: Tensor, u: Tensor, z2: Tensor, u2: Tensor, kappa: Tensor, implicit_scale: Tensor, width: Tensor
+) -> Tensor:
+    """(n, n') K of Θ from states and adjoints: ∂f/∂Θ = (κ/√m)(σ_A/√m) u zᵀ (C9)."""
+    return (kappa * implicit_scale / torch.sqrt(width)) ** 2 * (z @ z2.T) * (u @ u2.T)
+
+
 def swept(Theta: Tensor, b: Tensor, z: Tensor, mix: float, out: Tensor | None = None) -> Tensor:
     """relu(mix·Θz + b): one sweep of the states z (S, n, m)."""
     return torch.baddbmm(b, z, Theta.mT, alpha=mix, out=out).relu_()

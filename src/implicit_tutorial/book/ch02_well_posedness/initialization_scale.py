@@ -156,10 +156,9 @@ def _computation() -> Computation:
     return replace(computation, constants=constants)
 
 
-@cache
 def state(implicit_scale: float) -> dict[str, Tensor]:
     """All that is shown at one σ_A."""
-    return _computation().run({"implicit_scale": implicit_scale})
+    return _computation().shown({"implicit_scale": implicit_scale})
 
 
 def _where_picard_ends() -> str:

@@ -64,11 +64,15 @@ def energy_landscape() -> Computed:
         alt=(
             "The plane of two states with a valley of an energy. A diamond marks its minimum, the "
             "equilibrium; at the largest coupling it lies outside. Three paths lead from one start: "
-            "forward–backward and Peaceman–Rachford end there for every coupling, Picard's does not "
-            "when the coupling is strong: it jumps back and "
-            "forth, or runs away."
+            "forward–backward and Peaceman–Rachford end there for every coupling, Picard's does not when "
+            "the coupling is strong: it jumps back and forth, or runs away."
         ),
     )
+
+
+def _problems() -> list[Problem]:
+    """Those of all stops."""
+    return [coupled(torch.tensor(c, dtype=torch.float64)).problem for c in COUPLINGS]
 
 
 def _what_picard_does() -> str:
@@ -76,8 +80,7 @@ def _what_picard_does() -> str:
     picard, start = it.Picard(max_steps=300), torch.tensor([START.start], dtype=torch.float64)
     ends = {
         c: it.Status(it.solve(A, b, solver=picard, z0=start, throw=False).status.item())
-        for c in COUPLINGS
-        for A, b, _ in [coupled(torch.tensor(c, dtype=torch.float64)).problem]
+        for c, (A, b, _) in zip(COUPLINGS, _problems(), strict=True)
     }
     settles = {c for c, end in ends.items() if end is it.Status.CONVERGED}
     lost = {c for c, end in ends.items() if end is it.Status.DIVERGED}
@@ -90,8 +93,7 @@ def _what_picard_does() -> str:
 
 def _where_it_leaves() -> str:
     """At the largest coupling the equilibrium lies beyond the corner of the picture, at no other."""
-    problems = [coupled(torch.tensor(c, dtype=torch.float64)).problem for c in COUPLINGS]
-    far = [float(it.solve(A, b, solver=it.Newton()).z.max()) > TOP for A, b, _ in problems]
+    far = [float(it.solve(A, b, solver=it.Newton()).z.max()) > TOP for A, b, _ in _problems()]
     return says(", which then lies beyond the corner", far == [False] * (len(far) - 1) + [True])
 
 

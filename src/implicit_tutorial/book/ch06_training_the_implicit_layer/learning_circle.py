@@ -67,6 +67,8 @@ _APART = 0.5
 _SHORTEST = 0.5
 #: In the place of a stored function that there is not.
 _LOST = 99.0
+#: A distance that rounding makes, where there is none.
+_ROUNDING = 1e-9
 
 
 def begin(
@@ -100,6 +102,7 @@ def observe(
     at = (torch.abs(times - time_now) < 1e-6) & (widths == width) & (outputs == output_scale)
     flow = (at * flows).sum((0, 1, 2))
     unmoved = torch.abs(torch.stack([angle, y]) - home).amax() == 0
+    off = torch.sqrt(torch.mean((f - f_lazy) ** 2))
     known = at.any() & unmoved & (flow.amax() < _LOST)
     return found | {
         "0/network/y": f,
@@ -107,7 +110,7 @@ def observe(
         "0/mean-field prediction/y": f_lazy,
         "0/exact flow/y": torch.where(known, flow, 0 * kappa / (0 * kappa)),
         "0/exact flow/showlegend": known * torch.ones_like(kappa),
-        "off": torch.sqrt(torch.mean((f - f_lazy) ** 2)),
+        "off": torch.where(off < _ROUNDING, 0 * off, off),
         "error": torch.sqrt(torch.mean((f - aim) ** 2)),
     }
 
@@ -183,7 +186,7 @@ def trained(width: int, output_scale: float) -> np.ndarray:
     """(times, angles) the function of the network that a page trains; NaN once it has lost its equilibria."""
     values = {k: v for p in _points() for k, v in zip((p.x, p.y), p.start, strict=True)}
     values |= {"width": width, "output_scale": output_scale}
-    found = [_computation().run(values | {"time": time})["0/network/y"] for time in TIMES]
+    found = [_computation().shown(values | {"time": time})["0/network/y"] for time in TIMES]
     return torch.stack(found).numpy()
 
 

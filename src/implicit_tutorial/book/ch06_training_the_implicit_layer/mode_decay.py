@@ -172,7 +172,7 @@ def _computation() -> Computation:
             "outputs": outputs.reshape(-1, 1, 1),
             "flows": torch.from_numpy(kept),
         },
-        draws={"G": ("width", "width"), "W": ("width", X.shape[1]), "v": ("width",)},
+        draws=circle_training.DRAWS | {"W": ("width", X.shape[1])},
         line=(
             "So far the error vector was never farther from its prediction than {off:.2g} % of its start."
             "{there? This network has left the well-posed region.|}"

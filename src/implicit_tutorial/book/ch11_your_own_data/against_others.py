@@ -47,7 +47,7 @@ def against_others() -> Explorer:
 
     def draw(task: str) -> go.Figure:
         x = {
-            "x_title": "test error, in units of the labels' variance",
+            "x_title": "error ÷ labels' variance",
             "x_log": True,
             "x_range": _RANGE[task],
         }
@@ -85,7 +85,8 @@ def against_others() -> Explorer:
         "choose by; its best is what looking at the test sample would have chosen. **Choose** the task. "
         + says(
             "**Notice** that the advised network errs less than the one with default scales on each task, on "
-            "average, and that the grid search, which trains eighteen networks a split, is better on "
+            "average, and that the grid search, which trains nine networks to choose and nine again, is "
+            "better on "
             f"{_WORDS[len(worse)]} of the five.",
             max(default.values()) < 1 and len(worse) < len(_WORDS),
         ),

@@ -54,7 +54,7 @@ def which_scales() -> Explorer:
         kept = rows["monotone"].max()
         return (
             f"Lazy training moves A by {moved:.2f}, {'within' if moved <= spare else 'beyond'} the "
-            f"{max(spare, 0):.2f} to spare. The networks end at {kept:.2f} or below, "
+            f"{max(spare, 0):.2f} to spare. The networks end at {kept:.3f} or below, "
             f"{'well-posed' if kept < 1 else 'not all certified'}; mean test error "
             f"{rows['test_error'].mean():.3f}."
         )
@@ -133,7 +133,7 @@ def _facts() -> tuple[str, str]:
 def _error(table: str, implicit_scale: float, output_scale: float) -> go.Figure:
     found = [held_out(table, s) for s in IMPLICIT_SCALES]
     error, spread = (np.array([getattr(c, name) for c in found]) for name in ("error", "standard_error"))
-    x = {"x_title": "implicit_scale σ_A", "x_range": (0, 1.3)}
+    x = {"x_title": "implicit_scale σ<sub>A</sub>", "x_range": (0, 1.3)}
     fig = style.figure(title="error", **x, y_range=_ERRORS[table], height=360, legend_rows=2)
     fig.add_scatter(x=IMPLICIT_SCALES, y=error, **style.theory("held out, infinite width"))
     for side in (-1, 1):
@@ -158,7 +158,9 @@ def _movement(table: str, implicit_scale: float, output_scale: float) -> go.Figu
 
 def _condition(table: str, implicit_scale: float, output_scale: float) -> go.Figure:
     x = {"x_title": "output_scale κ", "x_log": True, "x_range": (0.2, 20), "x_ticks": (0.25, 1, 4, 16)}
-    fig = style.figure(title="λ_max of the symmetric part", **x, y_range=(0, 1.7), height=360, legend_rows=2)
+    fig = style.figure(
+        title="λ<sub>max</sub> of the symmetric part", **x, y_range=(0, 1.7), height=360, legend_rows=2
+    )
     rows = networks(table, implicit_scale)
     fig.add_scatter(x=rows["output_scale"], y=rows["monotone"], **style.points("networks"))
     fig.add_scatter(x=[0.2, 20], y=[1, 1], **style.guide("must stay below", style.FAILURE))

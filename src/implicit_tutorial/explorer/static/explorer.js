@@ -227,5 +227,5 @@ Object.assign(implicitTutorial, (() => {
     return parts.filter(Boolean).map(([, name, query]) => [name, new URLSearchParams(query)]);
   }
 
-  return { Explorer, onTheme, states };
+  return { Explorer, onTheme, states, themed };
 })());

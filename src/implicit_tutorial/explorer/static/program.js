@@ -11,7 +11,7 @@
  */
 
 // `var`: a page's script, but also a part of a module.
-var implicitProgram = (() => {
+var implicitProgram = (function program() {
   "use strict";
 
   const REAL = { f8: Float64Array, f4: Float32Array };
@@ -463,6 +463,13 @@ var implicitProgram = (() => {
     return y;
   };
 
+  /** Eigenvalues of A (n, n); the eigenvectors, which torch gives as well, are not among them. */
+  const spectrum = (build, steps, A, shape, of) => {
+    const [n] = A.shape, M = build.ordered(A, steps), values = build.tensor(shape, -1, true);
+    steps.push(() => values.block.data.set(of(M.block.data.subarray(M.offset, M.offset + n * n), n)));
+    return [values];
+  };
+
   /* Results with a memory of their own. */
   const MAKERS = {
     scalar_tensor: (build, _steps, number) => filled(build, [], [Number(number)]),
@@ -498,18 +505,16 @@ var implicitProgram = (() => {
       steps.push(build.copy(A, M), build.copy(B, X), () => solve(M.block.data, X.block.data, A.shape[0], count(B.shape) / A.shape[0]));
       return [X];
     },
-    // As pairs of numbers; the eigenvectors, which torch gives as well, are not among them.
-    linalg_eig: (build, steps, A) => {
-      const [n] = A.shape;
-      const M = build.ordered(A, steps), values = build.tensor([n, 2], -1, true);
-      const entries = () => M.block.data.subarray(M.offset, M.offset + n * n);
-      steps.push(() => values.block.data.set(implicitEigenvalues(entries(), n)));
-      return [values];
-    },
+    // As pairs of numbers.
+    linalg_eig: (build, steps, A) => spectrum(build, steps, A, [A.shape[0], 2], (a, n) => implicitEigenvalues(a, n)),
+    // Of a symmetric matrix.
+    _linalg_eigh: (build, steps, A) => spectrum(build, steps, A, [A.shape[0]], (a, n) => implicitSymmetric.eigenvalues(a, n)),
     while: (build, steps, condition, body, start, others) => {
       const carried = start.map((t) => build.tensor(t.shape, -1, true));
-      const test = build.graph(condition, [...carried, ...others]);
-      const loop = build.graph(body, [...carried, ...others]);
+      // What the loop takes from outside has a number there, which inside is that of another value.
+      const taken = others.map((t) => (t?.block ? view(t, t.shape, t.strides) : t));
+      const test = build.graph(condition, [...carried, ...taken]);
+      const loop = build.graph(body, [...carried, ...taken]);
       // A result that lies in what the next one overwrites is set aside first.
       const aside = [];
       const results = loop.gives.map((t, k) => {
@@ -559,5 +564,5 @@ var implicitProgram = (() => {
     }
   }
 
-  return { Program, operations: [...Object.keys(ENTRYWISE), ...Object.keys(VIEWS), ...Object.keys(MAKERS), "item"] };
+  return { Program, program, operations: [...Object.keys(ENTRYWISE), ...Object.keys(VIEWS), ...Object.keys(MAKERS), "item"] };
 })();
