@@ -112,12 +112,7 @@ def check_step(step: float | None, fraction: float) -> None:
 
 def stability_limit(K: Tensor) -> float:
     """2/λ_max(K), the longest stable step of gradient descent in the lazy limit."""
-    return 2 / fastest_rate(K)
-
-
-def fastest_rate(K: Tensor) -> float:
-    """λ_max(K), refused where it is not positive."""
-    return check_learnable(float(torch.linalg.eigvalsh(K)[-1]))
+    return 2 / check_learnable(float(torch.linalg.eigvalsh(K)[-1]))
 
 
 def check_learnable(largest: float) -> float:

@@ -13,7 +13,7 @@ from implicit_tutorial.equilibrium.checks import check_fields, check_least
 from implicit_tutorial.equilibrium.solver import relative_tolerance
 from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.training.decay import Decay, Dense, Krylov
-from implicit_tutorial.training.descent import ExactStepper, check_learnable, fastest_rate
+from implicit_tutorial.training.descent import ExactStepper, check_learnable, stability_limit
 from implicit_tutorial.training.least_squares import LeastSquares, combine
 
 #: Up to so many labels the kernel is decomposed.
@@ -203,7 +203,7 @@ class FlowStepper(ExactStepper):
         """λ_max(K) here."""
         e = self.here.e.flatten().to(torch.float64)
         if self._dense:
-            return fastest_rate(self.here.K)
+            return 2 / stability_limit(self.here.K)
         start = torch.randn(len(e), generator=torch.Generator().manual_seed(0), dtype=e.dtype).to(e.device)
         return check_learnable(Krylov(lambda w: self._product(w, self.here), start).largest)
 
