@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from implicit_tutorial.equilibrium.certificates import certify
 from implicit_tutorial.equilibrium.checks import check_fields, check_least
 from implicit_tutorial.equilibrium.newton import Newton
 from implicit_tutorial.equilibrium.picard import Picard
@@ -60,7 +61,7 @@ class GaussNewtonStepper(ExactStepper):
         self.exact.forward()
         # Exact for the pattern that it ends with; it factorises a matrix for each sample.
         self.exact.solver = Newton(rtol=1000 * torch.finfo(problem.X.dtype).eps)
-        self.e = self._exactly(self.exact.forward)
+        self.e = self._forward()
         self._settle()
 
     def advance(self, remaining: float) -> None:
@@ -83,7 +84,7 @@ class GaussNewtonStepper(ExactStepper):
         for _ in range(self.method.halvings + 1):
             problem.descend(combine(u, alpha * w), z, alpha * w)
             try:
-                self.e, failure = self._exactly(exact.forward), None
+                self.e, failure = self._forward(), None
                 if float(torch.linalg.vector_norm(self.e)) <= before - promised * alpha / 2:
                     self._settle()
                     return
@@ -96,6 +97,13 @@ class GaussNewtonStepper(ExactStepper):
         if failure is not None:
             raise failure
         self.settled = True
+
+    def _forward(self) -> Tensor:
+        """e up to rounding, at the equilibrium that Newton's method finds from the last one."""
+        A = self.problem.net.A.detach()
+        # Where there is one equilibrium, sweeps cannot lead to another.
+        one = certify(A, conditions=("monotone",)).well_posed
+        return self._exactly(self.exact.forward) if one else self.exact.forward()
 
     def _exactly(self, compute: Callable[[], Tensor]) -> Tensor:
         """States or adjoints up to rounding: by sweeps where they lead there, else by Newton's method."""
