@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from implicit_tutorial.book.study import FOLDER
+from implicit_tutorial.prose import powers
 
 Row = Mapping[str, Any]
 
@@ -253,7 +254,7 @@ class Table:
                 title = benchmark.title
                 text.append(f"\n{title}   [accuracy: {benchmark.accuracy}]")
             shown = "   ".join(
-                f"{device} {row['value']:7.3g} {benchmark.mark(row):1s} ({row['accuracy']:.2g})"
+                f"{device} {powers(row['value'], 3):>7s} {benchmark.mark(row):1s} ({powers(row['accuracy'])})"
                 for device, row in found.items()
             )
             goal = benchmark.goal(next(iter(found.values())))
@@ -289,7 +290,7 @@ def _cells(benchmark: Benchmark, row: Row | None) -> str:
         return "<td></td><td></td>"
     mark, label = benchmark.mark(row), "reached" if benchmark.met(row) else "missed"
     shown = f' <span role="img" aria-label="{label}">{mark}</span>' if mark else ""
-    return f"<td>{row['value']:.3g}{shown}</td><td>{row['accuracy']:.2g}</td>"
+    return f"<td>{powers(row['value'], 3)}{shown}</td><td>{powers(row['accuracy'])}</td>"
 
 
 def table() -> Table:
