@@ -18,6 +18,7 @@ import torch
 import implicit_tutorial as it
 from benchmarks import peers
 from benchmarks.in_page import in_page
+from benchmarks.library import certifying, importing, limit, many_labels
 from benchmarks.memory import peak
 from benchmarks.setting import EVERY_STEP, SPARSE, Setting, Step, medians
 
@@ -221,38 +222,50 @@ def ensemble(
     }
 
 
+def beside_products(setting: Setting, width: int, repeats: int, most: int = 50) -> Row:
+    """Seconds of a SingleSweep step, beside three bare n×m×m products on the same tensors."""
+    run = setting.run(width, one_sweep(setting.step(width)))
+    run.advance(it.Until(steps=3))
+    inner = max(1, min(most, 2048**2 // width**2))
+    z, p = torch.rand_like(run.problem.injection), torch.zeros_like(run.problem.injection)
+    A, out = run.net.Theta.data, torch.empty_like(z)
+
+    def products() -> None:
+        torch.mm(z, A.T, out=out)
+        torch.mm(z, A, out=out)
+        A.addmm_(p.T, z)
+
+    def rounds() -> dict[str, float]:
+        until = it.Until(steps=run.step + inner)
+        return {
+            "step": setting.seconds(lambda: run.advance(until)) / inner,
+            "floor": setting.seconds(lambda: [products() for _ in range(inner)]) / inner,
+        }
+
+    times = medians(rounds, repeats)
+    lag = float(run.history.residual.iloc[-1])
+    return {"width": width, "seconds": times["step"], "floor_seconds": times["floor"], "lag": lag}
+
+
 def scaling(
     setting: Setting, widths: Sequence[int] = (256, 512, 1024, 2048, 4096, 8192), *, repeats: int = 5
 ) -> Iterator[Row]:
-    """Seconds of a SingleSweep step at each width, beside three bare n×m×m products on the same tensors."""
-    rows: list[Row] = []
-    for width in widths:
-        eta = setting.step(width)
-        run = setting.run(width, one_sweep(eta))
-        run.advance(it.Until(steps=3))
-        inner = max(1, min(50, 2048**2 // width**2))
-        z, p = torch.rand_like(run.problem.injection), torch.zeros_like(run.problem.injection)
-        A, out = run.net.Theta.data, torch.empty_like(z)
-
-        def products(z=z, p=p, A=A, out=out) -> None:
-            torch.mm(z, A.T, out=out)
-            torch.mm(z, A, out=out)
-            A.addmm_(p.T, z)
-
-        def rounds(run=run, inner=inner, products=products) -> dict[str, float]:
-            until = it.Until(steps=run.step + inner)
-            return {
-                "step": setting.seconds(lambda: run.advance(until)) / inner,
-                "floor": setting.seconds(lambda: [products() for _ in range(inner)]) / inner,
-            }
-
-        times = medians(rounds, repeats)
-        rows.append({"width": width, "seconds": times["step"], "floor_seconds": times["floor"]})
+    """The power law of a step's seconds in the width, and how far each time is from it."""
+    rows = [beside_products(setting, width, repeats) for width in widths]
     logs = np.log([[row["width"], row["seconds"]] for row in rows])
     exponent, offset = np.polyfit(*logs.T, 1)
     fit = np.exp(offset + exponent * logs[:, 0])
     for row, expected in zip(rows, fit, strict=True):
         yield row | {"accuracy": abs(row["seconds"] / expected - 1), "value": exponent}
+
+
+def floor(
+    setting: Setting, widths: Sequence[int] = (64, 128, 256, 1024, 2048), *, repeats: int = 5
+) -> Iterator[Row]:
+    """A step over its three products, many in a row, because it is short; ``accuracy`` is the states' lag."""
+    for width in widths:
+        row = beside_products(setting, width, repeats, most=500)
+        yield row | {"accuracy": row["lag"], "value": row["seconds"] / row["floor_seconds"]}
 
 
 #: What to measure for each ratio of the table, in its order.
@@ -265,4 +278,9 @@ RATIOS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "ensemble": ensemble,
     "exponent": scaling,
     "page": in_page,
+    "floor": floor,
+    "labels": many_labels,
+    "limit": limit,
+    "certify": certifying,
+    "import": importing,
 }

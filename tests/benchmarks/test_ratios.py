@@ -147,3 +147,33 @@ def test_exponent_is_that_of_the_times():
     rows = check("exponent", ratios.scaling(SMALL, [16, 32, 64], repeats=2))
     slope = np.polyfit(np.log([16, 32, 64]), np.log([row["seconds"] for row in rows]), 1)[0]
     assert all(row["value"] == pytest.approx(slope) for row in rows)
+
+
+def test_a_step_beside_its_products():
+    rows = check("floor", ratios.floor(SMALL, [16, 32], repeats=1))
+    for row in rows:
+        assert row["value"] == pytest.approx(row["seconds"] / row["floor_seconds"])
+        assert 0 < row["accuracy"] < 0.1
+
+
+def test_importing_beside_torch():
+    (row,) = check("import", ratios.importing(SMALL, repeats=1))
+    assert 1 < row["value"] == row["seconds"] / row["peer_seconds"]
+
+
+def test_infinite_width_beside_elementwise_passes():
+    (row,) = check("limit", ratios.limit(Setting(n_inputs=4), n_samples=300, repeats=1))
+    assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
+    assert 0 < row["accuracy"] < 1e-5
+
+
+def test_a_certificate_beside_scipys_numbers():
+    (row,) = check("certify", ratios.certifying(SMALL, width=300, repeats=1))
+    assert row["accuracy"] < 1e-6
+    assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
+
+
+def test_many_labels_beside_eigenvectors():
+    (row,) = check("labels", ratios.many_labels(SMALL, n_samples=24, width=96, loss=0.5))
+    assert row["accuracy"] < 1e-5
+    assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])

@@ -8,6 +8,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.kernels.network import states
+from implicit_tutorial.training import enclosure
 from implicit_tutorial.training.region import Ball
 
 
@@ -156,3 +157,19 @@ def test_each_bound_is_its_formula():
     assert c.Delta == pytest.approx(float(delta.square().sum().sqrt()))
     parts = kappa * torch.stack([omega * zeta, norm_u * zeta])
     assert (parts > 1e-3 * delta).all(), "the case tells each term from nothing"
+
+
+def test_where_sweeps_lead_to_rounding_no_sample_needs_a_factorisation(monkeypatch):
+    """‖A‖₂ < 1: the states and adjoints of C12 by sweeps, with the bounds of those by Newton's method."""
+    X = it.data.sphere(12, 5, seed=0)
+    y = it.data.linear(X)
+    net = it.EquilibriumNetwork(5, 200, implicit_scale=0.4, output_scale=50.0, seed=0)
+    solved, solve = [], torch.linalg.solve_ex
+    monkeypatch.setattr(torch.linalg, "solve_ex", lambda *a, **k: solved.append(1) or solve(*a, **k))
+    ours = it.convergence_certificate(net, X, y, claim="C12")
+    assert not solved
+    monkeypatch.setattr(enclosure, "_SWEEPS", it.Picard(rtol=1e-14, max_steps=1))
+    newtons = it.convergence_certificate(net, X, y, claim="C12")
+    assert len(solved) == 2 * len(X)
+    for name in ("initial_error", "s0", "r_star", "largest_error", "stable_step"):
+        assert getattr(ours, name) == pytest.approx(getattr(newtons, name), rel=1e-6)

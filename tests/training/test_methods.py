@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -207,7 +208,7 @@ def test_a_constrained_network_is_trained_through_its_constraint_or_not_at_all()
 
 
 def test_single_sweep_allocates_no_matrix():
-    """A step needs buffers of size n·m at most: no m × m gradient, no graph."""
+    """A step needs the buffers of size n·m that it has: no m × m gradient, no graph, no state that is new."""
     from implicit_tutorial.training.least_squares import LeastSquares
 
     n, m = 8, 512
@@ -219,8 +220,7 @@ def test_single_sweep_allocates_no_matrix():
         with torch.profiler.profile(profile_memory=True) as profile:
             stepper.advance(math.inf)
     allocated = [event.self_cpu_memory_usage for event in profile.events()]
-    assert max(allocated) <= 8 * n * m
-    assert sum(a for a in allocated if a > 0) < 3 * 8 * n * m
+    assert max(allocated) < 8 * n * m
 
 
 @pytest.mark.parametrize("rtol", [0.3, 0.1, 0.03])
@@ -368,6 +368,22 @@ def test_gauss_newton_halves_a_step_that_does_not_help_and_ends_where_none_does(
     history = train(network(), (twice, torch.tensor([1.0, 2.0, 0.5]).double()), it.GaussNewton(), 50)
     assert history.attrs["status"] == "settled"
     assert history.train_loss.iloc[-1] == pytest.approx(0.25, rel=1e-6)
+
+
+@pytest.mark.parametrize("certified", [None, True])
+def test_gauss_newton_goes_from_one_equilibrium_to_the_next(monkeypatch, certified):
+    """Where there may be several, sweeps could lead to another than the one that Newton's method follows."""
+    data, every = problem(n=60, d=6), []
+    for claim in (False, certified):
+        if claim is not None:
+            known = SimpleNamespace(well_posed=claim)
+            monkeypatch.setattr("implicit_tutorial.training.gauss_newton.certify", lambda *_, **__: known)
+        else:
+            monkeypatch.undo()
+        every.append(network(m=24, d=6, output_scale=0.548, seed=0, solver=it.Newton()))
+        train(every[-1], data, it.GaussNewton(), 12)
+    apart = torch.dist(every[0].Theta, every[1].Theta) / torch.linalg.vector_norm(every[0].Theta)
+    assert apart > 0.1 if certified else apart < 1e-8
 
 
 def test_gauss_newton_reports_lost_equilibria():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -103,7 +104,7 @@ def trained(
             "spectral_norm": torch.linalg.matrix_norm(net.A, 2) if width <= _LARGEST else math.nan,
             "time": history["time"].iloc[-1],
             "steps": len(history) - 1,
-            **_end(net, p.X, p.y),
+            **end(net, p.X, p.y),
         }
         if status == "finished":
             # Training follows an equilibrium step by step; from zero, or at a new input, none may be found.
@@ -124,17 +125,19 @@ def trained(
     return row, history, net
 
 
-def _end(net: it.EquilibriumNetwork, X: Tensor, y: Tensor) -> dict[str, Any]:
-    """What is proved where a run ends (C20): its word, and in which distance a global minimum lies."""
-    if net.width > _LARGEST:
+def end(net: it.EquilibriumNetwork, X: Tensor, y: Tensor) -> dict[str, Any]:
+    """What is proved where a run ends (C20): its word, and in which distance a global minimum lies.
+
+    Networks that are too wide, or have several outputs, are not asked.
+    """
+    if net.width > _LARGEST or y.ndim > 1:
         return {"end": "not asked"}
-    try:
-        minimum = it.global_minimum(net, X, y)
-    except it.EquilibriumError:
-        return {"end": "nothing proved"}
-    if not minimum.exists:
-        return {"end": "nothing proved"}
-    return {"end": "certified" if minimum.converges else "minimum proved", "minimum_within": minimum.within}
+    with suppress(it.EquilibriumError):  # a run follows equilibria that are not found from zero
+        found = it.global_minimum(net, X, y)
+        if found.exists:
+            proved = "certified" if found.converges else "minimum proved"
+            return {"end": proved, "minimum_within": found.within}
+    return {"end": "nothing proved"}
 
 
 WIDTH_IMPLICIT_SCALE = Study(

@@ -8,6 +8,8 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
+from implicit_tutorial.prose import powers
+
 
 class Status(IntEnum):
     """How one sample's solve ended."""
@@ -22,13 +24,13 @@ class Status(IntEnum):
 
 _EXPLANATION = {
     Status.STEP_LIMIT: (
-        "reached the limit of {steps} steps with residual {residual:.3g}",
+        "reached the limit of {steps} steps with residual {residual}",
         "convergence is slow (the spectral radius of DA is near 1), the iteration circles around an "
         "equilibrium it cannot reach, or the tolerance is below the rounding floor",
         "raise max_steps, loosen rtol, lower implicit_scale, or use Newton(), which needs no contraction",
     ),
     Status.DIVERGED: (
-        "diverged: after {steps} steps the residual had grown to {residual:.3g}",
+        "diverged: after {steps} steps the residual had grown to {residual}",
         "the map is not a contraction here (the spectral radius of DA exceeds 1), or no equilibrium exists",
         "lower implicit_scale, check certify(A), or use Newton(), which needs no contraction",
     ),
@@ -99,7 +101,7 @@ class Outcome:
             return f"all {self.status.numel()} samples converged"
         i = int(failed[0])
         happened, cause, remedy = _EXPLANATION[Status(int(self.status[i]))]
-        happened = happened.format(steps=int(self.steps[i]), residual=float(self.residual[i]))
+        happened = happened.format(steps=int(self.steps[i]), residual=powers(float(self.residual[i])))
         return (
             f"{what}: {failed.numel()} of {self.status.numel()} samples did not converge; "
             f"sample {i} {happened}. Likely cause: {cause}. What to change: {remedy}."

@@ -9,6 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+#: Found once: in small networks a step waits as long for its name as for its result.
+_THRESHOLD_INTO = torch.ops.aten.threshold_backward.grad_input
+
 
 def caught_up(state: Tensor, change: Tensor, share: float, out: Tensor | None = None) -> Tensor:
     """The state where it is going: what it is, and a share of what the last sweep changed."""
@@ -49,10 +52,10 @@ def swept_back(
     # What ReLU's backward pass does: keep u where z > 0, in one go.
     if out is None:
         return torch.ops.aten.threshold_backward(back, z, 0.0)
-    return torch.ops.aten.threshold_backward(back, z, 0.0, grad_input=out)
+    return _THRESHOLD_INTO(back, z, 0.0, grad_input=out)
 
 
-def output_between(z: Tensor, dz: Tensor, u: Tensor, v: Tensor) -> Tensor:
+def output_between(z: Tensor, dz: Tensor, u: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
     """v·z* = v·z + u·dz, (S, n, 1), up to the square of the lag dz of a sweep from z; v (S, m, 1)."""
-    # Both products in one sum: a batch of matrix-vector products is slow.
-    return torch.sum((z * v.mT).addcmul_(u, dz), dim=2, keepdim=True)
+    # Both products in one sum, and in ``out`` before: a batch of matrix-vector products is slow.
+    return torch.sum(torch.mul(z, v.mT, out=out).addcmul_(u, dz), dim=2, keepdim=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial.equilibrium.newton import Newton
+from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.solve import adjoint, solve
 from implicit_tutorial.equilibrium.spectra import (
     least_eigenvalue,
@@ -48,7 +49,11 @@ class Point:
         self.more = 1 + rounding(4 * (m + n + d) + FEW)
         with torch.no_grad():
             self.net, self.A, self.v, b = net, net.A, net.v.detach(), net.injection(X)
+            #: What the roundings in A = σ_A Θ/√m come to.
+            self.A_noise = 4 * rounding(1) * float(torch.linalg.vector_norm(self.A)) * self.more
             start = solve(self.A, b, solver=net.solver).z if z0 is None else lifted(net, z0)[1]
+            if self.norm < 1:
+                start = solve(self.A, b, solver=_SWEEPS, z0=start, throw=False).z
             z = solve(self.A, b, solver=_EXACT, z0=start, throw=False).z
             for _ in range(_EXACT.max_steps):
                 h = torch.addmm(b, z, self.A.T)
@@ -70,8 +75,6 @@ class Point:
             self.e_noise = self.more * k * size + tiny
         #: ‖z − D(Az + b)‖, from above; infinite where no pattern was found.
         self.z_defect = self._defect(self.z, h, self.h_noise).masked_fill_(~settled, math.inf)
-        #: What the roundings in A = σ_A Θ/√m come to.
-        self.A_noise = 4 * rounding(1) * float(torch.linalg.vector_norm(self.A)) * self.more
 
     def _defect(self, x: Tensor, image: Tensor, noise: Tensor) -> Tensor:
         off = row_norm(x - torch.where(self.D, image, 0)) + row_norm(torch.where(self.D, noise, 0))
@@ -91,8 +94,10 @@ class Point:
     @cached_property
     def adjoint(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """u, ‖u − D(Aᵀu + v)‖ from above, g = Aᵀu + v, and how far g is off by rounding."""
-        D = self.D.to(self.A.dtype)
-        u = adjoint(self.A, D, self.v, solver=_EXACT, throw=False).u
+        D, start = self.D.to(self.A.dtype), None
+        if self.norm < 1:
+            start = adjoint(self.A, D, self.v, solver=_SWEEPS, throw=False).u
+        u = adjoint(self.A, D, self.v, solver=_EXACT, u0=start, throw=False).u
         g, k = torch.addmm(self.v, u, self.A), rounding(len(self.v) + FEW)
         tiny = len(self.v) * torch.finfo(g.dtype).tiny
         noise = self.more * k * (u.abs() @ self.A.abs() + self.v.abs()) + tiny
@@ -127,6 +132,8 @@ class Point:
 
 #: Newton's method solves with the pattern that it starts from, so one step leaves no more than rounding.
 _EXACT = Newton(rtol=1e-14, max_steps=10)
+#: Where ‖A‖₂ < 1, sweeps lead there without a factorisation for each sample.
+_SWEEPS = Picard(rtol=_EXACT.rtol, max_steps=200)
 
 
 @dataclass(frozen=True)

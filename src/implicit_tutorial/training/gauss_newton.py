@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
+from implicit_tutorial.equilibrium.certificates import certify
 from implicit_tutorial.equilibrium.checks import check_fields, check_least
 from implicit_tutorial.equilibrium.newton import Newton
+from implicit_tutorial.equilibrium.picard import Picard
 from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.training.descent import ExactStepper
 from implicit_tutorial.training.least_squares import LeastSquares, combine
 
 #: Errors below this many roundings of the output cannot be told from zero.
 _FLOOR = 8
+#: To how many roundings sweeps find a state, and how many sweeps cost less than factorisations.
+_FINEST, _SWEEPS = 20, 200
 #: A step that promises to lower the error by less than this share promises nothing.
 _NOTHING = 1e-10
 
@@ -47,15 +53,15 @@ class GaussNewton:
 
 
 class GaussNewtonStepper(ExactStepper):
-    """The error at the present parameters, by Newton's method from where the network's own solver ends."""
+    """The error at the present parameters up to rounding, from where the network's own solver ends."""
 
     def __init__(self, problem: LeastSquares, method: GaussNewton) -> None:
         super().__init__(problem)
         self.method, self.time = method, math.nan
         self.exact.forward()
-        # Exact for the pattern that it ends with; an iteration would leave its tolerance in e.
+        # Exact for the pattern that it ends with; it factorises a matrix for each sample.
         self.exact.solver = Newton(rtol=1000 * torch.finfo(problem.X.dtype).eps)
-        self.e = self.exact.forward()
+        self.e = self._forward()
         self._settle()
 
     def advance(self, remaining: float) -> None:
@@ -63,7 +69,7 @@ class GaussNewtonStepper(ExactStepper):
         if self.settled:
             return
         exact, problem = self.exact, self.problem
-        z, u, e = exact.z, exact.outputs(), self.e
+        z, u, e = exact.z, self._exactly(exact.outputs), self.e
         exact.count_outputs()
         before = float(torch.linalg.vector_norm(e))
         K = problem.kernel(z, u)
@@ -78,7 +84,7 @@ class GaussNewtonStepper(ExactStepper):
         for _ in range(self.method.halvings + 1):
             problem.descend(combine(u, alpha * w), z, alpha * w)
             try:
-                self.e, failure = exact.forward(), None
+                self.e, failure = self._forward(), None
                 if float(torch.linalg.vector_norm(self.e)) <= before - promised * alpha / 2:
                     self._settle()
                     return
@@ -91,6 +97,26 @@ class GaussNewtonStepper(ExactStepper):
         if failure is not None:
             raise failure
         self.settled = True
+
+    def _forward(self) -> Tensor:
+        """e up to rounding, at the equilibrium that Newton's method finds from the last one."""
+        A = self.problem.net.A.detach()
+        # Where there is one equilibrium, sweeps cannot lead to another.
+        one = certify(A, conditions=("monotone",)).well_posed
+        return self._exactly(self.exact.forward) if one else self.exact.forward()
+
+    def _exactly(self, compute: Callable[[], Tensor]) -> Tensor:
+        """States or adjoints up to rounding: by sweeps where they lead there, else by Newton's method."""
+        exact = self.exact
+        newton = exact.solver
+        exact.solver = Picard(rtol=_FINEST * torch.finfo(self.problem.X.dtype).eps, max_steps=_SWEEPS)
+        try:
+            return compute()
+        except EquilibriumError:
+            exact.solver = newton
+            return compute()
+        finally:
+            exact.solver = newton
 
     def _settle(self) -> None:
         """Note whether e can still be told from rounding."""

@@ -65,7 +65,7 @@ class Sweeper:
         ]
         #: States, what the last sweep changed in them, and a buffer for the next one.
         self.z, self.u, self.dz, self.du, self._spare = (torch.zeros_like(self.b) for _ in range(5))
-        self.e = torch.empty_like(self.target)
+        self._products, self.e = torch.empty_like(self.b), torch.empty_like(self.target)
         #: States beyond this norm count as diverged.
         self._ceiling = _DIVERGED * float(torch.linalg.vector_norm(self.b))
         self._loss: list[float] | None = None
@@ -195,7 +195,7 @@ class Sweeper:
         """
         e = pick(self.e)
         if self.n_outputs is None:
-            e.copy_(output_between(z, dz, pick(self.u), pick(self.v)))
+            e.copy_(output_between(z, dz, pick(self.u), pick(self.v), out=pick(self._products)))
         else:
             torch.bmm(new, pick(self.v), out=e)
         e.mul_(self.kappa).sub_(pick(self.target))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from implicit_tutorial import data
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import QUIET, SOLVER, unit_labels, watch
-from implicit_tutorial.book.networks import solver_for
+from implicit_tutorial.book.networks import end, solver_for
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.book.tasks import CIRCLE_ANGLES, CIRCLE_SCALE, circle_target, on_circle, task
 from implicit_tutorial.equilibrium import EquilibriumError, Picard
@@ -168,6 +168,7 @@ def trained_layers(*, layers: str, implicit_scale: float, seed: int) -> dict[str
         "time": history.time.iloc[-1],
         "movement": history.movement.iloc[-1],
         "test_error": history.test_error.iloc[-1],
+        **end(net, X, y),
         "curve_time": _short(history.time),
         "curve_error": _short(2 * history.train_loss / len(X)),
         "curve_test": _short(history.test_error),
@@ -278,6 +279,7 @@ def circle_flow(*, width: int, output_scale: float) -> dict[str, Any]:
         "status": "finished" if np.isfinite(f).all() else "left the well-posed region",
         "distance": float(np.sqrt(np.mean((f[-1] - circle_target(CIRCLE_ANGLES)) ** 2))),
         "function": f.tolist(),
+        **end(net, X, y),
     }
 
 
@@ -312,6 +314,7 @@ def mode_flow(*, width: int, output_scale: float) -> dict[str, Any]:
         "status": "finished",
         "middle": float(np.linalg.norm(f[len(f) // 2] - y.numpy())),
         "outputs": f.tolist(),
+        **end(net, X, y),
     }
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial import data
+from implicit_tutorial.book.networks import end
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.book.tasks import task
 from implicit_tutorial.generalization import (
@@ -73,6 +74,7 @@ def bound_terms(
     row = {
         "status": trained_to_error(net, p.X, y, loss),
         "infinite_width": 2 * infinite_width_prediction(p.X, y, p.X_test, **scales).bound,
+        **end(net, p.X, y),
     }
     if row["status"] == "finished":
         with torch.no_grad():
@@ -137,6 +139,7 @@ def digits_bound(
     if trained_to is not None:
         net = copy.deepcopy(net0)
         row["status"] = trained_to_error(net, d.X, y, trained_to)
+        row |= end(net, d.X, y)
         if row["status"] != "finished":
             return row
     b = pac_bayes_bound(net0, d.X, y, net=net, X_test=d.X_test, y_test=y_test, draws=draws, seed=seed)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial import data
+from implicit_tutorial.book.networks import end
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.generalization import infinite_width_prediction
 from implicit_tutorial.training import ExponentialFlow, Record, TrainingStatus, Until, train
@@ -63,6 +64,7 @@ def digits_network(
         "movement": history["movement"].iloc[-1],
         "steps": len(history) - 1,
         "n_test": len(d.y_test),
+        **end(net, d.X, d.y),
     }
     if row["status"] == "finished":
         with torch.no_grad():
