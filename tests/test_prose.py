@@ -1,13 +1,16 @@
 """Numbers for the prose are kept as what they are, and mathematics is read without TeX."""
 
 import ast
+import math
 
 import IPython.display
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from implicit_tutorial.prose import PREFIX, glue, glue_all, plain, powers
+from implicit_tutorial.prose import PREFIX, at_least, at_most, glue, glue_all, plain, powers
 
 
 @pytest.mark.parametrize(
@@ -72,3 +75,26 @@ def test_numbers_are_written_as_in_print(value, digits, text) -> None:
 )
 def test_mathematics_in_plain_text(tex: str, text: str) -> None:
     assert plain(f"here ${tex}$, there ${tex}$.") == f"here {text}, there {text}."
+
+
+@given(st.floats(min_value=-1e30, max_value=1e30, allow_nan=False), st.integers(1, 5))
+def test_what_is_said_to_be_a_bound_is_one_as_printed(value, digits):
+    assert printed(at_least(value, digits)) <= value <= printed(at_most(value, digits))
+    assert printed(at_most(value, digits)) - value <= 10.0 ** (1 - digits) * abs(value) + 1e-300
+
+
+def printed(text):
+    """The number that a reader sees."""
+    mantissa, _, exponent = text.replace("−", "-").partition("·10")
+    return float(f"{mantissa}e{exponent.translate(str.maketrans('⁰¹²³⁴⁵⁶⁷⁸⁹⁻', '0123456789-')) or 0}")
+
+
+def test_a_bound_is_rounded_outwards():
+    assert (at_most(0.3221), at_least(0.3229), at_most(11.26), at_least(4.99, 1)) == (
+        "0.33",
+        "0.32",
+        "12",
+        "4",
+    )
+    assert (at_most(9.207e-3, 3), at_most(9.21e-3, 3)) == ("9.21·10⁻³", "9.21·10⁻³")
+    assert (at_most(math.inf), at_least(math.nan)) == ("∞", "—")

@@ -377,7 +377,9 @@ def test_gauss_newton_goes_from_one_equilibrium_to_the_next(monkeypatch, certifi
     for claim in (False, certified):
         if claim is not None:
             known = SimpleNamespace(well_posed=claim)
-            monkeypatch.setattr("implicit_tutorial.training.gauss_newton.certify", lambda *_, **__: known)
+            monkeypatch.setattr(
+                "implicit_tutorial.training.gauss_newton.certify", lambda *_, known=known, **__: known
+            )
         else:
             monkeypatch.undo()
         every.append(network(m=24, d=6, output_scale=0.548, seed=0, solver=it.Newton()))

@@ -192,7 +192,7 @@ def measured_decay(train: Callable) -> Iterator[Measurement]:
         decay = 0.5 * math.log(history.train_loss.iloc[0] / history.train_loss.iloc[-1])
         if name == "slowest":
             yield close(
-                "the slowest error decays {} times as fast as the inequality says, by a rule for its integral",
+                "the slowest error decays {} times as fast as the inequality says, integrated by a rule",
                 decay / integral,
                 1,
                 rtol=0.05,

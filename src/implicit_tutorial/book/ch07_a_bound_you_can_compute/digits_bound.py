@@ -97,9 +97,9 @@ def _readout(against: str) -> str:
     t = digits_rows(varied)
     b = t.loc[t["total"].idxmin()]
     return (
-        f"Lowest at {title.split()[0].replace('_', ' ')} = {b[varied]:g}: error ≤ {b['total']:.3f}; training error "
-        f"{b['training_error']:.3f}, test error {b['test_error']:.3f}; divergence {b['divergence']:.0f}, for "
-        f"{b['trace']:.0f} directions out of {int(b['width']) ** 2:,}."
+        f"Lowest at {title.split()[0].replace('_', ' ')} = {b[varied]:g}: error ≤ {b['total']:.3f}; training "
+        f"error {b['training_error']:.3f}, test error {b['test_error']:.3f}; divergence "
+        f"{b['divergence']:.0f}, for {b['trace']:.0f} directions out of {int(b['width']) ** 2:,}."
     )
 
 

@@ -82,9 +82,10 @@ def against_others() -> Explorer:
             width=sorted(set(advised()["width"].astype(int))),
             samples=[len(split(t).y) for t in TASKS],
         ),
-        caption="Test errors on ten splits (points) and their geometric mean (bar), on a logarithmic axis. The grid "
-        "search tries nine networks of width 256, and a quarter of the training sample is put aside to "
-        "choose by; its best is what looking at the test sample would have chosen. **Choose** the task. "
+        caption="Test errors on ten splits (points) and their geometric mean (bar), on a logarithmic axis. "
+        "The grid search tries nine networks of width 256, and a quarter of the training sample is put "
+        "aside to choose by; its best is what looking at the test sample would have chosen. **Choose** the "
+        "task. "
         + says(
             "**Notice** that the advised network errs less than the one with default scales on each task, on "
             "average, and that the grid search, which trains nine networks to choose and nine again, is "

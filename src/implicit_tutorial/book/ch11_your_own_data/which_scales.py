@@ -115,8 +115,8 @@ def _facts() -> tuple[str, str]:
     )
     alt = (
         says(
-            "First, a dashed line between two dotted ones, nearly level; of the networks' points those of the "
-            "tumours lie on both sides of it, those of diabetes below it but for a few. ",
+            "First, a dashed line between two dotted ones, nearly level; of the networks' points those of "
+            "the tumours lie on both sides of it, those of diabetes below it but for a few. ",
             max(flat) < 1.05 and 0.3 < below[0] < 0.7 and below[1] > 0.95,
         )
         + says(
