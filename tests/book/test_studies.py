@@ -15,7 +15,7 @@ from implicit_tutorial.book.study import Study, disagreements, grid, studies
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Cells that took longer when they were stored, in seconds, are left alone.
-SHORT = 7.0
+SHORT = 10.0
 LONG = ("wide", "reference_flow")
 
 

@@ -283,7 +283,7 @@ def test_a_network_that_loses_its_equilibrium_says_so(tab, capsys):
     assert list(shown.step) == list(history.step[: len(shown)])
     choose(tab, implicit_scale=1.3, width=16)
     if tab.evaluate("implicitLaboratory.benches[0].lost"):
-        assert "no equilibrium that its sweeps find" in tab.inner_text("#lab-said")
+        assert "From the start this network has no equilibrium" in tab.inner_text("#lab-said")
 
 
 def test_the_experiments_of_the_text_show_what_it_asks_for(tab):
@@ -436,13 +436,13 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "blank": ("\n \n", "There is nothing in it"),
     "only names": ("a,b,c\n", "a line of names and no row; at least 10"),
     "few rows": (FEW, "only 5 rows of numbers; at least 10"),
-    "one column": ("a\n" + "\n".join(map(str, range(20))), "one column only, “a”"),
+    "one column": ("a\n" + "\n".join(map(str, range(20))), "one column only, which begins with “a”"),
     "a short row": (with_line("1,2"), "Line 7 has 2 entries, and line 1 has 3 (separated by commas)"),
     "a long row": (with_line("1,2,3,"), "Line 7 has 4 entries.*A separator at the end of a line counts"),
     "a word": (with_line("1,many,3"), "In line 7, column “b” holds “many”, which is no number. Leave"),
     "a date": (with_line("2026-11-29,2,3"), "In line 7, column “a” holds “2026-11-29”, which is no number"),
     "a gap": (with_line("1,,3"), "In line 7, column “b” is empty. Fill in"),
-    "gaps": (with_line("1,NA,3").replace("\n0,0,0", "\n0,NA,0"), "column “b” says “NA”, and so are 1"),
+    "gaps": (with_line("1,NA,3").replace("\n0,0,0", "\n0,NA,0"), "column “b” says “NA”, and so is one more entry"),
     "no finite number": (with_line("1,inf,3"), "In line 7, column “b” holds “inf”, which is not finite"),
     "too large a number": (with_line("1,1e999,3"), "column “b” holds “1e999”, which is not finite"),
     "commas between thousands": (with_line('1,"1,234",3'), "“1,234”.*commas between thousands are not"),
