@@ -27,7 +27,7 @@ PATTERNS = {
     (False, True): ("2 on", style.SERIES[4]),
     (True, True): ("both on", style.SERIES[2]),
 }
-_ENDS = "settles|goes on and on|runs away"
+_ENDS = f"settles|has not settled in {_SWEEPS} sweeps|runs away"
 
 
 @explorer("two-units")
