@@ -442,7 +442,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "a word": (with_line("1,many,3"), "In line 7, column “b” holds “many”, which is no number. Leave"),
     "a date": (with_line("2026-11-29,2,3"), "In line 7, column “a” holds “2026-11-29”, which is no number"),
     "a gap": (with_line("1,,3"), "In line 7, column “b” is empty. Fill in"),
-    "gaps": (with_line("1,NA,3").replace("\n0,0,0", "\n0,NA,0"), "column “b” says “NA”, and so is one more entry"),
+    "gaps": (with_line("1,NA,3").replace("\n0,0,0", "\n0,NA,0"), "“b” says “NA”, and so is one more entry"),
     "no finite number": (with_line("1,inf,3"), "In line 7, column “b” holds “inf”, which is not finite"),
     "too large a number": (with_line("1,1e999,3"), "column “b” holds “1e999”, which is not finite"),
     "commas between thousands": (with_line('1,"1,234",3'), "“1,234”.*commas between thousands are not"),
