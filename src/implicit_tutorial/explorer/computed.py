@@ -316,9 +316,6 @@ class Computed(Explorer):
 
     def widget(self) -> Any:
         """The live widget, which shows what it has by now where the time asked for is far away."""
-        # Imported here: a book build needs no widgets.
-        from implicit_tutorial.explorer.widgets import Live
-
         last: tuple[dict[str, Tensor], bool] = ({}, True)
 
         def draw(**values: Any) -> list[go.Figure]:
@@ -330,9 +327,7 @@ class Computed(Explorer):
         def readout(**_values: Any) -> str:
             return written(self.computation.line, last[0])
 
-        line = readout if self.computation.line else None
-        text = {"caption": self.caption, "alt": self.alt, "heading": self.heading}
-        return Live(draw, self.handles, line, self.name, **text, unfinished=lambda: not last[1])
+        return self._live(draw, readout if self.readout else None, unfinished=lambda: not last[1])
 
     def _drawn(self, found: Mapping[str, Tensor]) -> list[go.Figure]:
         """The figures with what was found in its places."""

@@ -137,11 +137,14 @@ class Explorer:
 
     def widget(self) -> Any:
         """The live widget: the page's figure, drawn anew by this process at every move of a handle."""
+        return self._live(self.draw, self.readout)
+
+    def _live(self, draw: Callable[..., Drawn], readout: Callable[..., str] | None, **options: Any) -> Any:
         # Imported here: a book build needs no widgets.
         from implicit_tutorial.explorer.widgets import Live
 
         text = {"caption": self.caption, "alt": self.alt, "heading": self.heading}
-        return Live(self.draw, self.handles, self.readout, self.name, **text)
+        return Live(draw, self.handles, readout, self.name, **text, **options)
 
     @property
     def handles(self) -> tuple[Control, ...]:
