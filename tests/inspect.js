@@ -75,16 +75,20 @@ window.inspect = {
       .map((e) => `${e.tagName}: ${e.textContent.slice(0, 60)}`);
   },
 
-  // Code, and what cells print, that is wider than its box; also in folds.
-  wideCode() {
+  // Code, what cells print, and formulas on a line of their own that are wider than their box; also in folds.
+  wider() {
     const folds = [...document.querySelectorAll("details:not([open])")];
     const hidden = [...document.querySelectorAll(".toggle-hidden")];
     folds.forEach((fold) => (fold.open = true));
     hidden.forEach((box) => box.classList.remove("toggle-hidden"));
     const longest = (e) => e.textContent.split("\n").reduce((a, b) => (b.length > a.length ? b : a));
+    const formulas = [...document.querySelectorAll(".bd-article mjx-container[display='true']")]
+      .filter((e) => e.scrollWidth > e.clientWidth + 2)
+      .map((e) => e.textContent.slice(0, 80));
     const found = [...document.querySelectorAll(".bd-article pre")]
       .filter((e) => e.getClientRects().length && e.scrollWidth > e.clientWidth)
-      .map(longest);
+      .map(longest)
+      .concat(formulas);
     folds.forEach((fold) => (fold.open = false));
     hidden.forEach((box) => box.classList.add("toggle-hidden"));
     return found;

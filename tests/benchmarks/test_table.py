@@ -124,7 +124,7 @@ def test_a_gpu_has_columns_of_its_own(table):
     head = [cell.get_text() for cell in page.thead.find_all("th")]
     assert head == ["Case", "Target", "CPU", "Accuracy", "GPU", "Accuracy"]
     assert repr(both).count("cuda") == len(run["rows"]["flow"]) / 2
-    assert "77 ✓" in page.get_text()
+    assert "77.0 ✓" in page.get_text()
 
 
 def test_a_benchmark_measured_again_replaces_its_rows_only(tmp_path, monkeypatch):

@@ -70,7 +70,7 @@ def test_one_unit_has_the_equilibria_that_enumeration_finds(seed):
     said = explorer.readout(a=a, b=b, start=start).replace("after 1 sweep ", "after 1 sweeps ")
     words = {
         it.Status.CONVERGED: "settles after {} sweeps",
-        it.Status.STEP_LIMIT: "still moves after {} sweeps",
+        it.Status.STEP_LIMIT: "still moves, for its size, after {} sweeps",
     }
     ends = [
         words.get(it.Status(status), "runs away").format(steps)

@@ -142,6 +142,7 @@ def test_a_long_way_is_shown_in_parts_by_a_kernel(monkeypatch):
         widget._answer(widget, {"ask": "frame", "position": end}, [])
         seen.add(fingerprint(widget.panels[0]))
         assert widget.frame["drawn"] == end
+        assert widget.readout.endswith("Still on the way there.") == widget.frame["unfinished"]
     assert len(seen) > 20, "a step an answer"
     wanted = [fingerprint(panel) for panel in explorer.panels(**widget.values)]
     assert [fingerprint(panel) for panel in widget.panels] == wanted

@@ -228,6 +228,25 @@ def test_a_function_that_is_off_by_one_per_mille_is_noticed(tab, monkeypatch):
 # ---------------------------------------------------------------- the bench
 
 
+def test_a_column_that_cannot_be_learned_leaves_nothing_of_the_last_one(tab):
+    table = "a,b,word\n" + "\n".join(f"{k},{k * k % 7},{'xyz'[k % 3]}" for k in range(20))
+    give(tab, NAMED.assign(word="x").drop(columns="word").to_csv(index=False), "good.csv")
+    settled(tab)
+    tab.evaluate("(text) => (implicitLaboratory.benches[0].source.table = implicitTable.read(text))", table)
+    tab.evaluate("implicitLaboratory.benches[0].restart()")
+    settled(tab)
+    assert "has 3 different words" in tab.inner_text("#lab-complaint")
+    assert tab.inner_text("#lab-before") == "" == tab.inner_text("#lab-said")
+    assert tab.evaluate("implicitLaboratory.benches[0].rows.length") == 0
+
+
+def test_the_axis_of_steps_begins_at_zero(tab):
+    settled(tab)
+    ranges = "implicitLaboratory.benches[0].plots.slice(1).map((plot) => plot._fullLayout.xaxis.range)"
+    tab.wait_for_function("implicitLaboratory.benches[0].plots.every((plot) => plot._fullLayout)")
+    assert tab.evaluate(ranges) == [[0, 1]] * 3
+
+
 def test_nothing_is_trained_before_the_reader_says_so(tab):
     tab.wait_for_timeout(500)
     assert tab.evaluate("implicitLaboratory.benches[0].rows.length") == 1
@@ -335,7 +354,10 @@ GOOD = {
         NAMED.assign(y=np.where(NAMED.y > 0, "ja", "nein")).to_csv(index=False, header=False),
         "without a line of names",
     ),
-    "row numbers, a constant": (NAMED.assign(c=3.0)[["size", "c", "y"]].to_csv(), "40 rows and 4 columns"),
+    "row numbers, a constant": (
+        NAMED.assign(c=3.0)[["size", "c", "y"]].to_csv(),
+        "“c” never changes and is left out",
+    ),
     "a quotation over two lines": (NAMED.rename(columns={"y": "y\n2"}).to_csv(index=False), "by commas"),
 }
 
@@ -443,6 +465,9 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "a date": (with_line("2026-11-29,2,3"), "In line 7, column “a” holds “2026-11-29”, which is no number"),
     "a gap": (with_line("1,,3"), "In line 7, column “b” is empty. Fill in"),
     "gaps": (with_line("1,NA,3").replace("\n0,0,0", "\n0,NA,0"), "“b” says “NA”, and so is one more entry"),
+    "a gap in the first row": ("NA,2,3\n" + LONG, "In line 1, column “column 1” says “NA”"),
+    "no number in the first row": ("1,-inf,3\n" + LONG, "In line 1, column “column 2” holds “-inf”"),
+    "too large, first row": ("1e999,2,3\n" + LONG, "In line 1, column “column 1” holds “1e999”"),
     "no finite number": (with_line("1,inf,3"), "In line 7, column “b” holds “inf”, which is not finite"),
     "too large a number": (with_line("1,1e999,3"), "column “b” holds “1e999”, which is not finite"),
     "commas between thousands": (with_line('1,"1,234",3'), "“1,234”.*commas between thousands are not"),
@@ -477,8 +502,16 @@ def test_a_bad_file_gets_a_sentence_and_nothing_is_lost(tab):
         pattern = ".*".join(map(re.escape, said.split(".*")))
         assert re.search(pattern, found), f"{name}: {found}"
         assert found.startswith("bad.csv: "), name
+        assert found.endswith("below is still good.csv."), name
         assert (tab.inner_text("#lab-found"), tab.inner_text("#lab-before")) == before, name
         tab.evaluate("implicitLaboratory.benches[0].complain('')")
+    tab.select_option("#lab-source", "0")
+    settled(tab)
+    give(tab, "", "bad.csv", dropped=True)
+    settled(tab)
+    assert tab.inner_text("#lab-complaint").endswith("below is still the function on the circle.")
+    tab.select_option("#lab-source", "own")
+    settled(tab)
     trained(tab, 3)  # and the bench goes on
     give(tab, NAMED.to_csv(index=False), "again.csv")
     settled(tab)

@@ -95,7 +95,7 @@ def test_page_is_whole_in_every_appearance(tab) -> None:
         assert tab.locator(".it-plot:has(.main-svg)").count() == tab.locator(".it-plot").count(), at
         assert min(tab.evaluate("inspect.plotContrasts()"), default=21) >= 4.5, at
         if width == 1280:
-            assert tab.evaluate("inspect.wideCode()") == [], at
+            assert tab.evaluate("inspect.wider()") == [], at
         if theme == "light":
             assert tab.evaluate("geometry.remaining()") == [], at
         if width > 375:

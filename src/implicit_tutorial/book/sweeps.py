@@ -59,5 +59,5 @@ def ending(name: str) -> str:
     """What a line says of the end called ``name``, after the number ``name_sweeps`` of sweeps."""
     return (
         f"{{{name}?settles after 1 sweep|settles after {{{name}_sweeps:d}} sweeps|"
-        f"still moves after {{{name}_sweeps:d}} sweeps|runs away}}"
+        f"still moves, for its size, after {{{name}_sweeps:d}} sweeps|runs away}}"
     )

@@ -96,7 +96,8 @@ class Certificate:
 
     def __str__(self) -> str:
         rows = (
-            f"{mark} {c.formula:<28} {c.value:>10.4f} {sign} {c.threshold:g}"
+            f"{mark} {c.formula:<28} "
+            + (f"{c.value:>10.4f} {sign} {c.threshold:g}" if c.value < math.inf else "A is not of this form")
             for c in self.conditions
             for mark, sign in [("✓", "<") if c.holds else ("✗", "≥")]
         )

@@ -152,6 +152,8 @@ class Computation:
 _KEPT = 1000
 #: Where a kernel draws, a long way is shown in parts, so many seconds each; and so many settings are kept.
 _PATIENCE, _SETTINGS = 0.06, 20
+#: What the line adds while that is so, here and in computed.js.
+_ON_THE_WAY = " Still on the way there."
 #: About so many stops has a point's slider, at round numbers.
 _STOPS = 40
 
@@ -325,7 +327,7 @@ class Computed(Explorer):
             return self._drawn(last[0])
 
         def readout(**_values: Any) -> str:
-            return written(self.computation.line, last[0])
+            return written(self.computation.line, last[0]) + ("" if last[1] else _ON_THE_WAY)
 
         return self._live(draw, readout if self.readout else None, unfinished=lambda: not last[1])
 

@@ -58,7 +58,7 @@ class Explorer:
         name: lower-case letters, digits and hyphens, unique on a page; it is the key in the page's address.
             The book's get theirs from :func:`explorer`; without one it is that of `draw`.
         caption: one or two sentences: which handle to move, what to notice; `code`, *emphasis*, $math$ work.
-        alt: what the figure shows, for readers who do not see it.
+        alt: what the figure shows as it opens, for readers who do not see it.
         readout: called like `draw`; returns the line of text under the controls.
         tag: what kind of truth the figure shows, and on what it rests; it stands before the caption.
 

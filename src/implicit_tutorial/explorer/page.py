@@ -93,7 +93,9 @@ def element(
     # Beside one of this class the book's theme folds its table of contents away, as beside a note.
     wide = " full-width" if len(panels) > 2 else ""
     parts = [f'<figure class="it-explorer{wide}" id="fig-{name}" data-name="{name}">']
-    parts.append(_plots(panels, alt, pictures))
+    # Handles move what is seen, and not what is said of it: that is the readout's part.
+    shows = f"As it opens: {alt}" if controls else alt
+    parts.append(_plots(panels, shows, pictures))
     if controls:
         parts.append('<div class="it-desk">')
     if controls and moving:

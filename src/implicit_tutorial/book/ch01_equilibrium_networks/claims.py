@@ -49,7 +49,7 @@ def implicit_gradient(solve: Callable) -> Iterator[Measurement]:
 
     kept = [kept_for_backward(lambda r=r: solve(A, b, solver=Picard(rtol=r)).z) for r in (1e-1, 1e-13)]
     yield close(
-        "with 30 times as many sweeps, {} times as many bytes are kept for the gradient",
+        "with 30 times as many sweeps, {} % of the bytes are kept for the gradient",
         kept[1] / kept[0],
         1,
         rtol=0.01,

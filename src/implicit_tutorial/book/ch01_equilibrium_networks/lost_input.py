@@ -66,8 +66,9 @@ def lost_input() -> Explorer:
         [Control("implicit_scale", scales, start=1.0, label="implicit_scale $\\sigma_A$", fmt=".1f")],
         tag=measured(width=WIDTH, seeds=1, samples=len(_ANGLES)),
         caption=(
-            "Move `implicit_scale`. If the input enters once, the state vanishes or explodes, and the angle "
-            "in the second plot does not move at all: no scale brings the input back. If it enters in every "
+            "Move `implicit_scale`. If the input enters once, the scale decides whether the state shrinks or "
+            "grows, and the angle in the second plot does not move at all: no scale brings the input back. "
+            "If it enters in every "
             "layer, the state settles, until the scale is too large for that as well."
         ),
         alt=(

@@ -46,7 +46,7 @@ def rate() -> Explorer:
         alt=(
             "Number of Picard sweeps on a logarithmic axis against the implicit scale from 0.1 to 1.3. The "
             "predicted curve rises towards a vertical line at 1.41. Dots, one for each random network, "
-            "scatter about it, less the wider the network."
+            "scatter about it."
         ),
         readout=_readout,
     )

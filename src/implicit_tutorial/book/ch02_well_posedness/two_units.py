@@ -65,11 +65,11 @@ def two_units() -> Computed:
         caption=(
             "First: each activation pattern owns a cone of injections for which it solves the equation; the "
             "numbers on the rim count the equilibria exactly, in that direction. Second: the field "
-            "$\\operatorname{relu}(Az + b) - z$, all equilibria (filled: Picard returns to it), and Picard "
-            "from two starts. **Drag** the injection $b$, and the second start. **Move** $p$ and $q$ both to "
-            "$-1.6$: the cones overlap, and with $b = (1, 1)$ two winners and a tie are all equilibria; drag "
-            "$b$ over the edge of a cone, and equilibria appear or vanish. **Notice** that the cones tile "
-            "the plane, without gap or overlap, exactly as long as $pq < 1$."
+            "$\\operatorname{relu}(Az + b) - z$, all equilibria (filled: Picard returns to it from nearby, "
+            "if slowly), and Picard from two starts. **Drag** the injection $b$, and the second start. "
+            "**Move** $p$ and $q$ both to $-1.6$: the cones overlap, and with $b = (1, 1)$ two winners and a "
+            "tie are all equilibria; drag $b$ over the edge of a cone, and equilibria appear or vanish. "
+            "**Notice** that the cones tile the plane, without gap or overlap, exactly as long as $pq < 1$."
         ),
         alt=(
             "First, the plane of injections with four coloured cones, one for each activation pattern of "

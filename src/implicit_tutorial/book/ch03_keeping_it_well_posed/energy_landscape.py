@@ -76,7 +76,7 @@ def _problems() -> list[Problem]:
 
 
 def _what_picard_does() -> str:
-    """Picard settles exactly while ‖A‖₂ < 1; beyond that it jumps, and at the largest coupling it is lost."""
+    """From the first start Picard settles exactly while ‖A‖₂ < 1; then it jumps, and is lost in the end."""
     picard, start = it.Picard(max_steps=300), torch.tensor([START.start], dtype=torch.float64)
     ends = {
         c: it.Status(it.solve(A, b, solver=picard, z0=start, throw=False).status.item())
@@ -85,7 +85,10 @@ def _what_picard_does() -> str:
     settles = {c for c, end in ends.items() if end is it.Status.CONVERGED}
     lost = {c for c, end in ends.items() if end is it.Status.DIVERGED}
     return (
-        says("Picard no longer settles once ", settles == {c for c in COUPLINGS if 0.5 + abs(c) < 1})
+        says(
+            "from where it stands at first, Picard no longer settles once ",
+            settles == {c for c in COUPLINGS if 0.5 + abs(c) < 1},
+        )
         + "$\\lVert A\\rVert_2 = 1/2 + \\lvert c\\rvert$ has passed one: it jumps across the valley, "
         + says(f"and at $c = {COUPLINGS[-1]}$ it runs away,", lost == {COUPLINGS[-1]})
     )

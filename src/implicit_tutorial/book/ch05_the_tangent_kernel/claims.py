@@ -32,7 +32,9 @@ def kernel_factorises(kernels: Callable) -> Iterator[Measurement]:
         J = torch.stack([torch.autograd.grad(f_i, parameter, retain_graph=True)[0].flatten() for f_i in f])
         gap = torch.linalg.matrix_norm(getattr(found, layer) - J @ J.T) / torch.linalg.matrix_norm(J @ J.T)
         yield below(
-            f"the {layer} layer's kernel differs from autograd's by {{}} of its size", _floor(gap), 1e-6
+            f"the {layer} layer's kernel differs from autograd's by {{}} of its size at most",
+            _floor(gap),
+            1e-6,
         )
 
     e = f - data.linear(X)
@@ -127,7 +129,7 @@ def implicit_layer_suffices(kernels: Callable) -> Iterator[Measurement]:
     without, k = (kernels(hexagon, implicit_scale=sigma) for sigma in (0.0, 0.2))
     size = without.output.trace()
     yield below(
-        "with opposite inputs and no loop, the output kernel's smallest eigenvalue is {} of the trace",
+        "with opposite inputs and no loop, the output kernel's least eigenvalue is {} of the trace at most",
         _floor(_smallest(without.output) / size),
         1e-6,
     )

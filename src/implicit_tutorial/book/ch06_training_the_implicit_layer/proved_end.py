@@ -98,7 +98,7 @@ def _readout(output_scale: float, width: int, implicit_scale: float) -> str:
     step = (
         f"proved for steps up to {100 * share:.0f} % of the longest stable one"
         if share > 0
-        else "not proved there"
+        else "no step is proved"
     )
     return (
         f"{first} From a loss of {powers(certified_loss(run))} on the flow is proved to reach one "

@@ -1,4 +1,4 @@
-"""One linear unit, whose flow is known in closed form, and the steps of gradient descent on it."""
+"""One unit, whose flow is known in closed form, and the steps of gradient descent on it."""
 
 from __future__ import annotations
 
@@ -141,8 +141,9 @@ def unit_descent() -> Computed:
         [Point(x="start", height="height", start=(0.0, 0.5), label="Where descent starts, on the loss")],
         tag=THEOREM | measured(width=1, seeds=None, samples=None),
         caption=(
-            "One linear unit with output $f = 1/(1 - a)$. First, its loss and the places that gradient "
-            "descent visits; second, the error against time, dashed for the flow. **Drag** the start; "
+            "One unit $z = \\operatorname{relu}(az + 1)$ with output $f = z$, which is $1/(1 - a)$ "
+            "for $a < 1$. First, its loss and the places that gradient descent visits; second, the error "
+            "against time, dashed for the flow. **Drag** the start; "
             f"**move** the step at $y = 2$. {_what_to_notice()}"
         ),
         alt=(
@@ -168,8 +169,8 @@ def _what_to_notice() -> str:
     ends = [_end(2.0, fraction) for fraction in FRACTIONS]
     return says(
         "**Notice** that from $a = 0$ the flow creeps up to the minimum, and so does descent with a step of "
-        "0.02. Longer ones, though stable at the start, pass the minimum: one of 0.05 still settles; from "
-        "0.1 on descent jumps about, and from 0.5 on it lands on the pole at $a = 1$, or beyond.",
+        "0.02. Longer ones, though stable at the start, pass the minimum: one of 0.05 still settles; those "
+        "of 0.1, 0.2 and 0.3 jump about, and from 0.5 on they land on the pole at $a = 1$, or beyond.",
         ends == ["creeps", "settles", "jumps", "jumps", "jumps", "lost", "lost"] and max(FRACTIONS) < 1,
     )
 

@@ -264,7 +264,7 @@ var implicitComputed = (() => {
         frame.unfinished = !computation.advance(wanted);
         const shown = computation.seen.get(wanted) ?? computation.observe();
         for (const { height, now } of this.points) if (height) now[1] = shown[height].data[0];
-        frame.line = computation.line(shown, values);
+        frame.line = computation.line(shown, values) + (frame.unfinished ? " Still on the way there." : "");
         return this.constant.map((constant, p) => ({
           key: this.key(shown, p),
           figure: () => this.filled(constant, p, shown),

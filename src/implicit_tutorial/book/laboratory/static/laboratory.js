@@ -119,7 +119,7 @@ var implicitLaboratory = (() => {
         if (file.size > 50 * implicitTable.MOST.bytes) throw new implicitTable.Complaint(`${file.name} is far too large for a table of ${implicitTable.MOST.rows} rows.`);
         this.offer({ name: file.name, ...implicitTable.decode(await file.arrayBuffer()) });
       } catch (error) {
-        this.complain(error, file.name);
+        this.refuse(error, file.name);
       }
     }
 
@@ -135,8 +135,19 @@ var implicitLaboratory = (() => {
         this.take(brought);
         this.change();
       } catch (error) {
-        this.complain(error, given.name);
+        this.refuse(error, given.name);
       }
+    }
+
+    /** What is wrong with a table that was brought, and that the one before is still there. */
+    refuse(/** @type {any} */ error, /** @type {string} */ name) {
+      this.complain(error, name);
+      this.at.complaint.textContent += ` What you see below is still ${this.named(this.source)}.`;
+    }
+
+    /** @param {any} source */
+    named(source) {
+      return source.name || "what was pasted";
     }
 
     /** The sample of a table; a column of words that cannot be an input may be the one to learn. @param {any} brought */
@@ -159,7 +170,6 @@ var implicitLaboratory = (() => {
       at.source.value = "own";
       at.target.replaceChildren(...brought.table.names.map((name, k) => new Option(name.trim() || `column ${k + 1}`, String(k), false, k === brought.target)));
       at.target.value = String(brought.target);
-      at.found.textContent = `${brought.name || "What was pasted"}: ${implicitTable.understood(brought.table)}`;
       /** @type {any} */ (this.root.querySelector(".it-own")).hidden = false;
     }
 
@@ -195,13 +205,17 @@ var implicitLaboratory = (() => {
           const numbers = implicitTable.sample(source.table, source.target);
           this.prepared = implicitSample.prepare(numbers, settings.held, settings.offset);
           Object.assign(source, { classes: numbers.classes, columns: numbers.names });
+        const constant = numbers.names.filter((_, k) => this.prepared.scale[k] === Infinity);
+        const left = constant.length ? ` ${constant.length > 1 ? `${constant.length} columns never change and are` : `Column “${constant[0].trim()}” never changes and is`} left out.` : "";
+        this.at.found.textContent = `${source.name || "What was pasted"}: ${implicitTable.understood(source.table)}${left}`;
           this.complain("");
         } else this.prepared = implicitSample.ready(source);
       } catch (error) {
+        this.forget();
         return this.complain(error, source.name);
       }
       this.tabulate();
-      [this.rows, this.limit, this.lost, this.cursor] = [[], null, null, 0];
+      this.forget();
       this.at.before.textContent = "Making the network …";
       const worker = (this.worker = new implicitExperiment.Laboratory());
       try {
@@ -220,6 +234,13 @@ var implicitLaboratory = (() => {
       } catch (error) {
         if (worker === this.worker) this.complain(error);
       }
+    }
+
+    /** Nothing is left of the experiment before. */
+    forget() {
+      [this.rows, this.limit, this.lost, this.cursor] = [[], null, null, 0];
+      this.at.before.textContent = "";
+      this.show(0);
     }
 
     arrived(row) {
@@ -400,16 +421,18 @@ var implicitLaboratory = (() => {
       if (!row) return { panel: panels[p && p + 1], values: {}, layout: {} };
       const back = (/** @type {any} */ f) => Array.from(f, (v) => v * prepared.label_scale + prepared.label_mean);
       if (p === 0) return prepared.grid ? this.learned(row, back) : this.against(row, back);
-      const steps = rows.map(({ step }) => step), of = (/** @type {string} */ name, factor = 1) => [steps, rows.map((one) => factor * one[name])];
+      const steps = rows.map(({ step }) => step);
+      const xaxis = { ...panels[p + 1].layout.xaxis, range: [0, steps.at(-1) || 1] };
+      const of = (/** @type {string} */ name, factor = 1) => [steps, rows.map((one) => factor * one[name])];
       const level = (/** @type {number} */ v) => [[0, steps.at(-1) || 1], [v, v]];
       if (p === 1) {
         const share = 2 / prepared.y.length;
         const ends = limit?.predicted_error > 0 ? { "held out, infinite width, at the end": level(limit.predicted_error) } : {};
         const shown = ["train_loss", "lazy_loss"].flatMap((name) => of(name, share)[1]).concat(of("test_error")[1], of("lazy_test_error")[1]);
-        return { panel: panels[2], layout: this.decades(2, shown), values: { ...ends, samples: of("train_loss", share), "samples, lazy": of("lazy_loss", share), "held out": of("test_error"), "held out, lazy": of("lazy_test_error") } };
+        return { panel: panels[2], layout: { xaxis, ...this.decades(2, shown) }, values: { ...ends, samples: of("train_loss", share), "samples, lazy": of("lazy_loss", share), "held out": of("test_error"), "held out, lazy": of("lazy_test_error") } };
       }
-      if (p === 2) return { panel: panels[3], layout: this.decades(3, [...of("lambda_max")[1], ...of("lambda_min")[1]]), values: { largest: of("lambda_max"), smallest: of("lambda_min") } };
-      return { panel: panels[4], layout: {}, values: { "movement of A": of("movement"), ...(limit?.price > 0 && { "lazy, infinite width, at the end": level(this.moves) }) } };
+      if (p === 2) return { panel: panels[3], layout: { xaxis, ...this.decades(3, [...of("lambda_max")[1], ...of("lambda_min")[1]]) }, values: { largest: of("lambda_max"), smallest: of("lambda_min") } };
+      return { panel: panels[4], layout: { xaxis }, values: { "movement of A": of("movement"), ...(limit?.price > 0 && { "lazy, infinite width, at the end": level(this.moves) }) } };
     }
 
     /** A logarithmic axis of whole decades around these. @param {number} p  a panel @param {number[]} shown */

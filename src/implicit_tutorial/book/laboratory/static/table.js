@@ -13,6 +13,7 @@ var implicitTable = (() => {
   const SPOKEN = { ",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces" };
   const NUMBER = /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i;
   const COMMA = /^\s*[-+]?\d*,\d+(e[-+]?\d+)?\s*$/i;
+  const INFINITE = /^\s*[-+]?inf(inity)?\s*$/i;
   // What pandas takes for a missing entry, and for yes and no.
   const MISSING = new Set(["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]);
   const FLAGS = { True: 1, TRUE: 1, true: 1, False: 0, FALSE: 0, false: 0 };
@@ -126,7 +127,9 @@ var implicitTable = (() => {
     const points = rows.flat().some((c) => NUMBER.test(c) && c.includes("."));
     const decimal = separator !== "," && !points && rows.flat().some((c) => COMMA.test(c)) ? "," : ".";
     const isNumber = (/** @type {string} */ c) => Number.isFinite(value(c, decimal));
-    const header = rows[0].some((c, k) => !isNumber(c) && (rows.length === 1 || rows.slice(1).every((row) => isNumber(row[k]) || missing(row[k])))) || rows[0].every((c) => !isNumber(c));
+    // What stands for a number that is missing or too large is no name.
+    const isName = (/** @type {string} */ c) => Number.isNaN(value(c, decimal)) && !missing(c) && !INFINITE.test(c);
+    const header = rows[0].some((c, k) => isName(c) && (rows.length === 1 || rows.slice(1).every((row) => isNumber(row[k]) || missing(row[k])))) || rows[0].every((c) => !isNumber(c));
     const names = header ? rows[0].map((name, k) => name || `Unnamed: ${k}`) : rows[0].map((_, k) => `column ${k + 1}`);
     if (header) {
       rows.shift();
@@ -174,7 +177,7 @@ var implicitTable = (() => {
       const wrong = numbers.findIndex((v) => !Number.isFinite(v));
       if (wrong < 0) return void columns.push(numbers);
       const found = cells[wrong].trim();
-      const words = cells.every((c, i) => Number.isNaN(numbers[i]) && !/^[-+]?inf(inity)?$/i.test(c.trim()));
+      const words = cells.every((c, i) => Number.isNaN(numbers[i]) && !INFINITE.test(c));
       if (k === target && words) {
         classes = [...new Set(cells)].sort();
         if (classes.length === 2) return void columns.push(cells.map((c) => (c === classes?.[1] ? 1 : -1)));
@@ -185,7 +188,7 @@ var implicitTable = (() => {
             : `Column ${quoted(name)} has ${classes.length} different words (${said}${classes.length > 3 ? ", …" : ""}). Two can be learned, as −1 and +1; of more, one against the others.`,
         );
       }
-      if (/^[-+]?inf(inity)?$/i.test(found) || numbers[wrong] === Infinity || numbers[wrong] === -Infinity) throw new Complaint(`${place(wrong)} holds ${quoted(found)}, which is not finite. Leave that row out.`);
+      if (INFINITE.test(found) || numbers[wrong] === Infinity || numbers[wrong] === -Infinity) throw new Complaint(`${place(wrong)} holds ${quoted(found)}, which is not finite. Leave that row out.`);
       if (COMMA.test(found)) {
         throw new Complaint(`${place(wrong)} holds ${quoted(found)}. Decimal commas are understood where semicolons or tabs stand between the columns and no entry has a decimal point; commas between thousands are not.`);
       }
