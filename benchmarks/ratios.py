@@ -19,6 +19,7 @@ import implicit_tutorial as it
 from benchmarks import peers
 from benchmarks.in_page import in_page
 from benchmarks.library import certifying, importing, limit, many_labels
+from benchmarks.many import batch, ensemble, flows
 from benchmarks.memory import peak
 from benchmarks.setting import EVERY_STEP, SPARSE, Setting, Step, medians
 
@@ -178,50 +179,6 @@ def memory(setting: Setting, *, width: int = 4096, n_samples: int = 256, steps: 
         }
 
 
-def ensemble(
-    setting: Setting, *, width: int = 64, seeds: int = 16, steps: int = 200, repeats: int = 5
-) -> Iterator[Row]:
-    """Seconds of training many networks as one batch, and one after the other.
-
-    κ is 4, because networks as narrow as these lose their equilibria at κ = 1 (C18), some of them early.
-    """
-    setting = replace(setting, output_scale=4.0)
-    data = setting.data()
-    options = {
-        "method": it.SingleSweep(fraction=setting.fraction, tolerance=0.2),
-        "until": it.Until(steps=steps),
-    }
-    last: dict[str, np.ndarray] = {}
-
-    def networks() -> list[it.EquilibriumNetwork]:
-        return [setting.network(width, seed=seed) for seed in range(seeds)]
-
-    def together(nets: list[it.EquilibriumNetwork]) -> None:
-        history = it.train_ensemble(nets, *data, record=SPARSE, **options)
-        last["together"] = history.groupby("network").train_loss.last().to_numpy()
-
-    def alone(nets: list[it.EquilibriumNetwork]) -> None:
-        histories = [it.train(net, *data, record=SPARSE, **options) for net in nets]
-        last["alone"] = np.array([history.train_loss.iloc[-1] for history in histories])
-
-    def rounds() -> dict[str, float]:
-        first, second = networks(), networks()
-        return {
-            "alone": setting.seconds(lambda: alone(first)),
-            "together": setting.seconds(lambda: together(second)),
-        }
-
-    times = medians(rounds, repeats)
-    yield {
-        "width": width,
-        "seeds": seeds,
-        "seconds": times["together"],
-        "peer_seconds": times["alone"],
-        "accuracy": np.abs(last["together"] / last["alone"] - 1).max(),
-        "value": times["together"] / times["alone"],
-    }
-
-
 def beside_products(setting: Setting, width: int, repeats: int, most: int = 50) -> Row:
     """Seconds of a SingleSweep step, beside three bare n×m×m products on the same tensors."""
     run = setting.run(width, one_sweep(setting.step(width)))
@@ -276,6 +233,8 @@ RATIOS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "flow": flow,
     "memory": memory,
     "ensemble": ensemble,
+    "batch": batch,
+    "flows": flows,
     "exponent": scaling,
     "page": in_page,
     "floor": floor,

@@ -318,7 +318,7 @@ CALLS: dict[str, Call] = {
             "nets": Kind(
                 [*NO_OBJECTS, Wrong("one network", NET), Wrong("empty", []), Wrong("classes", [type(NET)])]
             ),
-            "method": instance(it.SingleSweep).or_none.also(it.GradientDescent()),
+            "method": instance(it.SingleSweep, it.ExponentialFlow).or_none.also(it.GradientDescent()),
             "until": instance(it.Until),
             "throw": FLAG,
         },

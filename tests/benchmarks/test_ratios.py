@@ -131,6 +131,20 @@ def test_ensemble_beside_single_runs():
     assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
 
 
+def test_flows_beside_single_flows():
+    setting = Setting(n_inputs=4)
+    (row,) = check("flows", ratios.flows(setting, width=24, seeds=4, n_samples=8, repeats=1))
+    assert row["accuracy"] < 0.05
+    assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
+
+
+def test_a_batch_beside_its_products():
+    setting = Setting(n_samples=8, n_inputs=4, implicit_scale=0.5, dtype=torch.float64)
+    (row,) = check("batch", ratios.batch(setting, width=16, seeds=3, inner=5, repeats=1))
+    assert 0 < row["accuracy"] < 0.2
+    assert row["value"] == pytest.approx(row["seconds"] / row["floor_seconds"])
+
+
 @pytest.mark.browser
 def test_a_step_in_the_page_is_that_of_numpy_and_torch():
     state = in_page.start(5, 8)
