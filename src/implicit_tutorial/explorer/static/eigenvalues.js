@@ -1,17 +1,16 @@
 // @ts-check
 /* Eigenvalues of a real matrix as in EISPACK: Hessenberg's form, and the double steps of Francis. */
 
-// `var`: also a part of a module.
 var implicitEigenvalues = (() => {
   "use strict";
 
   const { abs, hypot, min, sqrt } = Math;
 
-  /** Real and imaginary parts, ordered by both. @param {ArrayLike<number>} a @param {number} n  its size */
+  /** Real and imaginary parts, ordered by both. @param {ArrayLike<number>} a @param {number} n */
   function eigenvalues(a, n) {
     const rest = Array.from({ length: n }, (_, i) => i);
     const found = [];
-    // What has a row or column to itself shows its eigenvalue.
+    // Alone in a row or column it is an eigenvalue.
     const alone = (i) => [[n, 1], [1, n]].some(([p, q]) => rest.every((j) => i === j || !a[i * p + j * q]));
     for (let at; (at = rest.findIndex(alone)) >= 0; ) found.push([a[rest.splice(at, 1)[0] * (n + 1)], 0]);
     const h = rest.map((i) => Float64Array.from(rest, (j) => a[i * n + j]));
@@ -22,7 +21,7 @@ var implicitEigenvalues = (() => {
 
   /** To Hessenberg's form, by reflections. @param {Float64Array[]} h */
   function reduce(h) {
-    const n = h.length, v = new Float64Array(n);
+    const n = h.length, v = new Float64Array(n), s = v.slice();
     for (let k = 0; k < n - 2; k++) {
       let size = 0;
       for (let i = k + 1; i < n; i++) size = hypot(size, (v[i] = h[i][k]));
@@ -30,15 +29,14 @@ var implicitEigenvalues = (() => {
       if (v[k + 1] > 0) size = -size;
       v[k + 1] -= size;
       const scale = -1 / (size * v[k + 1]);
-      for (let j = k; j < n; j++) {
-        let s = 0;
-        for (let i = k + 1; i < n; i++) s += scale * v[i] * h[i][j];
-        for (let i = k + 1; i < n; i++) h[i][j] -= v[i] * s;
-      }
-      for (const row of h) {
-        let s = 0;
-        for (let j = k + 1; j < n; j++) s += scale * v[j] * row[j];
-        for (let j = k + 1; j < n; j++) row[j] -= v[j] * s;
+      s.fill(0);
+      const each = (f) => h.slice(k + 1).forEach((row, i) => f(row, v[k + 1 + i]));
+      each((r, t) => { for (let j = k; j < n; j++) s[j] += scale * t * r[j]; });
+      each((r, t) => { for (let j = k; j < n; j++) r[j] -= t * s[j]; });
+      for (const r of h) {
+        let t = 0;
+        for (let j = k + 1; j < n; j++) t += scale * v[j] * r[j];
+        for (let j = k + 1; j < n; j++) r[j] -= v[j] * t;
       }
     }
   }
@@ -56,8 +54,8 @@ var implicitEigenvalues = (() => {
       else {
         let y = h[end - 1][end - 1], w = h[end][end - 1] * h[end - 1][end];
         if (low < end - 1) {
-          if (++tries > 99) throw new Error("eigenvalues not found");
-          if (tries % 10 === 0) { // other shifts
+          if (++tries > 99) throw new Error("no eigenvalues");
+          if (tries % 10 === 0) { // shift anew
             const size = abs(h[end][end - 1]) + abs(h[end - 1][end - 2]);
             y = x += 0.75 * size;
             w = -0.4375 * size * size;
@@ -85,7 +83,7 @@ var implicitEigenvalues = (() => {
       const size = abs(p) + abs(q) + abs(r);
       if (!size) continue;
       p /= size, q /= size, r /= size;
-      const norm = p < 0 ? -hypot(p, q, r) : hypot(p, q, r);
+      const norm = hypot(p, q, r) * (p < 0 ? -1 : 1);
       if (k > low) d[k - 1] = -norm * size;
       p += norm;
       const [l, m, o] = [p / norm, q / norm, r / norm];
