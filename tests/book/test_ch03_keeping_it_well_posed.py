@@ -294,3 +294,19 @@ def test_on_the_circle_each_remedy_keeps_what_it_promises():
         assert kept.last - kept.first <= 3 < plain.last - plain.first
     lines = fig.circle_remedies().splitlines()[2:]
     assert [line.split("  ")[0] for line in lines] == list(SHOWN)
+
+
+def test_the_answer_on_time_names_every_remedy_that_costs():
+    """Question 4 of “What we saw”: which are cheaper than a plain step, and by how much the others are dearer."""
+    ratio = {s: {n: stored_time(n, s) / stored_time("none", s) for n in METHODS} for s in SCALES}
+    few, many = ratio[0.5], ratio[0.9]
+    assert [name for name, value in few.items() if value < 0.95] == ["fixed γ = 1/2"]
+    nearly, most = few.pop("Perron–Frobenius"), max(few["monotone"], few["symmetric"])
+    assert 1.75 < nearly < min(few["monotone"], few["symmetric"]) < most < 2.4
+    assert few["softmax columns"] == pytest.approx(1.4, abs=0.05)
+    others = few.keys() - {"monotone", "symmetric", "softmax columns"}
+    assert max(few[name] for name in others) < 1.3
+    for name in ("spectral scaling", "l1 rows", "softmax columns"):
+        assert many[name] < 0.9
+    assert 1 < many["Perron–Frobenius"] < 1.15
+    assert 1.3 < many["symmetric"] < many["monotone"] < 1.6

@@ -245,6 +245,8 @@ def test_the_axis_of_steps_begins_at_zero(tab):
     ranges = "implicitLaboratory.benches[0].plots.slice(1).map((plot) => plot._fullLayout.xaxis.range)"
     tab.wait_for_function("implicitLaboratory.benches[0].plots.every((plot) => plot._fullLayout)")
     assert tab.evaluate(ranges) == [[0, 1]] * 3
+    # The first row is seen, although a line of it would not be.
+    assert tab.locator(".it-graph:nth-of-type(3) .scatterlayer .point").count() == 2
 
 
 def test_nothing_is_trained_before_the_reader_says_so(tab):

@@ -408,7 +408,10 @@ var implicitLaboratory = (() => {
     plot(p) {
       this.dirty.delete(p);
       const { panel, values, layout } = this.panel(p);
-      const data = panel.data.map((trace) => ({ ...trace, x: values[trace.name]?.[0] ?? [], y: values[trace.name]?.[1] ?? [] }));
+      const data = panel.data.map((trace) => {
+        const [x, y] = values[trace.name] ?? [[], []];
+        return { ...trace, x, y, ...(x.length === 1 && { mode: "markers" }) }; // a line of one point would not be seen
+      });
       const whole = structuredClone({ ...panel.layout, ...layout }); // plotly writes into it
       this.Plotly.react(this.plots[p], data, { ...whole, height: undefined, template: this.theme, autosize: true }, CONFIG);
       this.plots[p].classList.add("it-plot"); // from now on it is one
