@@ -297,7 +297,7 @@ def test_on_the_circle_each_remedy_keeps_what_it_promises():
 
 
 def test_the_answer_on_time_names_every_remedy_that_costs():
-    """Question 4 of “What we saw”: which are cheaper than a plain step, and by how much the others are dearer."""
+    """Question 4 of “What we saw”: which are cheaper than a plain step, and which are dearer by how much."""
     ratio = {s: {n: stored_time(n, s) / stored_time("none", s) for n in METHODS} for s in SCALES}
     few, many = ratio[0.5], ratio[0.9]
     assert [name for name, value in few.items() if value < 0.95] == ["fixed γ = 1/2"]
