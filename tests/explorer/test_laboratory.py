@@ -261,6 +261,28 @@ def test_nothing_is_trained_before_the_reader_says_so(tab):
     assert tab.locator("#lab-conditions li").count() == 3
 
 
+@pytest.mark.parametrize("wait", [0, 100, 300])
+def test_play_that_comes_before_the_network_is_not_lost(tab, wait):
+    settled(tab)
+    tab.locator("#fig-laboratory-output_scale").press("ArrowRight")
+    tab.wait_for_timeout(wait)
+    tab.click("#lab-play")
+    tab.wait_for_function("implicitLaboratory.benches[0].rows.length > 2", timeout=20_000)
+    assert tab.get_attribute("#lab-play", "aria-pressed") == "true"
+    tab.click("#lab-play")
+    assert tab.get_attribute("#lab-play", "aria-pressed") == "false"
+
+
+def test_a_column_of_any_size_is_taken_as_it_is(tab, capsys, monkeypatch, tmp_path):
+    """Sums and squares of such numbers are beyond double precision, their mean and deviation are not."""
+    monkeypatch.chdir(tmp_path)
+    NAMED.assign(size=1e200 * NAMED["size"], weight=1e-220 * NAMED["weight"]).to_csv("mine.csv", index=False)
+    give(tab, Path("mine.csv").read_bytes())
+    choose(tab, width=32)
+    assert "never change" not in tab.inner_text("#lab-found")
+    assert_same(trained(tab, 5), in_python(tab, capsys)["history"])
+
+
 def test_play_pause_and_scrub_by_keyboard(tab):
     tab.focus("#lab-play")
     tab.keyboard.press("Enter")
@@ -477,6 +499,9 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "two names alike": ("a,a,c\n" + LONG, "Columns 1 and 2 are both called “a”"),
     "labels alike": ("a,b\n" + "\n".join(f"{k},7" for k in range(20)), "Column “b” is 7 in every row"),
     "inputs alike": ("a,b\n" + "\n".join(f"7,{k}" for k in range(20)), "No column but the one to learn ever"),
+    "one word beside numbers": (
+        "a,b,c\n" + "\n".join(f"{k},red,{k * k % 7}" for k in range(20)), "holds “red”, which is no number. Leave"
+    ),
     "one word": ("a,b\n" + "\n".join(f"{k},yes" for k in range(20)), "Column “b” says “yes” in every row"),
     "three words": ("a,b\n" + "\n".join(f"{k},{'xyz'[k % 3]}" for k in range(20)), "has 3 different words"),
     "too many rows": ("\n".join(f"{k},{k % 7}" for k in range(1001)), "1001 rows, and this page takes 1000"),

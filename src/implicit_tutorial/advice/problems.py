@@ -29,9 +29,16 @@ def named(column: int, columns: Sequence[str] | None) -> str:
     return f"column {column}" if columns is None else f"column {columns[column]!r}"
 
 
+def moments(X: Tensor) -> tuple[Tensor, Tensor]:
+    """(d,) means and standard deviations of columns, also where sums or squares over- or underflow."""
+    # By powers of two, which round nothing.
+    unit = torch.ldexp(torch.ones_like(X[0]), torch.frexp(X.abs().amax(dim=0)).exponent - 1)
+    return (X / unit).mean(dim=0) * unit, (X / unit).std(dim=0) * unit
+
+
 def constant_columns(X: Tensor) -> Tensor:
     """(d,) whether a column never changes, up to rounding."""
-    return X.std(dim=0) <= _ROUNDING * X.abs().amax(dim=0)
+    return moments(X)[1] <= _ROUNDING * X.abs().amax(dim=0)
 
 
 def check_sample(
@@ -100,7 +107,7 @@ def about_columns(X: Tensor, columns: Sequence[str] | None) -> Iterator[str]:
             f"{named(never[0], columns).capitalize()} is {float(X[0, never[0]]):g} in every row{more}. What "
             "never changes is left out, and another value in new data goes unnoticed."
         )
-    scale = X.std(dim=0).masked_fill(constant, math.nan)
+    scale = moments(X)[1].masked_fill(constant, math.nan)
     low, high = (int(np.nanargmin(scale)), int(np.nanargmax(scale)))
     if scale[high] > _UNITS * scale[low]:
         yield (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from implicit_tutorial.advice.problems import check_sample, constant_columns
+from implicit_tutorial.advice.problems import check_sample, constant_columns, moments
 from implicit_tutorial.equilibrium.checks import check_finite, check_float, check_rows, checked
 
 
@@ -102,7 +102,7 @@ def fit_scaling(X: Tensor, y: Tensor | None = None, *, offset: float = 0.0) -> S
     check_sample(X, y)
     if not 0 <= offset < math.inf:
         raise ValueError(f"offset={offset}: the constant coordinate is a finite number, zero or more.")
-    scale = X.std(dim=0)
+    mean, scale = moments(X)
     scale[constant_columns(X)] = math.inf
-    labels = (0.0, 1.0) if y is None else (float(y.mean()), float(y.std()))
-    return Scaling(X.mean(dim=0), scale, offset, *labels)
+    labels = (0.0, 1.0) if y is None else map(float, moments(y[:, None]))
+    return Scaling(mean, scale, offset, *labels)

@@ -100,8 +100,8 @@ def backward_cost() -> Explorer:
         ),
         alt=(
             "Two plots against depth from ten to one thousand, both axes logarithmic. The unrolled "
-            "network's memory and time rise with depth along straight lines; the equilibrium's are "
-            "horizontal."
+            "network's memory and time rise with depth, in the end in proportion to it; the equilibrium's "
+            "are horizontal."
         ),
         readout=readout,
     )

@@ -64,7 +64,9 @@ def circle_start() -> Explorer:
         ),
         alt="Six curves over the angle of the input, a dotted target with thirteen dots on it, and two "
         "dashed levels above and below zero. "
-        + says("None of the curves follows the target at any scale.", _least_distance() > 0.5),
+        + says(
+            "No curve follows the target at any scale, but by chance and in part.", _least_distance() > 0.5
+        ),
         readout=_readout,
         tag=MEAN_FIELD | measured(width=WIDTH, seeds=NETWORKS, samples=len(CIRCLE_ANGLES) - 1),
     )

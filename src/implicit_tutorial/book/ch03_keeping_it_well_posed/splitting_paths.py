@@ -41,13 +41,14 @@ def splitting_paths() -> Computed:
             "Unit 2 excites unit 1 with weight $a$, and unit 1 inhibits unit 2 with the same weight; $b$ is "
             "such that the equilibrium is $(1, 1)$. The symmetric part is zero: well-posed for every $a$. "
             "First: the states of three solvers. Second: their distance to the equilibrium. **Drag** the "
-            "start, and **move** $a$ across 1. **Notice** that Picard's spiral turns outward, "
-            "forward–backward slows down, and Peaceman–Rachford hardly minds."
+            "start, and **move** $a$ across 1. **Notice** that Picard's spiral, which came in, "
+            "no longer does: near the equilibrium it turns outward, until the relu bends it into a cycle. "
+            "Forward–backward slows down, and Peaceman–Rachford hardly minds."
         ),
         alt=(
             "First, the plane of two states with three paths from one start to the equilibrium (1, 1); "
-            "Picard's is a spiral, which widens for a above one. Second, the distance to the equilibrium on "
-            "a logarithmic axis against the sweep: straight lines of different slopes."
+            "for a above one Picard's goes round in a cycle instead. Second, the distance to the equilibrium on "
+            "a logarithmic axis against the sweep: lines of different slopes, Picard's the least steep one."
         ),
     )
 

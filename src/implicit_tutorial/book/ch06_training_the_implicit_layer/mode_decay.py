@@ -174,8 +174,8 @@ def _computation() -> Computation:
         },
         draws=circle_training.DRAWS | {"W": ("width", X.shape[1])},
         line=(
-            "So far the error vector was never farther from its prediction than {off:.2g} % of its start."
-            "{there? This network has left the well-posed region.|}"
+            "{there?This network has left the well-posed region: there is no error any more.|"
+            "So far the error vector was never farther from its prediction than {off:.2g} % of its start.}"
         ),
     )
 

@@ -116,11 +116,15 @@ def _runs() -> pd.DataFrame:
 def moments() -> dict[str, object]:
     """What the text says of all the runs: how many are proved, and from which losses on."""
     t = _runs()
-    loss, first, late = t["loss"].dropna(), t["first_loss"], t[t["exists"] != 0]
-    says("above what is certified at the start", loss.median() > first.median())
+    loss, late = t["loss"].dropna(), t[t["exists"] != 0]
+    # A run that never is, or not at the start, counts as zero.
+    middle, first = t["loss"].fillna(0.0).median(), t["first_loss"].fillna(0.0)
+    says("above what is certified at the start", middle > first.median())
+    medians = t.fillna({"loss": 0.0}).groupby("output_scale")["loss"].median()
+    says("the median is the later the smaller κ is", medians.loc[0.3:].is_monotonic_increasing)
     says("mostly for a small κ", (late["output_scale"] <= 0.3).mean() > 0.7 and late["width"].max() < 128)
     says("the others have a small κ", t[t["certified"].isna()]["output_scale"].max() <= 0.3)
-    losses = {"latest": loss.min(), "earliest": loss.max(), "middle": loss.median()}
+    losses = {"latest": loss.min(), "earliest": loss.max(), "middle": middle}
     losses |= {"first": first.max(), "first_middle": first.median()}
     counts = {"exist": len(t) - len(late), "runs": len(t), "certified": len(loss)}
     return {name: powers(float(value), 1) for name, value in losses.items()} | counts
@@ -133,8 +137,8 @@ def _what_to_notice() -> str:
     low, high = 0.3, END_OUTPUTS[-1]
     return says(
         "**Notice** that from width 128 on existence is proved before the first step at every $\\kappa$, and "
-        f"that the disc comes earlier for larger $\\kappa$: its median loss is {powers(medians[low], 1)} at "
-        f"$\\kappa = {low:g}$ and {powers(medians[high], 1)} at ${high:g}$.",
+        f"that the disc comes earlier for larger $\\kappa$: its median loss, zero for a run without one, is "
+        f"{powers(medians[low], 1)} at $\\kappa = {low:g}$ and {powers(medians[high], 1)} at ${high:g}$.",
         (t[t["width"] >= 128]["exists"] == 0).all() and medians.loc[low:].is_monotonic_increasing,
     )
 

@@ -155,23 +155,25 @@ def unit_descent() -> Computed:
 
 
 def _end(label: float, fraction: float) -> str:
-    """What descent does: it ``creeps`` up from one side, ``settles``, ``jumps`` about, or is ``lost``."""
+    """What descent does: it ``creeps`` up from one side, ``settles``, ``jumps``, or is ``thrown`` or ``lost``."""
     path = descend(label, fraction)
     if path[-1] >= 1:
         return "lost"
     passed = (1 / (1 - path) > label + LIMIT).any() if label > 1 else (1 / (1 - path) < label - LIMIT).any()
     if not passed:
         return "creeps"
-    return "settles" if fraction * label**4 < 1 else "jumps"
+    far = path.min() < -10
+    return "settles" if fraction * label**4 < 1 else "thrown" if far else "jumps"
 
 
 def _what_to_notice() -> str:
     ends = [_end(2.0, fraction) for fraction in FRACTIONS]
     return says(
         "**Notice** that from $a = 0$ the flow creeps up to the minimum, and so does descent with a step of "
-        "0.02. Longer ones, though stable at the start, pass the minimum: one of 0.05 still settles; those "
-        "of 0.1, 0.2 and 0.3 jump about, and from 0.5 on they land on the pole at $a = 1$, or beyond.",
-        ends == ["creeps", "settles", "jumps", "jumps", "jumps", "lost", "lost"] and max(FRACTIONS) < 1,
+        "0.02. Longer ones, though stable at the start, pass the minimum: one of 0.05 still settles; one "
+        "of 0.1 jumps about it; those of 0.2 and 0.3 are thrown far back, out of the picture; and from 0.5 "
+        "on they land on the pole at $a = 1$, or beyond.",
+        ends == ["creeps", "settles", "jumps", "thrown", "thrown", "lost", "lost"] and max(FRACTIONS) < 1,
     )
 
 

@@ -55,7 +55,7 @@ def watch_it_learn() -> Computed:
         },
         draws=DRAWS,
         line=(
-            "Loss {loss:.3g}, of the lazy prediction {lazy_loss:.3g}."
+            "Loss {loss:.3g}, of the dashed prediction {lazy_loss:.3g}."
             "{there? This network has lost its equilibrium: there is no function any more.|}"
         ),
     )

@@ -26,6 +26,7 @@ var implicitLaboratory = (() => {
       this.rows = [];
       this.cursor = 0;
       this.playing = false;
+      this.eager = false;
       this.shown = true;
       this.busy = true;
       this.pick(0);
@@ -96,7 +97,12 @@ var implicitLaboratory = (() => {
         else if (files.length) this.read(files[0]);
         else if (text) this.offer({ name: "", text, encoding: "" });
       });
-      on(at.play, "click", () => this.play(!this.playing));
+      on(at.play, "click", () => {
+        // A network that is still to come is trained when it has come.
+        if (this.busy) this.eager = !this.eager;
+        else this.play(!this.playing);
+        if (this.busy) at.play.setAttribute("aria-pressed", String(this.eager));
+      });
       on(at.scrub, "input", () => {
         this.play(false);
         this.show(Number(at.scrub.value));
@@ -156,7 +162,7 @@ var implicitLaboratory = (() => {
         return implicitTable.sample(brought.table, brought.target);
       } catch (error) {
         const { rows, names } = brought.table;
-        const words = names.map((_, k) => k).filter((k) => rows.every((row) => Number.isNaN(Number(row[k].replace(",", ".")))));
+        const words = names.map((_, k) => k).filter((k) => rows.every((row) => Number.isNaN(Number(row[k].replace(",", ".")))) && rows.some((row) => row[k] !== rows[0][k]));
         if (words.length !== 1 || words[0] === brought.target) throw error;
         brought.target = words[0];
         return implicitTable.sample(brought.table, brought.target);
@@ -175,7 +181,7 @@ var implicitLaboratory = (() => {
 
     /** A sentence for the reader; what is not meant for him goes to the console. @param {any} what @param {string} name */
     complain(what, name = "") {
-      if (what) this.busy = false;
+      if (what) this.busy = this.eager = false;
       const said = what instanceof Error ? what.message : what;
       this.at.complaint.textContent = said && name ? `${name}: ${said}` : said;
       if (what instanceof Error && !(what instanceof implicitTable.Complaint)) console.error(what);
@@ -190,6 +196,10 @@ var implicitLaboratory = (() => {
     // ---------------------------------------------------------------- an experiment
 
     /** Whether the network of the present choice is still to come. */
+    get busy() {
+      return this.root.ariaBusy === "true";
+    }
+
     set busy(/** @type {boolean} */ on) {
       this.root.ariaBusy = on ? "true" : null;
     }
@@ -197,6 +207,7 @@ var implicitLaboratory = (() => {
     /** A new network; nothing is trained before the reader says so. */
     async restart() {
       this.play(false);
+      this.at.play.setAttribute("aria-pressed", String(this.eager));
       this.worker?.close();
       const { source, settings } = this;
       try {
@@ -231,6 +242,10 @@ var implicitLaboratory = (() => {
         this.foresee();
         this.show(this.cursor);
         this.busy = false;
+        if (this.eager) {
+          this.eager = false;
+          this.play(true);
+        }
       } catch (error) {
         if (worker === this.worker) this.complain(error);
       }

@@ -14,10 +14,15 @@ var implicitSample = (() => {
   const ROUNDING = 1e-12; // as in problems.py: a deviation below this share of the largest entry is none
   const GRID = 121;
 
-  const mean = (/** @type {number[]} */ x) => x.reduce((a, b) => a + b, 0) / x.length;
+  /* A power of two of about their size: sums and squares of what is divided by it neither over- nor underflow. */
+  const unit = (/** @type {number[]} */ x) => 2 ** Math.max(-1022, Math.floor(Math.log2(Math.max(...x.map(Math.abs)))));
+  const mean = (/** @type {number[]} */ x) => {
+    const one = unit(x);
+    return one * (x.reduce((sum, v) => sum + v / one, 0) / x.length);
+  };
   const deviation = (/** @type {number[]} */ x) => {
-    const centre = mean(x);
-    return Math.sqrt(x.reduce((s, v) => s + (v - centre) ** 2, 0) / (x.length - 1));
+    const one = unit(x), centre = mean(x) / one;
+    return one * Math.sqrt(x.reduce((s, v) => s + (v / one - centre) ** 2, 0) / (x.length - 1));
   };
 
   /** @param {{X: number[][], y: number[], names: string[]}} table @param {number} held  the share of rows to put aside
