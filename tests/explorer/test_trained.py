@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
     reason="this torch exports no loops; pages are made with a later one",
 )
 
-TRAINED = ["learning-circle", "mode-decay", "circle-width"]
+TRAINED = ["learning-circle", "mode-decay", "circle-width", "phase-diagram"]
 NAMES = [*TRAINED, "initialization-scale"]
 SCRIPTS = ("product.js", "eigenvalues.js", "program.js", "computed.js")
 
