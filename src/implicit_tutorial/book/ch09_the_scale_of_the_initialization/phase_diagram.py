@@ -327,7 +327,7 @@ def _edges(centres: pd.Index) -> np.ndarray:
 
 
 def _spectrum() -> go.Figure:
-    plane = {"x_range": (-1.15, 1.25), "y_range": (-1.2, 1.2), "equal": True}
+    plane = {"x_range": (-1.15, 1.25), "y_range": (-1.2, 1.2), "equal": True, "legend_rows": 2}
     fig = style.figure(title="eigenvalues of DA", x_title="real part", **plane, height=380)
     angle = np.linspace(0, 2 * np.pi, 60)
     radius = IMPLICIT_SCALE / math.sqrt(2)
@@ -341,7 +341,7 @@ def _spectrum() -> go.Figure:
 
 def _function() -> go.Figure:
     x = {"x_title": "angle to the target's direction", "x_range": (0, 360)}
-    fig = style.figure(title="learned function", **x, y_range=(-4.5, 7), height=380)
+    fig = style.figure(title="learned function", **x, y_range=(-4.5, 7), height=380, legend_rows=2)
     degrees = np.linspace(0, 360, SLICE_ANGLES)
     truth = array(it.data.linear_quadratic(great_circle(6)))
     fig.add_scatter(x=degrees, y=truth, **style.theory("target", style.TARGET))
