@@ -26,14 +26,15 @@ def package_folder(name: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
+def own_scripts() -> list[Path]:
+    """The folders of the package from which pages get scripts and style sheets."""
+    package = package_folder("implicit_tutorial")
+    return [package / "explorer" / "static", package / "book" / "laboratory" / "static"]
+
+
 def add_explorer_files(app: Sphinx, config: Config) -> None:
     """Serve the scripts and style sheets of figures out of the package: one copy, whatever the page."""
-    package = package_folder("implicit_tutorial")
-    config.html_static_path = [
-        *config.html_static_path,
-        str(package / "explorer" / "static"),
-        str(package / "book" / "laboratory" / "static"),
-    ]
+    config.html_static_path = [*config.html_static_path, *map(str, own_scripts())]
 
 
 def add_laboratory(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
@@ -53,7 +54,7 @@ def tidy_theme(app: Sphinx, config: Config) -> None:
 
 
 def copy_vendor(app: Sphinx, exception: Exception | None) -> None:
-    """Put MathJax (with its fonts) and plotly.js beside the pages.
+    """Put MathJax (with its fonts), plotly.js and the scripts as they are served beside the pages.
 
     They must not lie in the root's _static folder: Jupyter Book links every script there from every page.
     """
@@ -65,6 +66,11 @@ def copy_vendor(app: Sphinx, exception: Exception | None) -> None:
     shutil.copy(mathjax / "tex-chtml.js", static / "mathjax")
     shutil.copytree(mathjax / MATHJAX_FONTS, static / "mathjax" / MATHJAX_FONTS, dirs_exist_ok=True)
     shutil.copy(package_folder("plotly") / "package_data" / "plotly.min.js", static)
+    from implicit_tutorial.explorer.scripts import served  # here, for it takes a second
+
+    for folder in own_scripts():
+        for script in folder.glob("*.js"):
+            (static / script.name).write_text(served(script), "utf-8")
 
 
 def complete_redirect(app: Sphinx, exception: Exception | None) -> None:

@@ -35,7 +35,7 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import 
     lazy_movement,
     lazy_width,
 )
-from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE, great_circle
 from implicit_tutorial.book.circle import CIRCLE
 from implicit_tutorial.book.tasks import task
 from implicit_tutorial.explorer import style
@@ -121,8 +121,59 @@ def test_the_eigenvalues_shown_are_those_of_the_trained_network():
         radius = max(torch.linalg.eigvals((row > 0).double()[:, None] * net.A).real.max().item() for row in z)
     here = run(3.0, 64)
     assert here["rightmost"] == pytest.approx(radius, rel=0.03)
-    shown = trace(fig.phase_diagram().panels(output_scale=3.0, width=64)[1], "after training")
-    assert max(shown["x"]) == pytest.approx(here["rightmost"], rel=1e-3)
+    panel = fig.phase_diagram().panels(steps=0, output_scale=3.0, width=64)[1]
+    assert max(trace(panel, "stored run")["x"]) == pytest.approx(here["rightmost"], abs=1e-3)
+
+
+def test_the_page_follows_the_flow_of_the_library():
+    """The network of a page, trained by `ExponentialFlow` from the same weights, ends at the same place."""
+    computation, p = fig.phase_diagram().computation, task(TARGET, n_test=200)
+    setting = {"output_scale": 0.838, "width": 64}
+    found = computation.run({"steps": 90} | setting)
+    net = it.EquilibriumNetwork(6, **setting, implicit_scale=0.5, solver=it.Newton(rtol=1e-10), seed=0)
+    drawn = computation.inputs({"steps": 90} | setting)
+    with torch.no_grad():
+        for weight, name in ((net.Theta, "G"), (net.W, "W"), (net.v, "v")):
+            weight.copy_(drawn[name])
+    start = net.equilibrium(p.X).z.detach()
+    until = it.Until(time=float(found["time_now"]) / 0.838**2)
+    it.train(net, p.X, p.y, method=it.ExponentialFlow(rtol=0.005), until=until)
+    with torch.no_grad():
+        z = net.equilibrium(p.X).z
+        f = net(great_circle(6))
+        way = torch.linalg.matrix_norm(net.A - found["A0"])
+        off = torch.linalg.matrix_norm(net.A - found["A"])
+    assert found["end"] == 1
+    assert float((z - start).norm() / start.norm()) == pytest.approx(float(found["moved"]), rel=0.03)
+    assert float(off / way) < 0.1
+    assert float((f - found["2/this network/y"]).norm() / f.norm()) < 0.05
+
+
+def test_the_input_shown_is_the_one_nearest_to_a_fold():
+    computation = fig.phase_diagram().computation
+    for width, kappa in ((24, 3.0), (32, 3.0), (128, 0.1), (128, 0.234)):
+        found = computation.run({"steps": 90, "output_scale": kappa, "width": width})
+        spectra = [
+            torch.linalg.eigvals((row > 0).double()[:, None] * found["A"]).real.max() for row in found["z"]
+        ]
+        assert float(max(spectra)) > 0.7
+        assert float(found["rightmost"]) == pytest.approx(float(max(spectra)), abs=0.01)
+
+
+def test_beside_the_network_stands_the_stored_run_of_the_tile_in_which_it_lies():
+    shown = fig.phase_diagram()
+    for kappa, width, tile in ((0.16, 120, (0.153, 128)), (2.9, 9, (3.0, 8))):
+        row = run(*tile)
+        values = {"steps": 0, "output_scale": kappa, "width": width}
+        map_, spectrum, function = shown.panels(**values)
+        assert trace(map_, "tile")["x"] == pytest.approx([tile[0]])
+        assert trace(map_, "tile")["y"] == pytest.approx([tile[1]])
+        assert np.nanmax(trace(spectrum, "stored run")["x"]) == pytest.approx(
+            max(x for x, _ in row["eigenvalues"]), abs=1e-3
+        )
+        wanted = np.full(33, np.nan) if row["slice"] is None else row["slice"]
+        np.testing.assert_allclose(trace(function, "stored run")["y"], wanted, atol=0.0051)
+        assert f"{row['rightmost']:.2f}" in shown.readout(**values)
 
 
 def test_the_learning_curve_is_kernel_regression():
@@ -189,9 +240,11 @@ def test_the_tiles_have_the_colours_of_the_bar_and_a_title():
 
 
 def test_a_failing_run_is_told_in_a_sentence():
-    said = {fig.phase_diagram().readout(output_scale=k, width=m) for k in scales() for m in widths()}
-    assert not any("ends:" in text for text in said)
-    assert any(text.startswith("This run left the well-posed region;") for text in said)
+    shown, narrow = fig.phase_diagram(), [m for m in widths() if m <= 256]
+    said = {shown.readout(steps=0, output_scale=k, width=m) for k in scales() for m in narrow}
+    assert any("Stored run there: left the well-posed region at" in text for text in said)
+    lost = shown.readout(steps=400, output_scale=0.1, width=12)
+    assert "it has left the well-posed region" in lost
 
 
 def test_the_unit_by_hand_ends_where_the_text_says():
@@ -230,7 +283,7 @@ def test_on_the_circle_draws_are_compared_with_themselves():
 def test_words_of_single_runs_say_so():
     caption = fig.phase_diagram().caption
     assert "single run, of seed 0" in caption
-    assert "test error of the single runs" in caption
+    assert "test error of the stored runs" in caption
 
 
 def test_the_map_of_existence_shows_what_is_proved_now():

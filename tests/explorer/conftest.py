@@ -9,6 +9,7 @@ import plotly
 import pytest
 
 from implicit_tutorial.explorer import STATIC, Control, Explorer, Figure, style
+from implicit_tutorial.explorer.scripts import served
 from implicit_tutorial.explorer.style import SCRIPTS, SHEETS
 from tests.browser import reader
 
@@ -26,8 +27,10 @@ body { margin: 0 auto; max-width: 46rem; padding: 0 1rem; font: 1rem/1.6 system-
 
 def write_page(folder: Path, body: str) -> Path:
     """A page as the book has it, beside the scripts, the style sheets and plotly."""
-    for asset in (*SCRIPTS, *SHEETS):
-        shutil.copy(STATIC / asset, folder)
+    for sheet in SHEETS:
+        shutil.copy(STATIC / sheet, folder)
+    for script in SCRIPTS:
+        (folder / script).write_text(served(STATIC / script), "utf-8")
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", folder)
     sheets = "".join(f'<link rel="stylesheet" href="{name}">' for name in SHEETS)
     scripts = "".join(f'<script defer src="{name}"></script>' for name in SCRIPTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 import torch
 
 from implicit_tutorial.book import explorers
-from implicit_tutorial.explorer.computed import Computed
+from implicit_tutorial.explorer.computed import Computed, Point
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.reading import number
 from implicit_tutorial.explorer.stored import document_of
@@ -163,6 +164,19 @@ def test_at_stops_and_anywhere_a_page_shows_what_torch_computes(page: Any, name:
         assert_right(page, name, **(values | least))
 
 
+def any_whole(name: str, point: Point) -> bool:
+    """Whether a coordinate takes whole numbers only, so that the point stands beside the pointer."""
+    return any(c.name in point.at and isinstance(c.start, int) for c in made(name).controls)
+
+
+def stepped(axis: dict[str, Any], value: float, share: float) -> float:
+    """A share of the axis further on, on its own scale, but not beyond it."""
+    log = axis.get("type") == "log"
+    low, high = axis["range"]
+    along = min(max((math.log10(value) if log else value) + share * (high - low), low), high)
+    return 10**along if log else along
+
+
 @pytest.mark.parametrize("name", DRAGGED)
 def test_a_point_follows_the_pointer_and_the_keys(page: Any, name: str) -> None:
     at = assert_right(page, name, **made(name).start)
@@ -181,12 +195,12 @@ def test_a_point_follows_the_pointer_and_the_keys(page: Any, name: str) -> None:
         moved = {key for key in at if at[key] != before[key]}
         assert moved == set(point.at), "this point and nothing else"
         assert all(at[key] > before[key] for key in moved), "to the right, and up"
-        now = handle.bounding_box()
-        assert now["x"] + now["width"] / 2 == pytest.approx(x + 35, abs=1)
+        now, near = handle.bounding_box(), 3 if any_whole(name, point) else 1
+        assert now["x"] + now["width"] / 2 == pytest.approx(x + 35, abs=near)
         if point.y:
-            assert now["y"] + now["height"] / 2 == pytest.approx(y - 25, abs=1)
+            assert now["y"] + now["height"] / 2 == pytest.approx(y - 25, abs=near)
 
-        axes = [made(name).panels()[point.panel]["layout"][f"{axis}axis"]["range"] for axis in "xy"]
+        axes = [made(name).panels()[point.panel]["layout"][f"{axis}axis"] for axis in "xy"]
         for key, coordinate, share in (
             ("ArrowLeft", 0, -0.01),
             ("Shift+ArrowRight", 0, 0.1),
@@ -195,9 +209,9 @@ def test_a_point_follows_the_pointer_and_the_keys(page: Any, name: str) -> None:
         ):
             handle.press(key)
             before, at = at, assert_right(page, name)
-            low, high = axes[coordinate]
-            wanted = min(max(before[point.at[coordinate]] + share * (high - low), low), high)
-            assert at[point.at[coordinate]] == pytest.approx(wanted)
+            wanted = stepped(axes[coordinate], before[point.at[coordinate]], share)
+            whole = any_whole(name, point) and coordinate == 1
+            assert at[point.at[coordinate]] == pytest.approx(wanted, abs=1 if whole else 1e-12)
             assert sum(at[key] != before[key] for key in at) == 1
 
 
@@ -211,8 +225,41 @@ def test_a_point_says_what_and_where_it_is(page: Any, name: str) -> None:
         assert handle.get_attribute("aria-label").startswith(point.label)
         assert float(said["min"]) <= float(said["now"]) == at[point.x] <= float(said["max"])
         assert said["text"] == ", ".join(number(at[key], ".3g") for key in point.at)
-        words = figure(page, name).locator(".it-state .it-value").nth(len(made(name).controls) + k)
-        assert words.text_content() == said["text"]
+        if {c.name for c in made(name).controls}.isdisjoint(point.at):  # others are written as controls
+            words = figure(page, name).locator(".it-state .it-value").nth(len(made(name).controls) + k)
+            assert words.text_content() == said["text"]
+
+
+def test_a_click_on_the_map_brings_its_point_there(page: Any) -> None:
+    """On logarithmic axes; the controls that the point stands for move with it, and it with them."""
+    name = "phase-diagram"
+    values = {"steps": 0, "output_scale": 0.234, "width": 128}
+    assert_right(page, name, **values)
+    panel = figure(page, name).locator(".it-plot").first
+    panel.scroll_into_view_if_needed()
+    x, y = panel.evaluate(
+        """(plot) => {
+          const { left, top } = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;
+          return [left + xaxis._offset + xaxis.d2p(1), top + yaxis._offset + yaxis.d2p(30)];
+        }"""
+    )
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y)
+    page.mouse.up()
+    assert assert_right(page, name) == values, "a stroke is no click"
+    page.mouse.click(x, y)
+    at = assert_right(page, name)
+    assert at["output_scale"] == pytest.approx(1, rel=0.02)
+    assert at["width"] == pytest.approx(30, abs=1)
+    assert isinstance(at["width"], int)
+    assert figure(page, name).locator(f"output[for=fig-{name}-width]").text_content() == str(at["width"])
+    handle = figure(page, name).locator(".it-handle")
+    box = handle.bounding_box()
+    assert box["x"] + box["width"] / 2 == pytest.approx(x, abs=1)
+    assert_right(page, name, **values)
+    assert handle.get_attribute("aria-valuetext") == "0.234, 128"
+    assert handle.bounding_box()["x"] < box["x"] - 50
 
 
 def test_a_finger_drags_a_point_and_the_page_stays_where_it_is(browser: Any, path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from implicit_tutorial.book import explorers
 from implicit_tutorial.explorer import STATIC
 from implicit_tutorial.explorer.computed import Computed
+from implicit_tutorial.explorer.scripts import served
 from tests.browser import reader
 
 pytestmark = pytest.mark.skipif(
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.skipif(
     reason="this torch exports no loops; pages are made with a later one",
 )
 
-TRAINED = ["learning-circle", "mode-decay", "circle-width"]
+TRAINED = ["learning-circle", "mode-decay", "circle-width", "phase-diagram"]
 NAMES = [*TRAINED, "initialization-scale"]
 SCRIPTS = ("product.js", "eigenvalues.js", "program.js", "computed.js")
 
@@ -55,7 +56,7 @@ def document(name: str) -> dict[str, Any]:
 def page(browser, tmp_path_factory):
     """A page that holds the scripts that compute and nothing else, read from the disk."""
     file = tmp_path_factory.mktemp("trained") / "index.html"
-    scripts = "".join(f"<script>{(STATIC / s).read_text()}</script>" for s in SCRIPTS)
+    scripts = "".join(f"<script>{served(STATIC / s)}</script>" for s in SCRIPTS)
     file.write_text(f"<!doctype html><meta charset=utf-8><title>Training</title>{scripts}")
     with reader(browser, file.as_uri()) as tab:
         tab.goto(file.as_uri())

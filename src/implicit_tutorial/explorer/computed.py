@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
 
@@ -160,14 +160,19 @@ _STOPS = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A point of a panel, whose axes have ranges: dragged in the page, moved by sliders in JupyterLab."""
+    """A point of a panel, whose axes have ranges: dragged in the page, moved by sliders in JupyterLab.
+
+    Where it is alone in its panel, a click there brings it.
+    """
 
     x: str
     y: str = ""
-    """Under these names the functions take its coordinates; without the second it moves along a line."""
+    """Under these names the functions take its coordinates; without the second it moves along a line. The
+    name of a control stands for this, which then moves along."""
     height: str = ""
     """The result that says how high that line is, where it is a curve."""
-    start: tuple[float, float]
+    start: tuple[float, float] = (math.nan, math.nan)
+    """Where it is at first; of a control that is known."""
     label: str
     """What it is, for a reader who does not see it."""
     panel: int = 0
@@ -188,13 +193,23 @@ class Point:
         found = []
         axes = figure.layout.xaxis, figure.layout.yaxis
         for name, start, axis, mark in zip(self.at, self.start, axes, "→↑", strict=False):
-            low, high = axis.range
+            along = math.log10(start) if axis.type == "log" else start
+            low, high = axis.range  # of a logarithmic axis the exponents
             power = 10 ** math.floor(math.log10((high - low) / _STOPS))
             step = power * min((1, 2, 5, 10), key=lambda k: abs(math.log(k * power * _STOPS / (high - low))))
-            first, last = math.ceil((low - start) / step), math.floor((high - start) / step)
-            values = [round(start + k * step, 9) for k in range(first, last + 1)]
-            found.append(Control(name, values, start=start, label=f"{self.label} {mark}", fmt=".2f"))
+            first, last = math.ceil((low - along) / step), math.floor((high - along) / step)
+            values = [round(along + k * step, 9) for k in range(first, last + 1)]
+            if axis.type == "log":
+                values = [start if v == round(along, 9) else float(f"{10**v:.3g}") for v in values]
+            form = ".3g" if axis.type == "log" else ".2f"
+            found.append(Control(name, values, start=start, label=f"{self.label} {mark}", fmt=form))
         return found
+
+    def among(self, controls: Sequence[Control]) -> Point:
+        """The point where these controls are, as far as its coordinates are theirs."""
+        starts = {c.name: c.start for c in controls}
+        at = zip((self.x, self.y), self.start, strict=True)
+        return replace(self, start=tuple(starts.get(name, v) for name, v in at))
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -304,8 +319,11 @@ class Computed(Explorer):
         **about: Any,
     ) -> None:
         self.computation = computation
-        self.points = tuple(points)
-        self._starts = {name: v for p in points for name, v in zip(p.at, p.start, strict=False)}
+        self.points = tuple(p.among(controls) for p in points)
+        own = {c.name for c in controls}
+        self._starts = {
+            name: v for p in points for name, v in zip(p.at, p.start, strict=False) if name not in own
+        }
         self._figures = list(figures())
 
         def draw(**values: Any) -> list[go.Figure]:
@@ -351,7 +369,8 @@ class Computed(Explorer):
     @property
     def handles(self) -> tuple[Control, ...]:
         """The controls, and sliders for each point: nothing is dragged in the live widget."""
-        return (*self.controls, *(c for p in self.points for c in p.controls(self._figures[p.panel])))
+        more = (c for p in self.points for c in p.controls(self._figures[p.panel]))
+        return (*self.controls, *(c for c in more if c.name in self._starts))
 
     def document(self) -> dict[str, Any]:
         """The programs and what they need."""

@@ -142,8 +142,11 @@ def _picture(panel: Panel) -> str:
 def _state(controls: Sequence[Control], points: Sequence[dict[str, Any]], math: Callable[[str], str]) -> str:
     """Where the handles stand, in words: for paper, on which they mean nothing."""
     said = [(inline(c.label, math), c.text(c.start)) for c in controls]
+    own = {c.name for c in controls}
     said += [
-        (inline(p["label"], math), ", ".join(f"{v:g}" for v in p["start"][: len(p["at"])])) for p in points
+        (inline(p["label"], math), ", ".join(f"{v:g}" for v in p["start"][: len(p["at"])]))
+        for p in points
+        if not own.issuperset(p["at"])
     ]
     words = (f'{label} <span class="it-value">{escape(text)}</span>' for label, text in said)
     return f'<p class="it-state">{"; ".join(words)}</p>'

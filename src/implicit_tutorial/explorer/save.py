@@ -13,6 +13,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from implicit_tutorial.explorer.scripts import served
 from implicit_tutorial.explorer.style import SCRIPTS, SHEETS, STATIC
 
 #: Where Chromium and its relatives are found; BROWSER_PATH names another.
@@ -52,7 +53,7 @@ def plotly_js() -> bytes:
 
 def page(figure: str, title: str, script: str = "") -> str:
     """A page with one figure that needs no other file."""
-    code = [plotly_js().decode("utf-8"), *((STATIC / name).read_text("utf-8") for name in SCRIPTS), script]
+    code = [plotly_js().decode("utf-8"), *(served(STATIC / name) for name in SCRIPTS), script]
     scripts = "\n".join(f"<script>{text.replace('</script', ENDED)}</script>" for text in code if text)
     sheets = "\n".join((STATIC / name).read_text("utf-8") for name in SHEETS)
     body = "body{max-width:46rem;margin:1rem auto;padding:0 1rem;font:1rem/1.6 system-ui,sans-serif}"

@@ -24,6 +24,7 @@ from implicit_tutorial.explorer.frames import check_same_build
 from implicit_tutorial.explorer.mathml import mathml
 from implicit_tutorial.explorer.page import element
 from implicit_tutorial.explorer.save import plotly_js
+from implicit_tutorial.explorer.scripts import served
 from implicit_tutorial.explorer.stored import Pool, handles
 from implicit_tutorial.explorer.style import SHEETS, STATIC, TEMPLATE
 from implicit_tutorial.explorer.tree import Panel, fingerprint, panels_of
@@ -39,7 +40,7 @@ class Live(anywidget.AnyWidget):
     says why it does not show `values`, where `draw` fails.
     """
 
-    _esm = "\n".join((STATIC / script).read_text("utf-8") for script in LIVE_SCRIPTS)
+    _esm = "\n".join(served(STATIC / script) for script in LIVE_SCRIPTS)
     _css = "\n".join((STATIC / sheet).read_text("utf-8") for sheet in SHEETS)
 
     spec = traitlets.Dict().tag(sync=True)  # what never changes

@@ -8,9 +8,18 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import torch
+from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial.book.analysis import Estimate, edge_slope
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_network import (
+    DRAWS,
+    POWERS,
+    advance,
+    begin,
+    seen,
+)
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import (
     IMPLICIT_SCALE,
     RICH,
@@ -25,17 +34,27 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import 
 from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
-from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.explorer import Control, explorer, style
+from implicit_tutorial.explorer.computed import Computation, Computed, Point
 
 _X = (0.078, 3.9)
 #: The axis of the output scale, of both maps.
 SCALE_AXIS = {"x_title": "output_scale κ", "x_log": True, "x_range": _X, "x_ticks": (0.1, 0.3, 1, 3)}
-#: What a reader is told of a run that failed.
+#: The stops of the handles; the page trains networks of the map between them, too, but no wider ones.
+STEPS, SCALES, WIDTHS = (0, 10, 30, 90), (0.1, 0.234, 0.838, 3.0), (24, 64, 128, 256)
+#: What a reader is told of a stored run, by its status.
 _ENDS = {
-    "left the well-posed region": "This run left the well-posed region",
-    "no equilibrium found from zero": "Trained; but from zero the solver finds no equilibrium any more",
-    "no equilibrium found at a test point": "Trained; but at a test point the solver finds no equilibrium",
+    "finished": "eigenvalue {stored_rightmost:.2f}, error {stored_error:.3f} at 200 test points",
+    "left the well-posed region": "left the well-posed region at {stored_rightmost:.2f}",
+    "no equilibrium found from zero": (
+        "trained to {stored_rightmost:.2f}; but from zero the solver finds no equilibrium any more"
+    ),
+    "no equilibrium found at a test point": (
+        "trained to {stored_rightmost:.2f}; but at a test point the solver finds no equilibrium"
+    ),
 }
+#: Larger than any value of a stored run: in the place of one that there is not.
+_NONE = 1e3
 
 
 def scales() -> list[float]:
@@ -107,42 +126,137 @@ def row_of(width: int) -> pd.DataFrame:
     return pd.DataFrame([run(k, width) for k in scales()]).set_index("output_scale")
 
 
+def observe(
+    A: Tensor, z: Tensor, z0: Tensor, u: Tensor, e: Tensor, lost: Tensor, v: Tensor, b_circle: Tensor,
+    kappa: Tensor, width: Tensor, output_scale: Tensor, scales: Tensor, widths: Tensor, slices: Tensor,
+    spectra: Tensor, facts: Tensor,
+) -> dict[str, Tensor]:  # fmt: skip
+    """The network that is trained here, and the stored run in whose tile of the map it lies."""
+    found = seen(A, z, z0, u, e, lost, v, b_circle, kappa)
+    values = found.pop("values")
+    near = [torch.abs(torch.log(at / here)) for at, here in ((scales, output_scale), (widths, width))]
+    tile = ((near[0] == near[0].amin()) & (near[1] == near[1].amin())) * torch.ones_like(kappa)
+    tile = tile / tile.sum()  # on the border of two they share
+
+    def of_tile(stored: Tensor) -> Tensor:
+        chosen = (tile[:, :, None] * stored).sum((0, 1))
+        return torch.where(chosen < _NONE, chosen, 0 * kappa / (0 * kappa))
+
+    there = of_tile(spectra)
+    n = there.shape[0] // 2
+    rightmost, error, status = of_tile(facts)
+    return found | {
+        "0/tile/x": (tile.sum(1) * scales[:, 0]).sum()[None],
+        "0/tile/y": (tile.sum(0) * widths).sum()[None],
+        "1/stored run/x": torch.cat([there[:n], there[:n]]),
+        "1/stored run/y": torch.cat([there[n:], -there[n:]]),
+        "1/this network/x": values[:, 0],
+        "1/this network/y": values[:, 1],
+        "2/stored run/y": of_tile(slices),
+        "2/this network/y": found.pop("f"),
+        "stored_rightmost": rightmost,
+        "stored_error": error,
+        "stored_status": status,
+    }
+
+
+def _runs() -> dict[str, Tensor]:
+    """What the figure shows of the stored runs of seed 0, by output scale and width."""
+    m = [w for w in widths() if w <= WIDTHS[-1]]
+    most = max(len(e) for e in PHASE.table["eigenvalues"] if e is not None)
+    runs = [[run(k, w) for w in m] for k in scales()]
+
+    def padded(values: list | None) -> np.ndarray:
+        """Real parts, then imaginary ones."""
+        found = np.full((most, 2), 2 * _NONE)
+        if values:
+            found[: len(values)] = values
+        return found.T.flatten()
+
+    def facts(row: pd.Series) -> list[float]:
+        numbers = [row["rightmost"], row["test_error"]]
+        known = [2 * _NONE if not np.isfinite(v) else v for v in numbers]
+        return [*known, list(_ENDS).index(row["status"])]
+
+    nothing = [2 * _NONE] * SLICE_ANGLES
+    arrays = {
+        "scales": np.array(scales())[:, None],
+        "widths": m,
+        # To a pixel.
+        "spectra": np.round([[padded(r["eigenvalues"]) for r in row] for row in runs], 3),
+        "slices": np.round([[r["slice"] or nothing for r in row] for row in runs], 2),
+        "facts": [[facts(r) for r in row] for row in runs],
+    }
+    return {name: torch.as_tensor(np.array(values, dtype=float)) for name, values in arrays.items()}
+
+
+@cache
+def _computation() -> Computation:
+    X, y, *_ = sample()
+    return Computation(
+        begin=begin,
+        advance=advance,
+        observe=observe,
+        clock="steps",
+        constants=_runs()
+        | {
+            "X": X,
+            "y": y,
+            "circle": great_circle(X.shape[1]),
+            "implicit_scale": torch.tensor(IMPLICIT_SCALE, dtype=X.dtype),
+        },
+        draws=DRAWS,
+        line=(
+            "This network at κ²t = {time_now:.3g}: mean square error {train_error:.2g}, "
+            "{end?on its way|trained|it has left the well-posed region}; features moved by {moved:.2g} of "
+            "their length; rightmost eigenvalue {rightmost:.2f}.{found?"
+            " At some angle no equilibrium is found from zero.|} Stored run there: {stored_status?"
+            + "|".join(_ENDS.values())
+            + "}."
+        ),
+    )
+
+
 @explorer("phase-diagram")
-def phase_diagram() -> Explorer:
-    """The map with two handles, and below it the chosen run: eigenvalues of DA, learned function."""
+def phase_diagram() -> Computed:
+    """The map with two handles; the eigenvalues of DA and the function of a network trained there."""
     shown, narrow = row_of(128), row_of(64)
     kept = max(len(e) for e in PHASE.table["eigenvalues"] if e is not None)
     error, smallest = shown["test_error"], scales()[0]
     late = error.loc[:0.55]
     lost = cells()["trained"] <= 0.5
     failed = PHASE.table[PHASE.table["status"] != "finished"]
-    return Explorer(
-        _draw,
+    return Computed(
+        lambda: [_map(), _spectrum(), _function()],
+        _computation(),
         [
-            Control("output_scale", scales(), start=0.358, label="output_scale $\\kappa$", fmt="g"),
-            Control("width", widths(), start=128, label="width $m$"),
+            Control("steps", STEPS, start=STEPS[-1], label="steps of the flow"),
+            Control("output_scale", SCALES, start=0.234, label="output_scale $\\kappa$", fmt="g"),
+            Control("width", WIDTHS, start=128, label="width $m$"),
         ],
+        [Point(x="output_scale", y="width", label="The network on the map")],
         tag=MEAN_FIELD | stored(PHASE, samples=len(sample().y)),
-        caption="First panel: all runs. Colour: how far the features moved, relative to their length, the "
-        "median of a cell's runs; crosses: half of the runs of a cell or more fail. Solid: the features "
+        caption="First panel: all stored runs. Colour: how far the features moved, relative to their length, "
+        "the median of a cell's runs; crosses: half of the runs of a cell or more fail. Solid: the features "
         "moved by one half, the border between lazy and rich. Dashed, mean-field: where lazy movement is 1. "
-        "The ring is the single run, of seed 0, that the other panels show: the outermost "
-        f"eigenvalues of $DA$ at the training input nearest to a fold, at most {kept} and their conjugates "
-        "(the disc looks hollow; it is not); and its function on a great circle through the target's "
-        "direction. "
+        f"**Click** the map, or **drag** the point, up to $m = {WIDTHS[-1]}$: this page trains a network "
+        f"there. The other panels show it: the eigenvalues of $DA$ at the training input that {POWERS} power "
+        "steps call nearest to a fold, and its function on a great circle through the target's direction. "
+        "Thin: the single run, of seed 0, that is stored for the framed tile, with at most "
+        f"{kept} outer eigenvalues and their conjugates. "
         + says(
             "**Move** $\\kappa$ down, at $m = 128$. **Notice** the eigenvalue that walks towards 1, ",
             shown["rightmost"].is_monotonic_decreasing and 0.9 < shown["rightmost"].iloc[0] < 1,
         )
         + says(
-            f"while the test error of the single runs falls from {error[3.0]:.2f} at $\\kappa = 3$ to "
+            f"while the test error of the stored runs falls from {error[3.0]:.2f} at $\\kappa = 3$ to "
             f"{late.iloc[-1]:.3f} at $\\kappa = {late.index[-1]:g}$ and stays between {late.min():.3f} and "
             f"{late.max():.3f} below. ",
             error.loc[0.5:].is_monotonic_increasing and late.max() < 1.3 * late.min(),
         )
         + says(
             f"Then move $m$ down: the error rises, to {narrow['test_error'][smallest]:.3f} at $m = 64$, "
-            "and below that the run fails.",
+            "and below that the stored run fails.",
             narrow["test_error"][smallest] > late.max() and run(smallest, 48)["status"] != "finished",
         ),
         alt="Three panels. A map over output scale and width, both logarithmic: "
@@ -153,20 +267,15 @@ def phase_diagram() -> Explorer:
             and cells()["features"][~lost].idxmin() == (scales()[-1], widths()[-1]),
         )
         + says(
-            "Outer eigenvalues, the rightmost within 0.12 of a vertical line at one where the run fails. "
-            "A curve over the angle, beside the target.",
+            "Eigenvalues of the network that is trained here and outer ones of a stored run, whose rightmost "
+            "is within 0.12 of a vertical line at one where it fails. Both networks' curves over the angle, "
+            "beside the target.",
             (failed["rightmost"] - 1).abs().max() < 0.12,
         ),
-        readout=_words,
     )
 
 
-def _draw(output_scale: float, width: int) -> list[go.Figure]:
-    here = run(output_scale, width)
-    return [_map(output_scale, width), _spectrum(here), _function(here)]
-
-
-def _map(output_scale: float, width: int) -> go.Figure:
+def _map() -> go.Figure:
     fig = style.figure(title="the map", **SCALE_AXIS, **width_axis(), height=470, legend_rows=2)
     table = cells().reset_index()
     lost = table["trained"] <= 0.5
@@ -206,8 +315,8 @@ def _map(output_scale: float, width: int) -> go.Figure:
     grid = np.geomspace(*_X, 40)
     level = [lazy_width(k) for k in grid]
     fig.add_scatter(x=grid, y=level, **style.theory("lazy law: ‖A − A₀‖ = 1", width=3))
-    ring = style.points(None, style.SERIES[1], symbol="circle-open", size=24, line={"width": 3})
-    return fig.add_scatter(x=[output_scale], y=[width], **ring, showlegend=False, hoverinfo="skip")
+    ring = style.points("tile", style.SERIES[5], symbol="square-open", size=22, line={"width": 2})
+    return fig.add_scatter(**ring, showlegend=False, hoverinfo="skip")
 
 
 def _edges(centres: pd.Index) -> np.ndarray:
@@ -217,39 +326,26 @@ def _edges(centres: pd.Index) -> np.ndarray:
     return np.exp(np.concatenate([[logs[0] - half[0]], logs[:-1] + half, [logs[-1] + half[-1]]]))
 
 
-def _spectrum(here: pd.Series) -> go.Figure:
-    plane = {"x_range": (-1.15, 1.25), "y_range": (-1.2, 1.2), "equal": True}
+def _spectrum() -> go.Figure:
+    plane = {"x_range": (-1.15, 1.25), "y_range": (-1.2, 1.2), "equal": True, "legend_rows": 2}
     fig = style.figure(title="eigenvalues of DA", x_title="real part", **plane, height=380)
     angle = np.linspace(0, 2 * np.pi, 60)
     radius = IMPLICIT_SCALE / math.sqrt(2)
     fig.add_scatter(x=radius * np.cos(angle), y=radius * np.sin(angle), **style.theory("at the start"))
     fig.add_scatter(x=[1, 1], y=[-1.2, 1.2], **style.guide("fold", style.FAILURE))
-    values = np.array(here["eigenvalues"], dtype=float).reshape(-1, 2)
-    both = np.concatenate([values, values * [1, -1]])
-    fig.add_scatter(x=both[:, 0], y=both[:, 1], **style.points("after training", size=6))
+    thin = style.points("stored run", style.SERIES[5], symbol="circle-open", size=7, line={"width": 1})
+    fig.add_scatter(**thin)
+    fig.add_scatter(**style.points("this network", size=5))
     return fig.update_layout(showlegend=False)
 
 
-def _function(here: pd.Series) -> go.Figure:
+def _function() -> go.Figure:
     x = {"x_title": "angle to the target's direction", "x_range": (0, 360)}
-    fig = style.figure(title="learned function", **x, y_range=(-4.5, 7), height=380)
+    fig = style.figure(title="learned function", **x, y_range=(-4.5, 7), height=380, legend_rows=2)
     degrees = np.linspace(0, 360, SLICE_ANGLES)
     truth = array(it.data.linear_quadratic(great_circle(6)))
-    found = np.full(SLICE_ANGLES, np.nan) if here["slice"] is None else np.array(here["slice"])
     fig.add_scatter(x=degrees, y=truth, **style.theory("target", style.TARGET))
-    fig.add_scatter(x=degrees, y=found, **style.measured("network"))
+    fig.add_scatter(x=degrees, **style.measured("stored run", style.SERIES[5], width=1))
+    fig.add_scatter(x=degrees, **style.measured("this network"))
     ticks = [0, 90, 180, 270, 360]
     return fig.update_xaxes(tickvals=ticks, ticktext=[f"{t}°" for t in ticks])
-
-
-def _words(output_scale: float, width: int) -> str:
-    here = run(output_scale, width)
-    eigenvalue = f"the rightmost eigenvalue of DA ends at {here['rightmost']:.2f}"
-    if here["status"] == "finished":
-        kind = "lazy" if here["feature_movement"] < RICH else "rich"
-        return (
-            f"This run is {kind}: features move by {here['feature_movement']:.3g} of their length; "
-            f"{eigenvalue}; error at 200 test points {here['test_error']:.3f}, at infinite width "
-            f"{here['infinite_error']:.3f}."
-        )
-    return f"{_ENDS[here['status']]}; {eigenvalue}."

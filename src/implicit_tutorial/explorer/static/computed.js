@@ -192,7 +192,10 @@ var implicitComputed = (() => {
     class Computed extends Stored {
       constructor(spec) {
         super(spec);
-        this.points = this.computed.points.map((point) => ({ ...point, now: [...point.start] }));
+        const control = (name) => this.controls.findIndex((one) => one.name === name);
+        // A coordinate that is a control has its number, and a point of such coordinates nothing of its own.
+        this.points = this.computed.points.map((point) => ({ ...point, now: [...point.start], held: point.at.map(control) }));
+        this.own = this.points.flatMap((point) => point.at.flatMap((name, i) => (point.held[i] < 0 ? [{ point, name, i }] : [])));
       }
 
       async open() {
@@ -214,7 +217,7 @@ var implicitComputed = (() => {
       }
 
       words(position) {
-        return [...super.words(position), ...this.points.map(place)];
+        return [...super.words(position), ...this.points.filter(({ held }) => held.includes(-1)).map(place)];
       }
 
       place(k, wanted) {
@@ -227,25 +230,23 @@ var implicitComputed = (() => {
       }
 
       values(position) {
-        const dragged = this.points.flatMap(({ at, now }) => at.map((name, i) => [name, now[i]]));
+        const dragged = this.own.map(({ point, name, i }) => [name, point.now[i]]);
         return Object.fromEntries([...this.controls.map(({ name }, k) => [name, this.value(k, position[k])]), ...dragged]);
       }
 
       /* The state of the points in the address; explorer.js has that of the controls. */
       get moved() {
-        return this.points.some(({ at, now, start }) => at.some((_, i) => now[i] !== start[i]));
+        return this.own.some(({ point: { now, start }, i }) => now[i] !== start[i]);
       }
 
       get query() {
-        return this.points.flatMap(({ at, now }) => at.map((name, i) => `${name}=${Number(now[i].toPrecision(4))}`));
+        return this.own.map(({ point, name, i }) => `${name}=${Number(point.now[i].toPrecision(4))}`);
       }
 
       restore(query) {
-        for (const point of this.points) {
-          point.at.forEach((name, i) => {
-            const wanted = Number.parseFloat(query.get(name));
-            point.now[i] = Number.isFinite(wanted) ? wanted : point.start[i];
-          });
+        for (const { point, name, i } of this.own) {
+          const wanted = Number.parseFloat(query.get(name));
+          point.now[i] = Number.isFinite(wanted) ? wanted : point.start[i];
         }
         this.placed?.();
       }
@@ -312,24 +313,33 @@ var implicitComputed = (() => {
       handle.setAttribute("aria-label", `${point.label}; arrow keys move it`);
       const plot = plots[point.panel];
       const axes = () => [plot._fullLayout.xaxis, plot._fullLayout.yaxis];
+      const whole = (i) => point.held[i] >= 0 && source.controls[point.held[i]].whole;
 
-      const go = (values) => {
+      /* To these coordinates along the axes, which of a logarithmic one are logarithms. */
+      const go = (along) => {
         point.at.forEach((_, i) => {
-          const [low, high] = axes()[i].range;
-          point.now[i] = Math.min(Math.max(values[i], low), high);
+          const axis = axes()[i], k = point.held[i], [low, high] = axis.range;
+          const value = axis.l2d(Math.min(Math.max(along[i], low), high));
+          if (k < 0) point.now[i] = value;
+          else explorer.position[k] = source.place(k, value);
         });
         put();
         explorer.refresh();
         moved(explorer);
       };
       const put = () => {
+        point.held.forEach((k, i) => k < 0 || (point.now[i] = source.value(k, explorer.position[k])));
         if (!plot._fullLayout) return;
         const [x, y] = axes();
-        handle.style.left = `${plot.offsetLeft + x._offset + x.l2p(point.now[0])}px`;
-        handle.style.top = `${plot.offsetTop + y._offset + y.l2p(point.now[1])}px`;
+        handle.style.left = `${plot.offsetLeft + x._offset + x.d2p(point.now[0])}px`;
+        handle.style.top = `${plot.offsetTop + y._offset + y.d2p(point.now[1])}px`;
         handle.setAttribute("aria-valuetext", place(point));
         handle.setAttribute("aria-valuenow", String(point.now[0]));
-        ["min", "max"].forEach((end, i) => handle.setAttribute(`aria-value${end}`, String(x.range[i])));
+        ["min", "max"].forEach((end, i) => handle.setAttribute(`aria-value${end}`, String(x.l2d(x.range[i]))));
+      };
+      const follow = (event) => {
+        const [x, y] = axes(), box = plot.getBoundingClientRect();
+        go([x.p2l(event.clientX - box.left - x._offset), y.p2l(event.clientY - box.top - y._offset)]);
       };
       handle.addEventListener("pointerdown", (event) => {
         handle.setPointerCapture(event.pointerId);
@@ -337,9 +347,7 @@ var implicitComputed = (() => {
         handle.focus();
       });
       handle.addEventListener("pointermove", (event) => {
-        if (!handle.hasPointerCapture(event.pointerId)) return;
-        const [x, y] = axes(), box = plot.getBoundingClientRect();
-        go([x.p2l(event.clientX - box.left - x._offset), y.p2l(event.clientY - box.top - y._offset)]);
+        if (handle.hasPointerCapture(event.pointerId)) follow(event);
       });
       handle.addEventListener("keydown", (event) => {
         const up = point.at.length === 1 ? [1, 0] : [0, 1]; // along a line, as with any slider
@@ -347,7 +355,19 @@ var implicitComputed = (() => {
         if (!step) return;
         event.preventDefault();
         const share = event.shiftKey ? 0.1 : 0.01;
-        go(point.now.map((v, i) => v + step[i] * share * (axes()[i].range[1] - axes()[i].range[0])));
+        go(point.now.map((v, i) => {
+          const axis = axes()[i], next = axis.d2l(v) + step[i] * share * (axis.range[1] - axis.range[0]);
+          // Of a whole number at least one.
+          return step[i] && whole(i) && Math.abs(axis.l2d(next) - v) < 1 ? axis.d2l(v + step[i]) : next;
+        }));
+      });
+      // Plotly covers the page while a button is down: a click never reaches the plot.
+      const alone = source.points.every((other) => other === point || other.panel !== point.panel);
+      if (alone) plot.addEventListener("pointerdown", (down) => {
+        if (!plot._fullLayout || !down.target.closest(".nsewdrag")) return;
+        addEventListener("pointerup", (up) => {
+          if (up.pointerId === down.pointerId && Math.hypot(up.clientX - down.clientX, up.clientY - down.clientY) < 4) follow(up);
+        }, { once: true });
       });
       plot.parentElement.append(handle);
       return put;
