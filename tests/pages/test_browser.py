@@ -18,7 +18,8 @@ from tests.browser import GEOMETRY, INSPECT, press, reader
 from tests.draw import drawn
 from tests.pages.shown import axes, compare, second, stored_figures
 
-pytestmark = pytest.mark.slow
+# The first test builds the book, or waits until another process has.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # Rule, part of the selector, and why it is not ours to mend.
 KNOWN = [
