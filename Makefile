@@ -8,7 +8,8 @@ THREADS ?= 1
 PY     := $(VENV)/bin/python
 
 # nbval runs every notebook again, in Binder's environment, and compares; the plugin brings the tolerance.
-# They come last: JupyterLab's test begins by making that environment, and nobody waits for it.
+# They come last: JupyterLab's test begins by making that environment, and nobody waits for it. Nor for the pages,
+# which the first test of them builds.
 NOTEBOOKS := -p tests.notebooks.tolerance --nbval $(wildcard notebooks)
 
 # One thread gives the same floats everywhere; a third process works while others wait for a browser or a kernel.
@@ -33,7 +34,6 @@ book: setup  ## build the book into _build/html (executes the notebooks; warning
 
 test: setup  ## everything CI runs: lint, unit tests, notebooks against their stored outputs, browser, Lab, Binder
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
-	@$(PY) tools/build_book.py --stored
 	$(PY) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder tests $(NOTEBOOKS)
 
 serve: book  ## build, then serve the book on http://127.0.0.1:8000

@@ -172,8 +172,35 @@ window.inspect = {
     );
   },
 
+  // One text for each way in which text looks on the page: its colour, size and weight, and what lies behind it; the
+  // one that holds the fewest others.
+  looks() {
+    const found = new Map();
+    const behind = new Map([[null, ""]]);
+    const ground = (e) => {
+      if (!behind.has(e)) {
+        const { backgroundColor, backgroundImage, opacity, position, filter } = getComputedStyle(e);
+        const own = `${backgroundColor} ${backgroundImage} ${opacity} ${position} ${filter}`;
+        const outer = ground(e.parentElement);
+        behind.set(e, own === "rgba(0, 0, 0, 0) none 1 static none" ? outer : `${outer}; ${own}`);
+      }
+      return behind.get(e);
+    };
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const e = walker.currentNode.parentElement;
+      const seen = e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && e.clientHeight !== 1;
+      if (!walker.currentNode.data.trim() || !seen) continue;
+      const { color, fontSize, fontWeight, textShadow } = getComputedStyle(e);
+      const look = `${color} ${fontSize} ${fontWeight} ${textShadow}: ${ground(e)}`;
+      if (!(found.get(look)?.childElementCount <= e.childElementCount)) found.set(look, e);
+    }
+    return [...found.values()];
+  },
+
   // What axe-core has to say. Formulas are MathJax's own, and a plot is one labelled image: for so long, text takes
-  // the place of their insides, since axe would walk through them even where it judges nothing.
+  // the place of their insides, since axe would walk through them even where it judges nothing. Contrasts, which take
+  // it the most of the time, are judged of each look of a text once.
   async axe(rules) {
     const insides = [...document.querySelectorAll("mjx-container > *, .it-plot svg")].map((element) => {
       const mark = document.createTextNode(element.closest("svg") ? "" : element.textContent);
@@ -182,8 +209,14 @@ window.inspect = {
     });
     try {
       // Without its preload, for which axe looks for style sheets in the wrong place.
-      const options = { resultTypes: ["violations"], preload: false, ...(rules.length && { runOnly: rules }) };
-      return await axe.run({ exclude: ["mjx-container"] }, options);
+      const options = { resultTypes: ["violations"], preload: false };
+      const contrast = { ...options, runOnly: ["color-contrast"] };
+      const found = [await axe.run({ include: inspect.looks(), exclude: ["mjx-container"] }, contrast)];
+      if (!rules.length) {
+        const others = { ...options, rules: { "color-contrast": { enabled: false } } };
+        found.push(await axe.run({ exclude: ["mjx-container"] }, others));
+      }
+      return { passes: found.every((r) => r.passes.length), violations: found.flatMap((r) => r.violations) };
     } finally {
       insides.forEach(({ element, mark }) => mark.replaceWith(element));
     }

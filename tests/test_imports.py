@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import statistics
 import subprocess
 import sys
@@ -122,44 +123,42 @@ def test_the_library_imports_no_plotting():
     assert any(found.values()), "the search finds no plotting where there is some"
 
 
-def test_importing_the_library_loads_no_plotting_and_changes_no_default():
-    code = (
-        "import sys, torch; before = torch.get_default_dtype(); import implicit_tutorial;"
-        "assert torch.get_default_dtype() is before;"
-        "front_ends = {'plotly', 'ipywidgets', 'anywidget', 'matplotlib', 'IPython', 'torchdiffeq'};"
-        "assert not front_ends & set(sys.modules), front_ends & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+#: Libraries that draw, or cost as much to import as torch does and are called by some functions only.
+ON_FIRST_USE = ["scipy", "pandas", "sklearn", "joblib", "torchdiffeq", "matplotlib", "IPython", *FRONT_ENDS]
+
+IMPORTED = """
+import json, sys, time
+start = time.process_time()
+import torch
+between, before, default = time.process_time(), set(sys.modules), torch.get_default_dtype()
+import implicit_tutorial
+end = time.process_time()
+print(json.dumps({
+    "torch": between - start,
+    "library": end - start,
+    "loaded": [*set(sys.modules) - before],
+    "default": default is torch.get_default_dtype(),
+}))
+"""
 
 
-#: Libraries that cost as much to import as torch does, and that only some functions call.
-ON_FIRST_USE = ["scipy", "pandas", "sklearn", "joblib", "torchdiffeq"]
+@pytest.fixture(scope="module")
+def imports() -> list[dict]:
+    """What ``import torch`` and then ``import implicit_tutorial`` do, in three processes of their own."""
+    command = [sys.executable, "-c", IMPORTED]
+    return [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(3)]
 
 
-def loaded_by_the_library() -> set[str]:
-    """The names of the modules that ``import implicit_tutorial`` loads beside those of torch."""
-    code = (
-        "import sys, torch; before = set(sys.modules); import implicit_tutorial;"
-        "print(*set(sys.modules) - before)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    return set(done.stdout.split())
+def test_importing_the_library_changes_no_default(imports):
+    assert all(found["default"] for found in imports)
 
 
-def test_importing_the_library_loads_what_every_call_needs_and_nothing_else():
-    loaded = loaded_by_the_library()
-    assert f"{PACKAGE}.training.run" in loaded, "nothing was imported"
-    assert not {name for name in loaded if within(name, ON_FIRST_USE)}
+def test_importing_the_library_loads_what_every_call_needs_and_nothing_else(imports):
+    for found in imports:
+        assert f"{PACKAGE}.training.run" in found["loaded"], "nothing was imported"
+        assert not {name for name in found["loaded"] if within(name, ON_FIRST_USE)}
 
 
-def test_importing_the_library_takes_little_longer_than_importing_torch():
-    """Processor time of each in a process of its own, in turn: medians, with room for a busy machine."""
-
-    def seconds(name: str) -> float:
-        code = f"import time; start = time.process_time(); import {name}; print(time.process_time() - start)"
-        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-        return float(done.stdout)
-
-    both = [(seconds("torch"), seconds(PACKAGE)) for _ in range(3)]
-    torch_alone, library = (statistics.median(times) for times in zip(*both, strict=True))
-    assert library < 1.35 * torch_alone
+def test_importing_the_library_takes_little_longer_than_importing_torch(imports):
+    """Processor time: the median, with room for a busy machine."""
+    assert statistics.median(found["library"] / found["torch"] for found in imports) < 1.35

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import random
-import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -12,29 +9,20 @@ import pytest
 
 from implicit_tutorial.book import fingerprint, study
 from implicit_tutorial.book.study import Study, disagreements, grid, studies
+from tests.draw import EVERYTHING, drawn
 
-ROOT = Path(__file__).resolve().parents[2]
 #: Cells that took longer when they were stored, in seconds, are left alone.
 SHORT = 10.0
 LONG = ("wide", "reference_flow")
 
 
-def commit() -> str:
-    """What decides which cells are run: the same for all who test one commit, another for the next."""
-    try:
-        return subprocess.check_output(
-            ["git", "rev-parse", "HEAD"], cwd=ROOT, text=True, stderr=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "no repository"
-
-
-def drawn(chosen: Study) -> list[int]:
-    """A short cell by the commit; all where there is no training, or with IMPLICIT_TUTORIAL_CELLS=all."""
-    if chosen.rtol < 1e-3 or os.environ.get("IMPLICIT_TUTORIAL_CELLS") == "all":
+def rows_to_run(chosen: Study) -> list[int]:
+    """A short cell, drawn by the commit; where there is no training, one in four."""
+    if EVERYTHING:
         return list(chosen.table.index)
-    short = chosen.quick(SHORT)
-    return [random.Random(commit() + chosen.name).choice(short)] if short else []
+    exact = chosen.rtol < 1e-3
+    cells = list(chosen.table.index) if exact else chosen.quick(SHORT)
+    return drawn(cells, max(len(cells) // 4, 4) if exact else 1, chosen.name)
 
 
 @pytest.mark.parametrize("name", studies())
@@ -63,7 +51,7 @@ def test_the_code_that_made_it_is_todays(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, s in studies().items() if not s.machine_bound])
 def test_cells_come_out_as_stored(name: str) -> None:
     chosen = studies()[name]
-    rows = drawn(chosen)
+    rows = rows_to_run(chosen)
     assert rows or name in LONG
     wrong = {row: disagreements(chosen, row, dict(chosen.compute(row))) for row in rows}
     assert not any(wrong.values()), {row: found for row, found in wrong.items() if found}

@@ -21,9 +21,9 @@ from implicit_tutorial.book import explorers
 from implicit_tutorial.explorer.computed import Computed, Point
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.reading import number
-from implicit_tutorial.explorer.stored import document_of
 from tests.browser import reader
 from tests.explorer.conftest import write_page
+from tests.explorer.documents import computed
 
 pytestmark = pytest.mark.skipif(
     not hasattr(torch.compiler, "is_exporting"),
@@ -69,18 +69,13 @@ def made(name: str) -> Computed:
     """The figure of the book, with few stored frames."""
     explorer = explorers()[name]()
     explorer.controls = tuple(few(c, explorer.computation.clock) for c in explorer.controls)
+    explorer.document = lambda: computed(name)
     return explorer
 
 
 @cache
 def html(name: str) -> str:
     return made(name).html()
-
-
-@cache
-def computed(name: str) -> dict[str, Any]:
-    """What the page knows of it beside its frames."""
-    return document_of(html(name))["computed"]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +86,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=[True, False], ids=["wasm", "plain"])
 def page(request: pytest.FixtureRequest, browser: Any, path: Path) -> Iterator[Any]:
-    """That page, also in a browser that has no WebAssembly."""
+    """That page, also in a browser that has no WebAssembly; how a point is moved does not depend on it."""
     with reader(browser, "file:", viewport={"width": 1280, "height": 900}) as tab:
         if not request.param:
             tab.add_init_script("delete globalThis.WebAssembly")
@@ -177,6 +172,7 @@ def stepped(axis: dict[str, Any], value: float, share: float) -> float:
     return 10**along if log else along
 
 
+@pytest.mark.parametrize("page", [True], ids=["wasm"], indirect=True, scope="module")
 @pytest.mark.parametrize("name", DRAGGED)
 def test_a_point_follows_the_pointer_and_the_keys(page: Any, name: str) -> None:
     at = assert_right(page, name, **made(name).start)
@@ -215,6 +211,7 @@ def test_a_point_follows_the_pointer_and_the_keys(page: Any, name: str) -> None:
             assert sum(at[key] != before[key] for key in at) == 1
 
 
+@pytest.mark.parametrize("page", [True], ids=["wasm"], indirect=True, scope="module")
 @pytest.mark.parametrize("name", DRAGGED)
 def test_a_point_says_what_and_where_it_is(page: Any, name: str) -> None:
     at = assert_right(page, name, **made(name).start)
@@ -290,6 +287,7 @@ def test_a_finger_drags_a_point_and_the_page_stays_where_it_is(browser: Any, pat
             assert handle.bounding_box()["x"] + box["width"] / 2 == pytest.approx(x - 30, abs=1)
 
 
+@pytest.mark.parametrize("page", [True], ids=["wasm"], indirect=True, scope="module")
 def test_a_point_on_a_curve_stays_on_it(page: Any) -> None:
     """Whatever moves the curve."""
     handle = figure(page, "unit-descent").locator(".it-handle")

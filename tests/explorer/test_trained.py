@@ -15,6 +15,7 @@ from implicit_tutorial.explorer import STATIC
 from implicit_tutorial.explorer.computed import Computed
 from implicit_tutorial.explorer.scripts import served
 from tests.browser import reader
+from tests.explorer.documents import computed
 
 pytestmark = pytest.mark.skipif(
     not hasattr(torch.compiler, "is_exporting"),
@@ -45,11 +46,6 @@ STATE = """([document, values, count, options]) => {
 @cache
 def made(name: str) -> Computed:
     return explorers()[name]()
-
-
-@cache
-def document(name: str) -> dict[str, Any]:
-    return made(name).document()
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +92,8 @@ def assert_close(found: list[str], wanted: torch.Tensor, what: str) -> None:
 @pytest.mark.parametrize("wasm", [True, False])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_shows_what_torch_computes(page, name, wasm) -> None:
-    for values in [*stops(name, 3 if wasm else 1), *between(name, 3 if wasm else 1)]:
-        found = page.evaluate(SHOWN, [document(name), values, {"wasm": wasm}])
+    for values in [*stops(name, 2 if wasm else 1), *between(name, 2 if wasm else 1)]:
+        found = page.evaluate(SHOWN, [computed(name), values, {"wasm": wasm}])
         expected = made(name).computation.run(values)
         shown = [key for key in expected if "/" in key or key in made(name).computation.line]
         assert shown
@@ -115,7 +111,7 @@ def test_two_hundred_steps_lead_where_torch_is_led(page, name, wasm) -> None:
     values |= {computation.clock: 0.0}
     step = float(computation.run(values)["step"])
     end = computation.run(values | {computation.clock: 200 * step})
-    found = page.evaluate(STATE, [document(name), values, 200, {"wasm": wasm}])
+    found = page.evaluate(STATE, [computed(name), values, 200, {"wasm": wasm}])
     assert "A" in found
     for key, entries in found.items():
         assert_close(entries, end[key], key)

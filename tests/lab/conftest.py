@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from tests.binder.environment import binder_kernels
 
+#: A notebook with the text of all chapters.
+TEXT_OF_ALL = "notebooks/text_of_all.ipynb"
 SETTINGS = {
     # The news toast asks a foreign server and then covers the sliders.
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -50,6 +53,12 @@ def lab(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("lab")
     for folder in ("notebooks", "book"):
         shutil.copytree(root / folder, home / "work" / folder)
+    chapters = [nbformat.read(path, as_version=4) for path in sorted((root / "notebooks").glob("*.ipynb"))]
+    text = [cell for chapter in chapters for cell in chapter.cells if cell.cell_type == "markdown"]
+    for k, cell in enumerate(text):
+        cell.id = f"text-{k}"  # two chapters may have one of the same name
+    all_text = nbformat.v4.new_notebook(cells=text, metadata=chapters[0].metadata)
+    nbformat.write(all_text, home / "work" / TEXT_OF_ALL)
     for name, setting in SETTINGS.items():
         file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)

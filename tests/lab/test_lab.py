@@ -1,9 +1,10 @@
-"""JupyterLab as a learner meets it: each chapter is opened as on Binder, run, looked at, and played with."""
+"""JupyterLab as a learner meets it: all text is read as on Binder; some chapters are run, and played with."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -11,13 +12,19 @@ import nbformat
 import pytest
 
 from tests.browser import GEOMETRY, HANDLE, INSPECT, reader
-from tests.lab.conftest import OpenNotebook, wait_until
+from tests.draw import drawn
+from tests.lab.conftest import TEXT_OF_ALL, OpenNotebook, wait_until
 
 # The environment is made first, if it is not there.
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+#: nbval runs all cells of all chapters, and tests/pages plays with all their figures. So it is enough here to
+#: run one that has every kind of output, the shortest one cell by cell, and another, drawn by the commit
+#: (IMPLICIT_TUTORIAL_DRAW=all runs all of them).
+EVERY_KIND, SHORTEST = "02_well_posedness", "10_real_data"
+RUN = [EVERY_KIND, SHORTEST, *drawn([c for c in CHAPTERS if c not in (EVERY_KIND, SHORTEST)], 1, "Lab")]
 #: Where a run leaves a picture of each figure.
 PICTURES = ROOT / "_build" / "lab"
 
@@ -36,46 +43,78 @@ BOXES = """() => [...document.querySelectorAll(".jp-MarkdownOutput blockquote")]
 PICTURE = """(figure) => JSON.stringify(inspect.shown(figure))"""
 
 
-def text_of(path: str) -> str:
-    cells = nbformat.read(ROOT / path, as_version=4).cells
+def cells_of(chapter: str) -> list[nbformat.NotebookNode]:
+    return nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4).cells
+
+
+def text_of(*chapters: str) -> str:
+    cells = [cell for chapter in chapters for cell in cells_of(chapter)]
     return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
-@pytest.fixture(scope="module", params=CHAPTERS)
-def notebook(browser, lab: str, request: pytest.FixtureRequest) -> Iterator[OpenNotebook]:
-    """A chapter, all of whose cells have run: the shortest one cell by cell."""
+@contextmanager
+def opened(browser, lab: str, path: str, *chapters: str) -> Iterator[OpenNotebook]:
     # What JupyterLab writes on the console is its own affair.
     with reader(browser, lab, console=(), viewport={"width": 1280, "height": 1000}) as tab:
         tab.add_init_script(path=INSPECT)
         tab.add_init_script(path=GEOMETRY)
-        opened = OpenNotebook(tab, lab, f"notebooks/{request.param}.ipynb")
-        opened.open()
+        notebook = OpenNotebook(tab, lab, path)
+        notebook.open()
         # A heading that is unfolded by stepping through the cells was folded to begin with.
-        solutions = text_of(opened.path).count("#### Solution to")
-        wait_until(lambda: opened.folded() == solutions > 1, 30, "all solutions are folded")
-        if request.param == CHAPTERS[-1]:
-            opened.run_cell_by_cell()
+        solutions = text_of(*chapters).count("#### Solution to")
+        wait_until(lambda: notebook.folded() == solutions > 1, 30, "all solutions are folded")
+        yield notebook
+        notebook.close()
+
+
+@pytest.fixture(scope="module")
+def reading(browser, lab: str) -> Iterator[OpenNotebook]:
+    """The text of all chapters one after the other: to open each takes JupyterLab twenty seconds."""
+    with opened(browser, lab, TEXT_OF_ALL, *CHAPTERS) as notebook:
+        yield notebook
+
+
+@pytest.fixture(scope="module", params=RUN)
+def notebook(browser, lab: str, request: pytest.FixtureRequest) -> Iterator[OpenNotebook]:
+    """A chapter, all of whose cells have run: the shortest one cell by cell."""
+    with opened(browser, lab, f"notebooks/{request.param}.ipynb", request.param) as notebook:
+        if request.param == SHORTEST:
+            notebook.run_cell_by_cell()
         else:
-            opened.run_all()
-        yield opened
-        opened.close()
+            notebook.run_all()
+        yield notebook
 
 
-def test_the_text_is_without_markup(notebook: OpenNotebook) -> None:
-    texts = notebook.tab.evaluate(TEXT)
-    assert len(texts) > 10
+def test_one_of_the_chapters_that_are_run_has_every_kind_of_output() -> None:
+    def kinds(chapter: str) -> set[str]:
+        found = set()
+        for cell in cells_of(chapter):
+            for output in cell.get("outputs", []):
+                page = output.get("data", {}).get("text/html", "")
+                found.add(f"{output.output_type}: {' '.join(sorted(output.get('data', {})))}")
+                if "it-explorer" in page:
+                    found.add("computes" if '"computed"' in page else "stored")
+                    found.add("moves" if "it-control" in page else "stands still")
+        return found
+
+    assert set.union(*map(kinds, CHAPTERS)) - kinds(EVERY_KIND) <= {"execute_result: text/plain"}
+
+
+def test_the_text_is_without_markup(reading: OpenNotebook) -> None:
+    texts = reading.tab.evaluate(TEXT)
+    assert len(texts) > 10 * len(CHAPTERS)
     assert [found for text in texts for found in MARKUP.findall(text)] == []
-    assert notebook.tab.locator(".jp-MarkdownOutput mjx-merror").count() == 0
-    assert notebook.tab.locator(".jp-MarkdownOutput mjx-container").count() > 20
+    assert reading.tab.locator(".jp-MarkdownOutput mjx-merror").count() == 0
+    assert reading.tab.locator(".jp-MarkdownOutput mjx-container").count() > 20 * len(CHAPTERS)
 
 
-def test_boxes_are_boxes_and_answers_are_folded(notebook: OpenNotebook) -> None:
-    source = text_of(notebook.path)
-    widths = notebook.tab.evaluate(BOXES)
-    assert len(widths) == source.count("<blockquote") > 1
+def test_boxes_are_boxes_and_answers_are_folded(reading: OpenNotebook) -> None:
+    source = text_of(*CHAPTERS)
+    widths = reading.tab.evaluate(BOXES)
+    assert len(widths) == source.count("<blockquote") > len(CHAPTERS)
     assert min(widths) >= 3
-    assert notebook.tab.locator(".jp-MarkdownOutput details").count() == source.count("<details")
-    assert notebook.tab.locator(".jp-MarkdownOutput details[open]").count() == 0
+    assert reading.tab.locator(".jp-MarkdownOutput details").count() == source.count("<details")
+    assert reading.tab.locator(".jp-MarkdownOutput details[open]").count() == 0
 
 
 def test_figures_are_laid_out_as_on_the_page(notebook: OpenNotebook) -> None:

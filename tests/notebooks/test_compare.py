@@ -1,5 +1,6 @@
 """The comparison itself: what counts as the same number, text, table, figure."""
 
+import json
 import re
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from implicit_tutorial.explorer import Control, Explorer, style
 from tests.notebooks.compare import (
+    SPEC,
     Tolerance,
     array_difference,
     html_difference,
@@ -149,3 +151,13 @@ def test_images_and_cells_with_a_tolerance_of_their_own():
     assert output_difference("text/plain", "1.000", "1.005", Tolerance(rtol=1e-2)) is None
     assert output_difference("text/plain", "1.000", "1.020", Tolerance(rtol=1e-2)) is not None
     assert output_difference("text/plain", "1e-9", "3e-9", Tolerance(atol=1e-8)) is None
+
+
+def test_another_program_of_a_figure_that_computes():
+    def page(step: str) -> str:
+        spec = json.loads(re.search(r'class="it-spec">(.*?)</script>', explorer_html(), re.S)[1])
+        spec["computed"] = {"programs": {"observe": {"steps": [["z", step, 0.5]]}}}
+        return SPEC.sub(lambda found: found[1] + json.dumps(spec) + found[2], explorer_html())
+
+    assert html_difference(page("mul"), page("mul"), TOL) is None
+    assert "/programs/observe/steps" in html_difference(page("mul"), page("add"), TOL)

@@ -17,6 +17,9 @@ from implicit_tutorial.explorer.stored import document_of
 from implicit_tutorial.explorer.style import SCRIPTS, SHEETS
 from tests.notebooks.compare import Tolerance, text_difference
 
+# The first test builds the book, or waits until another process has.
+pytestmark = pytest.mark.timeout(600)
+
 
 @cache
 def soup_of(page: Path) -> BeautifulSoup:

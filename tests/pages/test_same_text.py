@@ -16,6 +16,9 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from tests.notebooks.compare import Tolerance, text_difference
 
+# The first test builds the book, or waits until another process has.
+pytestmark = pytest.mark.timeout(600)
+
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 #: What is no text of the chapter: code with its outputs, and the theme's marks beside headings and folds.
