@@ -278,7 +278,8 @@ def test_play_that_comes_before_the_network_is_not_lost(tab, wait):
 def test_a_column_of_any_size_is_taken_as_it_is(tab, capsys, monkeypatch, tmp_path):
     """Sums and squares of such numbers are beyond double precision, their mean and deviation are not."""
     monkeypatch.chdir(tmp_path)
-    NAMED.assign(size=1e200 * NAMED["size"], weight=1e-220 * NAMED["weight"]).to_csv("mine.csv", index=False)
+    sizes = pd.DataFrame({"far": 1e200 * NAMED["size"], "near": 1e-220 * NAMED["size"] ** 2, "y": NAMED["y"]})
+    sizes.to_csv("mine.csv", index=False)
     give(tab, Path("mine.csv").read_bytes())
     choose(tab, width=32)
     assert "never change" not in tab.inner_text("#lab-found")
@@ -502,7 +503,8 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "labels alike": ("a,b\n" + "\n".join(f"{k},7" for k in range(20)), "Column “b” is 7 in every row"),
     "inputs alike": ("a,b\n" + "\n".join(f"7,{k}" for k in range(20)), "No column but the one to learn ever"),
     "one word beside numbers": (
-        "a,b,c\n" + "\n".join(f"{k},red,{k * k % 7}" for k in range(20)), "holds “red”, which is no number. Leave"
+        "a,b,c\n" + "\n".join(f"{k},red,{k * k % 7}" for k in range(20)),
+        "holds “red”, which is no number. Leave",
     ),
     "one word": ("a,b\n" + "\n".join(f"{k},yes" for k in range(20)), "Column “b” says “yes” in every row"),
     "three words": ("a,b\n" + "\n".join(f"{k},{'xyz'[k % 3]}" for k in range(20)), "has 3 different words"),

@@ -33,7 +33,8 @@ def step_cost() -> Figure:
             "how little lies between the points and the floor once the layer is wide."
         ),
         alt=(
-            "Milliseconds of a step over width, both logarithmic: points on a dashed straight line of slope "
-            "close to two, and just below them a dotted line for three matrix products."
+            "Milliseconds of a step over width, both logarithmic: points near a dashed straight line, and a "
+            "dotted line for three matrix products, which is half as high for the narrowest layers and "
+            "meets the points for the widest."
         ),
     )

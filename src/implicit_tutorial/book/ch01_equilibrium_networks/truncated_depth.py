@@ -64,7 +64,10 @@ def _what_depth_does(scales: list[float]) -> str:
         for t in map(truncation, scales)
         if t.norm < 1
     )
-    slope = f"on average over depth a layer leaves at most {at_most(100 * (slower - 1), 1)} % more than the dashed mean-field rate says"
+    share = at_most(100 * (slower - 1), 1)
+    slope = (
+        f"on average over depth a layer leaves at most {share} % more than the dashed mean-field rate says"
+    )
     return (
         says(
             f"{slope}, which adds up to a factor of {at_most(off)} at most in this plot. ",

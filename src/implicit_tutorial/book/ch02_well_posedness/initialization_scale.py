@@ -54,7 +54,8 @@ def initialization_scale() -> Computed:
         alt=(
             "Four panels that share the implicit scale: eigenvalues of A and DA in the complex plane "
             "filling two discs; bars of four conditions that suffice, and of the spectral radii of A "
-            "and DA, which do not, against their threshold; Picard's residual on a logarithmic axis with its predicted straight "
+            "and DA, which do not, against their threshold; Picard's residual on a logarithmic axis with "
+            "its predicted straight "
             "line; and a bar chart of the number of equilibria of small networks."
         ),
     )

@@ -207,7 +207,8 @@ def learning_circle() -> Computed:
         | measured(width=WIDTHS, seeds=(1, 2), samples=len(SAMPLES)).ending(CIRCLE_FLOW.table["end"]),
         caption=(
             "A function on the circle, learned from 13 samples by $\\Theta$ alone. Solid: a network, which "
-            "this page trains. Thin, at the stops up to $m = 192$: another one, along the exact flow. **Press** "
+            "this page trains. Thin, at the stops up to $m = 192$: another one, along the exact flow. "
+            "**Press** "
             "*Play*: "
             f"{_slow_first()} **Drag** a sample, and training begins anew. "
             f"Then **move** the width and $\\kappa$. {_where_they_part()}"
@@ -275,7 +276,8 @@ def _where_they_part() -> str:
     return says(
         "**Notice** how far network and prediction part at their worst along the way: at each width farthest "
         f"for $\\kappa = {faint:g}$, by {min(farthest):.2f} to {max(farthest):.2f} in the root mean square, "
-        f"and at each $\\kappa$ less far for the widths {last} and {widest} than for the smaller ones. At width "
+        f"and at each $\\kappa$ less far for the widths {last} and {widest} than for the smaller ones. At "
+        "width "
         f"{narrow} and $\\kappa = {faint:g}$ the network loses its equilibria on the way.",
         all(worst[w, faint, kind] >= off for (w, _, kind), off in worst.items())
         and nearer
@@ -290,6 +292,7 @@ def _both() -> str:
     return says(
         "All start flat, follow the slow wave and then the fast one; in a gap without samples they end "
         f"{at_least(min(m for m, _ in misses), 1)} or more from the target, and elsewhere within "
-        f"{at_most(max(b for _, b in misses), 1)}, both in the root mean square, unless the network is lost on the way.",
+        f"{at_most(max(b for _, b in misses), 1)}, both in the root mean square, unless the network is "
+        "lost on the way.",
         flat < 1e-6 and np.min(later) > 0.9 and np.max(later) < 1.1,
     )

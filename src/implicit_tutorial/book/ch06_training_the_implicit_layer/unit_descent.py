@@ -155,7 +155,7 @@ def unit_descent() -> Computed:
 
 
 def _end(label: float, fraction: float) -> str:
-    """What descent does: it ``creeps`` up from one side, ``settles``, ``jumps``, or is ``thrown`` or ``lost``."""
+    """How descent ends: it ``creeps`` up from one side, ``settles``, ``jumps``, is ``thrown`` or ``lost``."""
     path = descend(label, fraction)
     if path[-1] >= 1:
         return "lost"

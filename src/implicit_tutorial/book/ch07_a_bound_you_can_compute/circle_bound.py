@@ -58,7 +58,8 @@ def circle_bound() -> Explorer:
         [Control("n_samples", SIZES, label="samples $n$")],
         tag=MEAN_FIELD.on(samples=SIZES),
         caption=(
-            "The function of the circle, learned from independent samples at infinite width: the mean of "
+            "The function of the circle, learned from independent samples at infinite width, $\\sigma_A = "
+            f"{CIRCLE_SCALE:g}$: the mean of "
             "the posterior with two standard deviations around it. A drawn function errs where it lies on "
             "the other side of zero than the target. **Move** $n$. " + _what_to_notice()
         ),

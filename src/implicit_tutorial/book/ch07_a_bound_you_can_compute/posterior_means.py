@@ -48,7 +48,8 @@ def posterior_means() -> Explorer:
         tag=THEOREM | stored(DIGITS_BOUND_TRAINED),
         caption=(
             "Posteriors about networks that gradient flow has trained, from left to right for longer, on "
-            "500 digits at width 256. Dashed: the bound with the mean that the tangent suggests. **Move** "
+            "500 digits at width 256 and $\\sigma_A = 1/2$. Dashed: the bound with the mean that the "
+            "tangent suggests. **Move** "
             "$\\kappa$. " + _what_to_notice()
         ),
         alt="Bound, training error and test error over the training loss of the mean, and a dashed level. "
@@ -60,7 +61,7 @@ def posterior_means() -> Explorer:
 def _draw(output_scale: float) -> go.Figure:
     t = trained(output_scale)
     figure = style.figure(
-        x_title="mean square training error of the mean, falling",
+        x_title="training error of the mean, falling",
         y_title="share of errors",
         x_log=True,
         x_range=(0.75, 0.08),

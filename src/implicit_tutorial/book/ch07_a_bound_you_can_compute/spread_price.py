@@ -86,7 +86,7 @@ def _draw(noise: float) -> go.Figure:
     ends = (SPREADS[0], SPREADS[-1])
     figure = style.figure(
         x_title="spread of the outputs under the prior",
-        y_title="share of errors",
+        y_title="errors; nats a sample",
         x_log=True,
         x_range=ends,
         x_ticks=(1 / 4, 1 / 2, 1, 2, 4),

@@ -187,7 +187,8 @@ def circle_width() -> Computed:
             Control("output_scale", OUTPUTS, start=0.5, label="output_scale $\\kappa$", fmt="g"),
         ],
         tag=MEAN_FIELD | stored(CIRCLE, samples=len(CIRCLE_SAMPLES)),
-        caption=f"First: the functions of up to {len(CIRCLE_SEEDS)} networks of one width; dashed, with its "
+        caption=f"First: the functions of up to {len(CIRCLE_SEEDS)} networks of one width, at $\\sigma_A = "
+        f"{CIRCLE_SCALE:g}$; dashed, with its "
         "band, mean and two standard deviations at infinite width. Second: the mean square error over the "
         "circle, with means and their 95 % intervals; dashed, its value at infinite width. Infinite width is "
         "mean-field for these networks. **Press** *Play*: one more network, of any width and $\\kappa$, is "

@@ -66,8 +66,9 @@ def constants() -> Explorer:
         [Control("part", list(PARTS), label="what changes the error")],
         tag=evidence(),
         caption="The constant $C$ of $E(m) = E_\\infty + C/m$, in units of $E_\\infty$, with its 95 % "
-        "interval; where that contains zero the point has another colour. Measured on stored networks of "
-        "width 64 and more. **Choose** what changes the error. "
+        "interval; where that contains zero the point has another colour. Fitted to the means from width "
+        "64 on. "
+        " **Choose** what changes the error. "
         + says(
             f"**Notice** that moving features lower it in {len(features[-1])} of {count} settings, and raise "
             f"it only for pure noise; ",

@@ -20,7 +20,7 @@ from implicit_tutorial.book.circle import (
 from implicit_tutorial.book.drawing import intervals
 from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
-from implicit_tutorial.book.tasks import CIRCLE_SAMPLES
+from implicit_tutorial.book.tasks import CIRCLE_SAMPLES, CIRCLE_SCALE
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 WIDTHS = (64, 128, 256, 512)
@@ -57,7 +57,8 @@ def circle_scale() -> Explorer:
             Control("width", WIDTHS, start=512, label="width $m$"),
         ],
         tag=MEAN_FIELD | stored(CIRCLE, where=f"width in {WIDTHS}", samples=len(CIRCLE_SAMPLES)),
-        caption=f"First: the functions of up to {len(CIRCLE_SEEDS)} networks; dashed, with its band, mean "
+        caption=f"First: the functions of up to {len(CIRCLE_SEEDS)} networks, at $\\sigma_A = "
+        f"{CIRCLE_SCALE:g}$; dashed, with its band, mean "
         "and two standard deviations at infinite width. Second: their mean square error over the circle, "
         "filled where a network is rich and open where it is lazy, with means and 95 % intervals; dashed, "
         "mean-field: $\\text{bias}^2 + \\kappa^2\\,\\text{var}$. **Move** $\\kappa$ through its range. "

@@ -65,8 +65,8 @@ def existence_map() -> Explorer:
             "First panel: is an exact global minimum proved to exist near the initialization (C20), and does "
             "the flow reach one? Half of a cell's seeds decide. The other two, for the width of the "
             "dotted line: how far the proved minima lie at most, and their error at the map's 200 test "
-            "points, medians of the seeds. Dashed: the lazy law of C18, and infinite width. **Move** $m$. "
-            + _what_to_notice()
+            "points, medians of the seeds; none, where a test input has no equilibrium that is found. "
+            "Dashed: the lazy law of C18, and infinite width. **Move** $m$. " + _what_to_notice()
         ),
         alt="Three panels. A map over output scale and width with discs, diamonds and crosses. Distances and "
         "test errors over the output scale. " + _alt(),

@@ -105,7 +105,7 @@ def the_law_of_the_scale() -> Numbers:
     says("centered, it rises with κ", all(c.is_monotonic_increasing for c in centered.values()))
     late = max(c[12.0] / c[3.0] for c in centered.values())
     says("but it does not run away", late < 1.1)
-    numbers = {"near_low": near.min(), "near_high": near.max(), "law_off": at_most(100 * (1 - near.min()))}
+    numbers = {"near_low": near.min(), "near_high": near.max(), "law_off": at_most(100 * (1 - near.min()), 3)}
     numbers |= {"few": few, "late": at_most(100 * (late - 1))}
     numbers |= {"centered_small": centered[512][0.2], "centered_large": centered[512][12.0]}
     return {name: float(value) for name, value in numbers.items()}

@@ -85,7 +85,8 @@ def digit_laws() -> Explorer:
         draw,
         [Control("layers", list(COLORS), label="trained")],
         tag=MEAN_FIELD | stored(NETWORKS, where="task == 'parity'"),
-        caption="Even against odd, 500 images, $\\kappa = 1$. Dashed, mean-field. First: the mean square "
+        caption="Even against odd, 500 images, $\\sigma_A = 1/2$, $\\kappa = 1$. Dashed, mean-field. "
+        "First: the mean square "
         "error on unseen images, with the infinite-width prediction. Second: how far $A$ moves, "
         "with the lazy law. "
         + says(

@@ -14,6 +14,7 @@ from implicit_tutorial.book.evidence import MEAN_FIELD
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.kernels import limit_kernels
+from implicit_tutorial.prose import at_least
 
 STEPS = ("as they are", "centred", "divided", "on the sphere", "with an offset")
 SCALE, _BINS = 0.5, np.linspace(0, 180, 37)
@@ -92,8 +93,9 @@ def scaling_steps() -> Explorer:
         "one step after the other. "
         + says(
             "**Notice** that the inputs as they are lie in a narrow cone, nineteen of twenty pairs within "
-            f"{max(near):.0f}°, and that one mode holds {100 * min(raw.values()):.0f} % of the trace or "
-            "more; ",
+            f"{max(near):.0f}°, and that one mode holds {at_least(100 * min(raw.values()), 2)} % of the "
+            "trace "
+            "or more; ",
             min(raw.values()) > 0.5 and max(near) < 45,
         )
         + says(
