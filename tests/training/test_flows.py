@@ -127,11 +127,23 @@ def test_what_only_one_flow_can_do_is_refused_by_name():
         train(until=it.Until(time=math.inf))
     with pytest.raises(it.EquilibriumError, match=r"networks \[4\] of the ensemble"):
         train([*nets, it.EquilibriumNetwork(5, 48, implicit_scale=4.0)])
+    with pytest.raises(ValueError, match="nothing can be learned"):
+        train([*nets, it.EquilibriumNetwork(5, 48, implicit_scale=0.0)])
     bound = it.EquilibriumNetwork(5, 48)
     it.constrain(bound, it.SpectralScaling(0.9))
     with pytest.raises(ValueError, match="this network is constrained"):
         train([bound])
     assert all(torch.equal(a.Theta, b.Theta) for a, b in zip(nets, networks(), strict=True))
+
+
+def test_two_inputs_that_are_one_leave_a_mode_that_does_not_decay():
+    """Its eigenvalue is rounding, and must not set the step; labels alike, a single flow gets there, too."""
+    X, y = sample()
+    X, y = torch.cat([X, X[:1]]), torch.cat([y, y[:1]])
+    together, alone, until = networks()[2], networks()[2], it.Until(time=20.0)
+    it.train_ensemble([together], X, y, method=it.ExponentialFlow(), until=until)
+    it.train(alone, X, y, method=it.ExponentialFlow(), until=until)
+    assert torch.dist(together.Theta, alone.Theta) < 0.02 * torch.dist(alone.Theta, networks()[2].Theta)
 
 
 def test_rows_are_written_when_they_are_due():

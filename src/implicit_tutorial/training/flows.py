@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
@@ -12,6 +13,7 @@ from implicit_tutorial.equilibrium.solver import DIVERGENCE_FACTOR, relative_tol
 from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.training.arithmetic import descended, swept, swept_back
 from implicit_tutorial.training.decay import decaying
+from implicit_tutorial.training.descent import stability_limit
 from implicit_tutorial.training.flow import _FOREVER, _GROWTH, _SHORT, _SHORTEST, ExponentialFlow
 from implicit_tutorial.training.least_squares import LeastSquares, half_square
 
@@ -60,11 +62,11 @@ class Flows:
         self.v = torch.stack([p.net.v.data for p in problems])[:, None]
         self.target = torch.stack([p.target for p in problems])
         self.forward_sweeps = self.adjoint_sweeps = 0
-        self.residual = torch.zeros(len(problems), dtype=like.dtype)
+        self.residual = like.new_zeros(len(problems))
 
         Theta = torch.stack([p.net.Theta.data for p in problems])
         everyone = torch.arange(len(problems), device=like.device)
-        rtol = torch.full_like(everyone, 1, dtype=like.dtype) * self.exactly
+        rtol = like.new_full((len(problems),), self.exactly)
         zero = torch.zeros_like(self.b)
         self.here, there = self._linearised(everyone, Theta, zero, zero, rtol)
         if not bool(there.all()):
@@ -78,8 +80,8 @@ class Flows:
         for problem, view in zip(problems, self.here.Theta, strict=True):
             problem.net.Theta.data = view
         self.origin = self.here.Theta.clone()
-        largest = torch.linalg.eigvalsh(self.here.K)[:, -1]
-        self.h = 1 / largest
+        #: 1/λ_max of each at the start, where something can be learned at all.
+        self.h = torch.tensor([stability_limit(K) / 2 for K in self.here.K]).to(self.here.K)
         self.time = torch.zeros_like(self.h)
         #: Steps in a row that were not taken.
         self.rejected = [0] * len(problems)
@@ -94,12 +96,13 @@ class Flows:
         here = self.here.at(who)
         left = torch.tensor(remaining, dtype=self.h.dtype, device=self.h.device)
         spectrum = torch.linalg.eigh(here.K)
-        largest, slowest = spectrum[0][:, -1], self._slowest(spectrum[0])
+        values = spectrum[0]
+        largest, slowest = values[:, -1], torch.where(_usable(values), values, math.inf).amin(dim=1)
         h = torch.minimum(self.h[who], left)
         h = torch.where(h * slowest > _FOREVER, left, h)
 
         w = _integrated(spectrum, here.e, h)
-        rough = torch.clamp(torch.tensor(0.01 * self.method.rtol), min=self.exactly)
+        rough = max(self.exactly, 0.01 * self.method.rtol)
         rtol = torch.where(h * largest > _SHORT, rough, self.exactly).to(here.z.dtype)
         there, found = self._linearised(who, self._descended(who, here.Theta, here, w), here.z, here.u, rtol)
         # What is lost has no kernel; its step is refused, whatever its numbers are.
@@ -204,16 +207,17 @@ class Flows:
 
         return (form(wa, a.K, wa) + 2 * form(wa, cross, wb) + form(wb, b.K, wb)).clamp(min=0).sqrt()
 
-    def _slowest(self, values: Tensor) -> Tensor:
-        """The smallest eigenvalue of each kernel that is more than rounding."""
-        return torch.stack([row[decaying(row, len(row))].min() for row in values])
+
+def _usable(values: Tensor) -> Tensor:
+    """(S, n) which ascending eigenvalues of each kernel are more than rounding."""
+    return decaying(values.mT, values.shape[1]).mT
 
 
 def _integrated(spectrum: tuple[Tensor, Tensor], e: Tensor, h: Tensor) -> Tensor:
     """∫₀ʰ e^{−Ks} e ds of each network, in float64; see :func:`decay.weights`."""
     values, vectors = spectrum
     values, h = values.clamp(min=0), h[:, None]
-    usable = values > values[:, -1:] * values.shape[1] * torch.finfo(values.dtype).eps
+    usable = _usable(values)
     safe = torch.where(usable, values, torch.ones_like(values))
     weight = torch.where(usable, -torch.expm1(-safe * h) / safe, h)
     coefficients = (vectors.mT @ e.to(values.dtype)[:, :, None])[:, :, 0]

@@ -37,9 +37,8 @@ def above_the_floor() -> Figure:
         tag=measured(width=widths, seeds=1, samples=SAMPLES),
         caption=(
             "A gradient step of each method in units of one of `SingleSweep`, which were measured in turn: "
-            "the "
-            "ratios of the table. Notice that fused steps are the cheapest of all: they share one update and "
-            "one pair of sweeps between two gradient steps."
+            "the ratios of the table. Notice that fused steps are the cheapest of all: they share one update "
+            "and one pair of sweeps between two gradient steps."
         ),
         alt="Time of a step over that of SingleSweep, logarithmic, against width. "
         + says(

@@ -68,8 +68,7 @@ def lost_input() -> Explorer:
         caption=(
             "Move `implicit_scale`. If the input enters once, the scale decides whether the state shrinks or "
             "grows, and the angle in the second plot does not move at all: no scale brings the input back. "
-            "If it enters in every "
-            "layer, the state settles, until the scale is too large for that as well."
+            "If it enters in every layer, the state settles, until the scale is too large for that as well."
         ),
         alt=(
             "Two plots over sixty layers. First, the size of the state on a logarithmic axis: with the "

@@ -143,8 +143,7 @@ def truncated_depth() -> Explorer:
         alt=(
             "First, the relative distance to the equilibrium falls along a nearly straight line on a "
             "logarithmic axis, a little less steeply than the dashed mean-field line, and, until "
-            "rounding, below "
-            "the dotted certificate where there is one. Second, the output for "
+            "rounding, below the dotted certificate where there is one. Second, the output for "
             "inputs around the circle: the curve of the network with L layers against the dashed curve of "
             "the equilibrium."
         ),

@@ -55,8 +55,7 @@ def initialization_scale() -> Computed:
             "Four panels that share the implicit scale: eigenvalues of A and DA in the complex plane "
             "filling two discs; bars of four conditions that suffice, and of the spectral radii of A "
             "and DA, which do not, against their threshold; Picard's residual on a logarithmic axis with "
-            "its predicted straight "
-            "line; and a bar chart of the number of equilibria of small networks."
+            "its predicted straight line; and a bar chart of the number of equilibria of small networks."
         ),
     )
 

@@ -48,8 +48,8 @@ def splitting_paths() -> Computed:
         alt=(
             "First, the plane of two states with three paths from one start to the equilibrium (1, 1); "
             "for a above one Picard's goes round in a cycle instead. Second, the distance to the "
-            "equilibrium on "
-            "a logarithmic axis against the sweep: lines of different slopes, Picard's the least steep one."
+            "equilibrium on a logarithmic axis against the sweep: lines of different slopes, Picard's the "
+            "least steep one."
         ),
     )
 

@@ -62,9 +62,8 @@ def solver_plane() -> Explorer:
         alt=(
             "A plane with the size of the symmetric part to the right and that of the antisymmetric part "
             "upwards, coloured by sweeps. Picard fills most of the region under a dotted curve, the "
-            "splittings "
-            "the strip left of a vertical line, Anderson, Broyden and Newton nearly all of the plane left of "
-            "about 1.7."
+            "splittings the strip left of a vertical line, Anderson, Broyden and Newton nearly all of the "
+            "plane left of about 1.7."
         ),
         readout=_readout,
     )

@@ -76,9 +76,7 @@ def _what_to_notice() -> str:
 def _slopes() -> str:
     return says(
         "Beyond width 128 lines through the points at 0.1 and 0.2 rise, less steeply than a dashed one of "
-        "slope "
-        "one half through the last point at 0.1; at 0.4 they fall. All are far below a dotted line of "
-        "ordinary "
-        "labels, by two and a half powers of ten at the least.",
+        "slope one half through the last point at 0.1; at 0.4 they fall. All are far below a dotted line of "
+        "ordinary labels, by two and a half powers of ten at the least.",
         0 < growth(0.1) < 0.45 and 0 < growth(0.2) < 0.45 and growth(0.4) < 0 and _distance() > 10**2.5,
     )

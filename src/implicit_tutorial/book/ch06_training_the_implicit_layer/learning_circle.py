@@ -208,8 +208,7 @@ def learning_circle() -> Computed:
         caption=(
             "A function on the circle, learned from 13 samples by $\\Theta$ alone. Solid: a network, which "
             "this page trains. Thin, at the stops up to $m = 192$: another one, along the exact flow. "
-            "**Press** "
-            "*Play*: "
+            "**Press** *Play*: "
             f"{_slow_first()} **Drag** a sample, and training begins anew. "
             f"Then **move** the width and $\\kappa$. {_where_they_part()}"
         ),

@@ -67,8 +67,7 @@ def constants() -> Explorer:
         tag=evidence(),
         caption="The constant $C$ of $E(m) = E_\\infty + C/m$, in units of $E_\\infty$, with its 95 % "
         "interval; where that contains zero the point has another colour. Fitted to the means from width "
-        "64 on. "
-        " **Choose** what changes the error. "
+        "64 on. **Choose** what changes the error. "
         + says(
             f"**Notice** that moving features lower it in {len(features[-1])} of {count} settings, and raise "
             f"it only for pure noise; ",

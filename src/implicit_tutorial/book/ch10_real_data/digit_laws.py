@@ -86,9 +86,8 @@ def digit_laws() -> Explorer:
         [Control("layers", list(COLORS), label="trained")],
         tag=MEAN_FIELD | stored(NETWORKS, where="task == 'parity'"),
         caption="Even against odd, 500 images, $\\sigma_A = 1/2$, $\\kappa = 1$. Dashed, mean-field. "
-        "First: the mean square "
-        "error on unseen images, with the infinite-width prediction. Second: how far $A$ moves, "
-        "with the lazy law. "
+        "First: the mean square error on unseen images, with the infinite-width prediction. Second: how far "
+        "$A$ moves, with the lazy law. "
         + says(
             "**Choose** what is trained. **Notice** that every network errs more than its line, and that the "
             f"mean comes down with the width, at 512 to {100 * min(over):.0f} and "

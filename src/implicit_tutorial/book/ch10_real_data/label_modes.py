@@ -80,8 +80,7 @@ def label_modes() -> Explorer:
         [Control("labels", CHOICES)],
         tag=MEAN_FIELD.on(samples=len(images().y)),
         caption="First: how fast the limit kernel at $\\sigma_A = 1/2$ learns each of its modes on 500 "
-        "digits. Second: how much "
-        "of the labels lies in the first $k$. **Choose** the labels. "
+        "digits. Second: how much of the labels lies in the first $k$. **Choose** the labels. "
         + says(
             f"**Notice** that the first {max(half)} modes hold half of those with a meaning, or more, ",
             max(half) <= 10,

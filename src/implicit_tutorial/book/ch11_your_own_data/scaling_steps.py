@@ -94,8 +94,7 @@ def scaling_steps() -> Explorer:
         + says(
             "**Notice** that the inputs as they are lie in a narrow cone, nineteen of twenty pairs within "
             f"{max(near):.0f}°, and that one mode holds {at_least(100 * min(raw.values()), 2)} % of the "
-            "trace "
-            "or more; ",
+            "trace or more; ",
             min(raw.values()) > 0.5 and max(near) < 45,
         )
         + says(

@@ -440,9 +440,9 @@ var implicitLaboratory = (() => {
       const back = (/** @type {any} */ f) => Array.from(f, (v) => v * prepared.label_scale + prepared.label_mean);
       if (p === 0) return prepared.grid ? this.learned(row, back) : this.against(row, back);
       const steps = rows.map(({ step }) => step);
-      const xaxis = { ...panels[p + 1].layout.xaxis, range: [0, steps.at(-1) || 1] };
+      const span = [0, steps.at(-1) || 1], xaxis = { ...panels[p + 1].layout.xaxis, range: span };
       const of = (/** @type {string} */ name, factor = 1) => [steps, rows.map((one) => factor * one[name])];
-      const level = (/** @type {number} */ v) => [[0, steps.at(-1) || 1], [v, v]];
+      const level = (/** @type {number} */ v) => [span, [v, v]];
       if (p === 1) {
         const share = 2 / prepared.y.length;
         const ends = limit?.predicted_error > 0 ? { "held out, infinite width, at the end": level(limit.predicted_error) } : {};
