@@ -240,9 +240,9 @@ def test_the_tiles_have_the_colours_of_the_bar_and_a_title():
 
 
 def test_a_failing_run_is_told_in_a_sentence():
-    shown, narrow = fig.phase_diagram(), [m for m in widths() if m <= 256]
-    said = {shown.readout(steps=0, output_scale=k, width=m) for k in scales() for m in narrow}
-    assert any("Stored run there: left the well-posed region at" in text for text in said)
+    shown = fig.phase_diagram()
+    said = shown.readout(steps=0, output_scale=min(scales()), width=min(widths()))
+    assert "Stored run there: left the well-posed region at" in said
     lost = shown.readout(steps=400, output_scale=0.1, width=12)
     assert "it has left the well-posed region" in lost
 

@@ -30,7 +30,7 @@ SCALES = [round(0.05 * k, 2) for k in range(33)]
 CONDITIONS = ("perron_frobenius", "row_sum", "spectral_norm", "monotone", "spectral_radius")
 #: The bars from below.
 _BARS = ["ρ(DA) < 1, this input", *(LADDER[name][0] for name in reversed(CONDITIONS))]
-_RATE = "(σ<sub>A</sub>/√2)<sup>k</sup>"
+_RATE = "(σ<sub>A</sub>/√2)<sup>k−1</sup>"
 _ANGLE = np.linspace(0, 2 * np.pi, 73)
 
 
@@ -46,7 +46,7 @@ def initialization_scale() -> Computed:
             f"One Gaussian network of width {WIDE} and one input. First: eigenvalues of $A$ and of $DA$, "
             "with circles of radius $\\sigma_A$ and $\\sigma_A/\\sqrt2$ (dashed, mean-field) and the unit "
             "circle (dotted). Second: each condition's value against its threshold 1; a bar ends at 2. "
-            "Third: Picard's relative residual against $(\\sigma_A/\\sqrt2)^k$. Fourth: how many "
+            "Third: Picard's relative residual against $(\\sigma_A/\\sqrt2)^{k-1}$. Fourth: how many "
             f"equilibria networks of width {WIDTH} have, at the nearest stop. **Move** $\\sigma_A$ slowly "
             "from 0. **Notice** the order in which the bars turn, that Picard does not care, and that "
             f"{_where_picard_ends()}"
@@ -93,7 +93,7 @@ def observe(
     inner = torch.where((inner == 0).all(1, keepdim=True), nothing, inner)  # units that are off
     values = torch.cat([radius[None], implicit_scale * sizes])
     rate = implicit_scale / math.sqrt(2)
-    sweeps = torch.arange(SWEEPS + 1, dtype=residual.dtype)
+    after = torch.arange(SWEEPS + 1, dtype=residual.dtype)  # the first sweep, from zero, has the residual 1
     apart = torch.abs(scales - implicit_scale)
     nearest = (apart == apart.amin()) * torch.ones_like(apart)
     share = (nearest[:, None] * shares).sum(0) / nearest.sum()
@@ -107,7 +107,7 @@ def observe(
         "1/marks/text": values < 1,
         "1/values/text": values,
         "2/measured/y": torch.clamp(residual, min=FLOOR),
-        f"2/{_RATE}/y": torch.clamp(rate**sweeps, min=FLOOR),
+        f"2/{_RATE}/y": torch.clamp(rate**after, min=FLOOR),
         "3/shares/y": share,
         "3/shares/text": share,
         "radius": radius,
@@ -115,7 +115,7 @@ def observe(
         "sweeps": taken,
         # In the order of _BARS; what the norm proves, monotonicity does.
         "proofs": (values[2] < 1) * one + (values[3] < 1) * one,
-        "expected": torch.where((rate > 0) & (rate < 1), math.log(_CLOSE) / torch.log(rate), nothing),
+        "expected": torch.where((rate > 0) & (rate < 1), 1 + math.log(_CLOSE) / torch.log(rate), nothing),
     }
     for name, radius in (("A", implicit_scale), ("DA", rate)):
         for axis, along in (("x", torch.cos), ("y", torch.sin)):
@@ -211,10 +211,10 @@ def _bars() -> dict[str, Any]:
 
 
 def _residuals() -> go.Figure:
-    x = {"x_title": "sweep k", "x_range": (0, SWEEPS)}
+    x = {"x_title": "sweep k", "x_range": (0, SWEEPS + 2)}
     y = {"y_title": "relative residual", "y_range": (1e-11, 30), "y_log": True}
     figure = style.figure(title="Picard", **x, **y, height=400)
-    k = np.arange(SWEEPS + 1)
+    k = np.arange(1, SWEEPS + 2)
     figure.add_scatter(x=k, **style.measured("measured"))
     return figure.add_scatter(x=k, **style.theory(_RATE))
 

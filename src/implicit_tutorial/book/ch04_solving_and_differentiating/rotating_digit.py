@@ -95,15 +95,15 @@ def rotating_digit() -> Explorer:
         [Control("angle_step", list(ANGLE_STEPS), start=1, label="degrees a frame"), tolerance_control()],
         tag=MEAN_FIELD | measured(width=WIDTH, seeds=1, samples=map(_frames, ANGLE_STEPS)),
         caption=(
-            f"A handwritten {DIGIT} turns by 30 degrees. First: its first frames, {_SHOWN} at most. "
-            "Second: Picard's "
+            f"A handwritten {DIGIT} turns by 30 degrees, before a network with $\\sigma_A = {SCALE}$. "
+            f"First: its first frames, {_SHOWN} at most. Second: Picard's "
             "sweeps for each frame, from zero and from the equilibrium of the frame before; dashed, what "
             "one evaluation of the map and the rate $\\sigma_A/\\sqrt2$ let one expect. **Move** the "
             "degrees a frame, then the tolerance. **Notice** that halving the step saves the same number of "
             "sweeps each time, as long as more than one or two are left."
         ),
         alt=(
-            "A strip of small images of a digit, each turned a little further. Below, sweeps against the "
+            "A strip of small images of a digit, each turned a little further. Second, sweeps against the "
             "angle: a flat line for cold starts, and a lower one, close to a dashed line, for warm starts."
         ),
         readout=_readout,

@@ -67,8 +67,8 @@ def _what_stays() -> str:
     rise = [tight.forward[k][-1] - loose.forward[k][-1] for k in (0, 1)]
     forward, adjoint = ((cold - warm)[1:].mean() for cold, warm in (loose.forward, loose.adjoint))
     return says(
-        f"that a tighter tolerance lifts both lines, by {rise[0]:.0f} and {rise[1]:.0f} sweeps in the "
-        "end, and",
+        f"that a tighter tolerance lifts both lines of the first plot, by {rise[0]:.0f} and {rise[1]:.0f} "
+        "sweeps in the end, and",
         0 < 6 * (rise[0] - rise[1]) < min(rise) and 0 < adjoint < forward,
     )
 

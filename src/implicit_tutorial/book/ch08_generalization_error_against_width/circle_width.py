@@ -165,7 +165,7 @@ def _computation() -> Computation:
         draws=DRAWS,
         line=(
             "This network: error {error:.3g}, loss {loss:.2g}"
-            "{there?; it has lost its equilibrium|}. Mean of the stored ones {mean:.3g}, at infinite width "
+            "{there?; its sweeps no longer settle|}. Mean of the stored ones {mean:.3g}, at infinite width "
             "{limit_error:.3g}.{lost?"
             + "|".join(["", *(f" {k} of {len(CIRCLE_SEEDS)} networks did not finish." for k in range(1, 9))])
             + "}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial.advice.candidates import Candidate, Sample, candidates
+from implicit_tutorial.book.networks import end
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.book.tasks import Task, circle_target, on_circle
 from implicit_tutorial.generalization import infinite_width_prediction
@@ -83,6 +85,7 @@ def _advised(sample: Task, *, seed: int, method: str) -> dict[str, Any]:
     return {
         **_outcome(history),
         **_score(net, Z_test, y_test, sample),
+        **end(net, Z, y),
         "held_out_error": advice.held_out_error,
         "standard_error": advice.standard_error,
         "infinite_error": limit.bias2,
@@ -101,22 +104,26 @@ def _default(sample: Task, *, seed: int, method: str) -> dict[str, Any]:
     Z, y = scaling(sample.X), scaling.labels(sample.y)
     until = Until(loss=len(y) * _DEFAULT_ERROR / 2, steps=200)
     history = train(net, Z, y, method=ExponentialFlow(rtol=0.1), until=until, record=_RECORD, throw=False)
-    return _outcome(history) | _score(net, scaling(sample.X_test), scaling.labels(sample.y_test), sample)
+    found = _score(net, scaling(sample.X_test), scaling.labels(sample.y_test), sample)
+    return _outcome(history) | found | end(net, Z, y)
 
 
 def _grid_search(sample: Task, *, seed: int, method: str) -> dict[str, Any]:
     part = len(sample.y) - len(sample.y) // 4
     chosen, time, least = None, math.nan, math.inf
-    for scales, history in _paths(sample.X[:part], sample.y[:part], sample.X[part:], sample.y[part:], seed):
+    for scales, history, _ in _paths(
+        sample.X[:part], sample.y[:part], sample.X[part:], sample.y[part:], seed
+    ):
         row = history.loc[history["test_error"].idxmin()]
         if row["test_error"] < least:
             chosen, time, least = scales, row["time"], row["test_error"]
     best = math.inf
-    for scales, history in _paths(*sample, seed):
+    for scales, history, proved in _paths(*sample, seed):
         best = min(best, history["test_error"].min())
         if scales == chosen:
             then = history[history["time"] >= time]
             found = (then if len(then) else history.tail(1)).iloc[0]
+            ended = proved()
     sigma, kappa = chosen
     return {
         "status": "finished",
@@ -124,11 +131,12 @@ def _grid_search(sample: Task, *, seed: int, method: str) -> dict[str, Any]:
         "best_error": best,
         "implicit_scale": sigma,
         "output_scale": kappa,
+        **ended,
     }
 
 
 def _paths(X: Tensor, y: Tensor, X_test: Tensor, y_test: Tensor, seed: int) -> Iterator[tuple]:
-    """Each pair of scales with the history of a centered network that has them."""
+    """Each pair of scales with the history of a centered network that has them, and what its end proves."""
     scaling = it.fit_scaling(X, y)
     Z, labels = scaling(X), scaling.labels(y)
     test = {"X_test": scaling(X_test), "y_test": scaling.labels(y_test)}
@@ -138,7 +146,7 @@ def _paths(X: Tensor, y: Tensor, X_test: Tensor, y_test: Tensor, seed: int) -> I
         net = it.EquilibriumNetwork(scaling.n_inputs, _GRID_WIDTH, **scales, seed=seed, solver=_SOLVER)
         flow = ExponentialFlow(rtol=0.2)
         history = train(net, Z, labels, method=flow, until=until, record=_RECORD, throw=False, **test)
-        yield (sigma, kappa), history
+        yield (sigma, kappa), history, partial(end, net, Z, labels)
 
 
 def _sklearn(sample: Task, *, seed: int, method: str) -> dict[str, Any]:
@@ -195,6 +203,7 @@ def mapped(*, task: str, implicit_scale: float, output_scale: float, seed: int) 
     return {
         **_outcome(history),
         **_score(net, Z_test, y_test, sample),
+        **end(net, scaled.Z, scaled.y),
         "monotone": it.certify(net.A, conditions=("monotone",))["monotone"].value,
     }
 

@@ -56,7 +56,7 @@ def watch_it_learn() -> Computed:
         draws=DRAWS,
         line=(
             "Loss {loss:.3g}, of the dashed prediction {lazy_loss:.3g}."
-            "{there? This network has lost its equilibrium: there is no function any more.|}"
+            "{there? The sweeps no longer settle: there is no function to show.|}"
         ),
     )
     return Computed(
