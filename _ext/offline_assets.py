@@ -37,6 +37,14 @@ def add_explorer_files(app: Sphinx, config: Config) -> None:
     config.html_static_path = [*config.html_static_path, *map(str, own_scripts())]
 
 
+def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
+    """Every page loads the scripts of figures; those of single operations where a figure has them."""
+    from implicit_tutorial.explorer.scripts import scripts_of  # here, for it takes a second
+
+    for script in scripts_of(context.get("body", "")):
+        app.add_js_file(script, loading_method="defer")
+
+
 def add_laboratory(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
     """The page that has the laboratory loads its scripts; no other one does."""
     if 'class="it-laboratory"' not in context.get("body", ""):
@@ -115,14 +123,13 @@ def setup(app: Sphinx) -> dict:
     app.connect("config-inited", tidy_theme)
     app.connect("doctree-read", drop_widget_state)
     app.connect("doctree-read", typeset_outputs)
-    app.connect("html-page-context", add_laboratory)
+    app.connect("html-page-context", add_scripts)
+    app.connect("html-page-context", add_laboratory)  # its scripts come behind
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", copy_vendor)
     app.connect("build-finished", complete_redirect, priority=900)  # when the redirect has been written
-    from implicit_tutorial.explorer.style import SCRIPTS, SHEETS  # here, for it takes a second
+    from implicit_tutorial.explorer.style import SHEETS  # here, for it takes a second
 
     for sheet in SHEETS:
         app.add_css_file(sheet)
-    for script in SCRIPTS:
-        app.add_js_file(script, loading_method="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

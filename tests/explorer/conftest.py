@@ -9,8 +9,8 @@ import plotly
 import pytest
 
 from implicit_tutorial.explorer import STATIC, Control, Explorer, Figure, style
-from implicit_tutorial.explorer.scripts import served
-from implicit_tutorial.explorer.style import SCRIPTS, SHEETS
+from implicit_tutorial.explorer.scripts import SAVING, scripts_of, served
+from implicit_tutorial.explorer.style import SHEETS
 from tests.browser import reader
 
 TIMES = np.linspace(0, 1, 121)
@@ -25,15 +25,16 @@ body { margin: 0 auto; max-width: 46rem; padding: 0 1rem; font: 1rem/1.6 system-
 """
 
 
-def write_page(folder: Path, body: str) -> Path:
-    """A page as the book has it, beside the scripts, the style sheets and plotly."""
+def write_page(folder: Path, body: str, names: tuple[str, ...] | None = None) -> Path:
+    """A page as the book has it, beside the scripts, the style sheets and plotly; `names`: other scripts."""
+    names = scripts_of(body) if names is None else names
     for sheet in SHEETS:
         shutil.copy(STATIC / sheet, folder)
-    for script in SCRIPTS:
+    for script in (*names, SAVING):
         (folder / script).write_text(served(STATIC / script), "utf-8")
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", folder)
     sheets = "".join(f'<link rel="stylesheet" href="{name}">' for name in SHEETS)
-    scripts = "".join(f'<script defer src="{name}"></script>' for name in SCRIPTS)
+    scripts = "".join(f'<script defer src="{name}"></script>' for name in names)
     page = folder / "page.html"
     page.write_text(
         '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'

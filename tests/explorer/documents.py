@@ -19,7 +19,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
 @cache
-def _pages() -> list[str]:
+def pages() -> list[str]:
     """The stored outputs that compute."""
     return [
         page
@@ -33,7 +33,7 @@ def _pages() -> list[str]:
 @cache
 def computed(name: str) -> dict[str, Any]:
     """What a page knows of a figure of the book beside its frames; of one in no chapter, made anew."""
-    for page in _pages():
+    for page in pages():
         if f'data-name="{name}"' in page:
             return document_of(page, name)["computed"]
     return explorers()[name]().document()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
+from implicit_tutorial.explorer.scripts import SCRIPTS
 from tests.explorer.conftest import write_page
 from tests.explorer.test_computed import MOVE, TRAJECTORY, differences, pytestmark, small, waves
 from tests.explorer.test_program import CALL, CASES, assert_same, exported, named, written
@@ -22,7 +23,7 @@ _DOWN = "\ue015"
 @pytest.fixture(scope="module")
 def tab(firefox_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     body = "".join(make().html() for make in EXPLORERS.values())
-    page = write_page(tmp_path_factory.mktemp("page"), body)
+    page = write_page(tmp_path_factory.mktemp("page"), body, SCRIPTS)
     with firefox(firefox_program, tmp_path_factory.mktemp("profile")) as tab:
         tab.resize(1280, 900)
         tab.goto(page.as_uri())

@@ -244,8 +244,8 @@ def test_a_column_that_cannot_be_learned_leaves_nothing_of_the_last_one(tab):
 
 def test_the_axis_of_steps_begins_at_zero(tab):
     settled(tab)
-    ranges = "implicitLaboratory.benches[0].plots.slice(1).map((plot) => plot._fullLayout.xaxis.range)"
-    tab.wait_for_function("implicitLaboratory.benches[0].plots.every((plot) => plot._fullLayout)")
+    ranges = "implicitLaboratory.benches[0].plots.boxes.slice(1).map((plot) => plot._fullLayout.xaxis.range)"
+    tab.wait_for_function("implicitLaboratory.benches[0].plots.boxes.every((plot) => plot._fullLayout)")
     assert tab.evaluate(ranges) == [[0, 1]] * 3
     # The first row is seen, although a line of it would not be.
     assert tab.locator(".it-graph:nth-of-type(3) .scatterlayer .point").count() == 2

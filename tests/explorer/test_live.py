@@ -343,6 +343,18 @@ def test_two_views_of_a_widget_have_labels_of_their_own_and_move_together(page, 
     assert notebook.asked() == []
 
 
+def test_a_figure_is_saved_without_fetching_anything(page, waves):
+    """Its module brings what saves it."""
+    Notebook(page, waves.widget()).assert_shows(waves)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_role("button", name="Save this figure").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save the numbers").click()
+    assert saved.value.path().read_text("utf-8").startswith("panel,trace,x,y\n")
+    assert [url for url in asked if not url.startswith("blob:")] == []
+
+
 def test_a_view_that_is_closed_leaves_nothing_behind(page, waves):
     notebook = Notebook(page, waves.widget())
     notebook.assert_shows(waves)

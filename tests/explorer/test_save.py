@@ -3,6 +3,7 @@
 import io
 import json
 import xml.etree.ElementTree as ET
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from implicit_tutorial.explorer import Explorer, Figure, decode, style
 from implicit_tutorial.explorer.table import table
 from tests.browser import reader
+from tests.explorer.conftest import write_page
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -192,6 +194,61 @@ def test_pictures_are_in_light_colours_whatever_the_page_is(alone):
     assert shown != "#222832"
     assert "rgb(34, 40, 50)" in dark
     assert dark.count("rgb(34, 40, 50)") == light.count("rgb(34, 40, 50)")
+
+
+@pytest.fixture
+def beside(browser, page_path):
+    """A page of the book, opened from a file, and the names of the files that it has asked for."""
+    with reader(
+        browser, "file:", console=("error", "warning"), viewport={"width": 375, "height": 800}
+    ) as tab:
+        asked = []
+        tab.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+        tab.goto(page_path.as_uri())
+        tab.wait_for_selector("#fig-waves[data-shown]")
+        yield tab.locator("#fig-waves"), asked
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_what_saves_is_fetched_when_it_is_asked_for(beside, waves, by):
+    figure, asked = beside
+    assert "save.js" not in asked
+    button, choice = (figure.get_by_role("button", name=f"Save {what}") for what in ("this", "the numbers"))
+    for press in (button, choice):
+        with figure.page.expect_download() if press is choice else nullcontext() as saved:
+            if by == "mouse":
+                press.click()
+            else:
+                press.press("Enter")
+        choice.wait_for()
+    assert saved.value.path().read_text("utf-8").startswith("panel,trace,x,y\n")
+    for count in (0, 3, 0, 3):
+        button.press("Space")
+        assert figure.get_by_role("button", name="Save the").count() == count
+    assert asked.count("save.js") == 1
+
+
+@pytest.mark.browser
+def test_where_it_cannot_be_fetched_a_sentence_says_so(browser, tmp_path, waves):
+    url = write_page(tmp_path, waves.html()).as_uri()
+    script = tmp_path / "save.js"
+    text = script.read_text("utf-8")
+    script.unlink()
+    with reader(browser, "file:", console=(), viewport={"width": 375, "height": 800}) as tab:
+        tab.goto(url)
+        button = tab.get_by_role("button", name="Save this figure")
+        button.click()
+        said = tab.get_by_role("alert")
+        said.wait_for()
+        assert "not saved: The script that saves figures did not load from file:" in said.inner_text()
+        assert tab.evaluate("document.documentElement.scrollWidth") == 375
+        script.write_text(text, "utf-8")
+        button.click()
+        assert button.get_attribute("aria-expanded") == "false"
+        button.click()
+        tab.get_by_role("button", name="Save the picture").wait_for()
+        assert tab.get_by_role("alert").count() == 0
 
 
 def test_an_explorer_of_choices_saves_what_it_is_asked(tmp_path, curve):

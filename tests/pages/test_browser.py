@@ -38,7 +38,7 @@ AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(
 
 
 #: The numbers that a figure shows, as its button saves them.
-TABLE = "(name) => implicitSave.csv(implicitTutorial.explorers.get(name))"
+TABLE = "async (name) => (await implicitTutorial.saving()).csv(implicitTutorial.explorers.get(name))"
 
 #: For a laptop's window and a large one, it is enough to see where things lie; for each page in one of them,
 #: drawn by the commit (IMPLICIT_TUTORIAL_DRAW=all takes both). Likewise one page in three is put on paper,

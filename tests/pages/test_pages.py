@@ -12,9 +12,10 @@ import pytest
 from bs4 import BeautifulSoup
 
 from implicit_tutorial.explorer import decode
+from implicit_tutorial.explorer.scripts import OPERATION, SAVING, SCRIPTS
 from implicit_tutorial.explorer.still import still
 from implicit_tutorial.explorer.stored import document_of
-from implicit_tutorial.explorer.style import SCRIPTS, SHEETS
+from implicit_tutorial.explorer.style import SHEETS
 from tests.notebooks.compare import Tolerance, text_difference
 
 # The first test builds the book, or waits until another process has.
@@ -137,9 +138,18 @@ def test_style_sheets_fetch_nothing_foreign(html: Path) -> None:
 
 
 def test_plotly_and_mathjax_lie_beside_the_pages(html: Path) -> None:
-    for name in ("plotly.min.js", *SCRIPTS, *SHEETS, "mathjax/tex-chtml.js"):
+    for name in ("plotly.min.js", *SCRIPTS, SAVING, *SHEETS, "mathjax/tex-chtml.js"):
         assert (html / "_static" / name).stat().st_size > 0
     assert len(list((html / "_static/mathjax").rglob("*.woff"))) > 10
+
+
+def test_scripts_of_figures_are_small(page: Path, html: Path) -> None:
+    """All that a page loads at once but plotly, and but what the laboratory has for itself."""
+    pytest.importorskip("minify", reason="no minifier for this machine; scripts are served as they are")
+    linked = [Path(script["src"].partition("?")[0]).name for script in soup_of(page).select("script[src]")]
+    ours = [name for name in linked if name in (*SCRIPTS, SAVING)]
+    assert set(SCRIPTS) - set(OPERATION) <= set(ours)
+    assert sum((html / "_static" / name).stat().st_size for name in ours) <= 40_000
 
 
 def test_the_address_of_the_book_leads_to_the_introduction(html: Path) -> None:

@@ -13,8 +13,8 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from implicit_tutorial.explorer.scripts import served
-from implicit_tutorial.explorer.style import SCRIPTS, SHEETS, STATIC
+from implicit_tutorial.explorer.scripts import SAVING, scripts_of, served
+from implicit_tutorial.explorer.style import SHEETS, STATIC
 
 #: Where Chromium and its relatives are found; BROWSER_PATH names another.
 BROWSERS = (
@@ -53,7 +53,8 @@ def plotly_js() -> bytes:
 
 def page(figure: str, title: str, script: str = "") -> str:
     """A page with one figure that needs no other file."""
-    code = [plotly_js().decode("utf-8"), *(served(STATIC / name) for name in SCRIPTS), script]
+    names = (*scripts_of(figure), SAVING)
+    code = [plotly_js().decode("utf-8"), *(served(STATIC / name) for name in names), script]
     scripts = "\n".join(f"<script>{text.replace('</script', ENDED)}</script>" for text in code if text)
     sheets = "\n".join((STATIC / name).read_text("utf-8") for name in SHEETS)
     body = "body{max-width:46rem;margin:1rem auto;padding:0 1rem;font:1rem/1.6 system-ui,sans-serif}"

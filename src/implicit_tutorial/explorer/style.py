@@ -18,19 +18,6 @@ from implicit_tutorial.equilibrium.checks import checked
 
 STATIC = Path(__file__).parent / "static"  # the scripts and style sheets that a page must load
 SHEETS = ("controls.css", "explorer.css")
-#: The scripts of a page, each after those that it uses; plotly.min.js lies beside them.
-SCRIPTS = (
-    "product.js",
-    "eigenvalues.js",
-    "symmetric.js",
-    "program.js",
-    "computed.js",
-    "frames.js",
-    "explorer.js",
-    "save.js",
-    "page.js",
-    "paper.js",
-)
 
 _BLUE = "#006cab"
 _ORANGE = "#c67f00"

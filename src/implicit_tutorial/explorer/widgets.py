@@ -24,13 +24,13 @@ from implicit_tutorial.explorer.frames import check_same_build
 from implicit_tutorial.explorer.mathml import mathml
 from implicit_tutorial.explorer.page import element
 from implicit_tutorial.explorer.save import plotly_js
-from implicit_tutorial.explorer.scripts import served
+from implicit_tutorial.explorer.scripts import SAVING, served
 from implicit_tutorial.explorer.stored import Pool, handles
 from implicit_tutorial.explorer.style import SHEETS, STATIC, TEMPLATE
 from implicit_tutorial.explorer.tree import Panel, fingerprint, panels_of
 
 #: A module: what it shares with a page, and its end.
-LIVE_SCRIPTS = ("frames.js", "explorer.js", "save.js", "live.js")
+LIVE_SCRIPTS = ("frames.js", "explorer.js", SAVING, "live.js")
 
 
 class Live(anywidget.AnyWidget):

@@ -19,7 +19,16 @@ from implicit_tutorial.explorer.tree import panels_of
 
 STATIC = Path(__file__).parent / "static"
 #: The page's scripts, each after those that it uses, and all after the explorers'.
-SCRIPTS = ("random.js", "table.js", "sample.js", "experiment.js", "python.js", "laboratory.js")
+SCRIPTS = (
+    "random.js",
+    "table.js",
+    "sample.js",
+    "experiment.js",
+    "python.js",
+    "plots.js",
+    "words.js",
+    "laboratory.js",
+)
 SHEET = "laboratory.css"
 
 _SCALES = [k / 20 for k in range(2, 27)]

@@ -219,6 +219,41 @@ Object.assign(implicitTutorial, (() => {
     }
   }
 
+  // ---------------------------------------------------------------- saving
+
+  /* A button that shows a word and is called something longer. */
+  function button(word, label) {
+    const made = Object.assign(document.createElement("button"), { type: "button", textContent: word });
+    made.setAttribute("aria-label", label);
+    return made;
+  }
+
+  /* Behind the caption's last word: “Save”, and what opens when it is pressed. */
+  function offerSaving(explorer) {
+    const line = Object.assign(document.createElement("span"), { className: "it-save" });
+    const opens = button("Save", "Save this figure");
+    const choices = Object.assign(document.createElement("span"), { hidden: true });
+    opens.ariaExpanded = "false";
+    const failed = (error) => {
+      choices.textContent = ` not saved: ${error.message}`;
+      choices.role = "alert";
+      console.error(error);
+    };
+    opens.addEventListener("click", async () => {
+      choices.hidden = !choices.hidden;
+      opens.ariaExpanded = String(!choices.hidden);
+      if (choices.hidden || choices.firstElementChild) return;
+      try {
+        choices.replaceChildren(...(await implicitTutorial.saving()).choices(explorer, failed));
+        choices.role = null;
+      } catch (error) {
+        failed(error);
+      }
+    });
+    line.append(opens, choices);
+    explorer.figure.querySelector("figcaption").append(" ", line);
+  }
+
   // ---------------------------------------------------------------- state in the address
 
   /* #fig-depth:implicit_scale=0.8&depth=10;fig-cobweb:slope=-2 */
@@ -227,5 +262,5 @@ Object.assign(implicitTutorial, (() => {
     return parts.filter(Boolean).map(([, name, query]) => [name, new URLSearchParams(query)]);
   }
 
-  return { Explorer, onTheme, states, themed };
+  return { Explorer, button, offerSaving, onTheme, states, themed };
 })());

@@ -6,26 +6,32 @@ var implicitTutorial = (() => {
 
   const HERE = document.currentScript?.src; // none in a module
 
-  // ---------------------------------------------------------------- plotly
+  // ---------------------------------------------------------------- what is fetched when it is needed
 
-  function loadPlotly(src) {
+  /* Run a script that is needed only now; `what` it is, for a reader who is told that it did not load. */
+  function load(src, what) {
     return new Promise((resolve, reject) => {
-      if (window.Plotly) return resolve(window.Plotly);
-      // Where a module loader such as require.js is present, plotly would register there and not as window.Plotly.
-      const define = window.define;
-      window.define = undefined;
       const script = document.createElement("script");
       script.src = src;
-      script.onload = () => {
-        window.define = define;
-        resolve(window.Plotly);
-      };
-      script.onerror = () => {
-        window.define = define;
-        reject(new Error(`The plotting library did not load from ${src}.`));
-      };
+      script.onload = resolve;
+      script.onerror = () => reject(new Error(`The ${what} did not load from ${src}.`));
       document.head.append(script);
     });
+  }
+
+  async function loadPlotly(src) {
+    if (window.Plotly) return window.Plotly;
+    // Where a module loader such as require.js is present, plotly would register there and not as window.Plotly.
+    const define = window.define;
+    window.define = undefined;
+    await load(src, "plotting library").finally(() => (window.define = define));
+    return window.Plotly;
+  }
+
+  /* What saves figures: in a module and in a saved page it is there, else it lies beside this file. */
+  async function saving() {
+    if (typeof implicitSave === "undefined") await load(new URL("save.js", HERE).href, "script that saves figures");
+    return implicitSave;
   }
 
   // ---------------------------------------------------------------- stored form
@@ -160,5 +166,5 @@ var implicitTutorial = (() => {
     }
   }
 
-  return { Source, Stored, loadPlotly, merge, revive, split };
+  return { Source, Stored, loadPlotly, merge, revive, saving, split };
 })();

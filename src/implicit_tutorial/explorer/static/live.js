@@ -143,7 +143,7 @@ function render({ model, el }) {
   const source = new Kernel(model, figure);
   const explorer = new implicitTutorial.Explorer(figure, source);
   figure.explorer = explorer;
-  implicitSave.offer(explorer);
+  implicitTutorial.offerSaving(explorer);
   const receive = () => {
     const { position } = model.get("frame");
     // Moved from Python, or in another view?

@@ -30,7 +30,7 @@ Object.assign(implicitTutorial, (() => {
       const source = spec.computed ? implicitComputed.source(implicitTutorial.Stored, spec) : new implicitTutorial.Stored(spec);
       const explorer = new implicitTutorial.Explorer(figure, source, remember);
       explorers.set(source.name, explorer);
-      implicitSave.offer(explorer);
+      implicitTutorial.offerSaving(explorer);
       if (!spec.computed) return;
       implicitComputed.play(explorer, remember);
       implicitComputed.drag(explorer, remember);

@@ -2,6 +2,7 @@
  * it as a table (CSV). Everything is made in the page; table.py makes the same table.
  */
 
+// `var`: a script that a page adds when it is needed, but also a part of a module.
 var implicitSave = (() => {
   "use strict";
 
@@ -136,7 +137,7 @@ var implicitSave = (() => {
     return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   }
 
-  // ---------------------------------------------------------------- the button
+  // ---------------------------------------------------------------- the buttons
 
   const FORMS = {
     PNG: ["image/png", png],
@@ -159,34 +160,14 @@ var implicitSave = (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 
-  /* Behind the caption's last word: “Save”, and what opens when it is pressed. */
-  function offer(explorer) {
-    const line = Object.assign(document.createElement("span"), { className: "it-save" });
-    const button = (label, text) => {
-      const made = Object.assign(document.createElement("button"), { type: "button", textContent: text });
-      made.setAttribute("aria-label", label);
-      return made;
-    };
-    const opens = button("Save this figure", "Save");
-    opens.ariaExpanded = "false";
-    const choices = Object.assign(document.createElement("span"), { hidden: true });
-    for (const [form, what] of [["PNG", "picture"], ["SVG", "drawing"], ["CSV", "numbers"]]) {
-      const choice = button(`Save the ${what} as ${form}`, form);
-      choice.addEventListener("click", () => {
-        save(explorer, form).catch((error) => {
-          choices.textContent = `not saved: ${error.message}`;
-          console.error(error);
-        });
-      });
-      choices.append(" ", choice);
-    }
-    opens.addEventListener("click", () => {
-      choices.hidden = !choices.hidden;
-      opens.ariaExpanded = String(!choices.hidden);
+  /* What the button “Save” opens: a button a form. @param {(error: Error) => void} failed */
+  function choices(explorer, failed) {
+    return [["PNG", "picture"], ["SVG", "drawing"], ["CSV", "numbers"]].flatMap(([form, what]) => {
+      const choice = implicitTutorial.button(form, `Save the ${what} as ${form}`);
+      choice.addEventListener("click", () => save(explorer, form).catch(failed));
+      return [" ", choice];
     });
-    line.append(opens, choices);
-    explorer.figure.querySelector("figcaption").append(" ", line);
   }
 
-  return { csv, offer, png, svg };
+  return { choices, csv, png, svg };
 })();

@@ -1,17 +1,11 @@
 // @ts-check
-/* The bench: what the reader chooses becomes an experiment in the worker, whose rows are drawn as they come.
- * Whatever a file holds reaches the page as text, never as markup. */
+/* The bench: what the reader chooses becomes an experiment in the worker, whose rows are shown as they come. */
 
 var implicitLaboratory = (() => {
   "use strict";
 
-  const HERE = /** @type {HTMLScriptElement} */ (document.currentScript).src;
-  const CONFIG = { displayModeBar: false, responsive: false, showTips: false };
   const PACE = { calm: 1000, usual: 90 }; // milliseconds a row of the history
   const PATIENCE = 150; // milliseconds that a slider must rest before a network is made
-  const SHOWN = { columns: 12, rows: 4 }; // of the table
-
-  const say = (/** @type {number} */ v, form = ".3g") => implicitComputed.number(v, form);
 
   class Bench {
     /** @param {HTMLElement} root */
@@ -19,7 +13,7 @@ var implicitLaboratory = (() => {
       this.root = root;
       const spec = JSON.parse(/** @type {any} */ (root.querySelector(".it-laboratory-spec")).textContent);
       Object.assign(this, spec);
-      this.plots = [...root.querySelectorAll(".it-graph")];
+      this.plots = new implicitPlots.Plots(root, spec);
       /** @type {Record<string, any>} */
       this.at = Object.fromEntries([...root.querySelectorAll("[id^=lab-]")].map((one) => [one.id.slice(4), one]));
       this.settings = {};
@@ -40,12 +34,7 @@ var implicitLaboratory = (() => {
     }
 
     async open() {
-      this.Plotly = await implicitTutorial.loadPlotly(new URL("plotly.min.js", HERE).href);
-      implicitTutorial.onTheme(() => this.retheme());
-      this.retheme();
-      matchMedia("print").addEventListener("change", () => this.retheme(true));
-      const resize = new ResizeObserver(() => requestAnimationFrame(() => this.plots.forEach((plot) => plot.data && this.Plotly.Plots.resize(plot))));
-      resize.observe(this.root);
+      await this.plots.open();
       this.restart();
     }
 
@@ -133,12 +122,10 @@ var implicitLaboratory = (() => {
     offer(given) {
       try {
         const table = implicitTable.read(given.text);
-        const brought = { ...given, table, target: table.names.length - 1 };
-        const numbers = this.numbers(brought); // complains, while the last experiment is still there
+        const { target, numbers } = implicitTable.guessed(table); // complains, while the last experiment is still there
         implicitSample.prepare(numbers, this.settings.held, this.settings.offset);
         this.complain("");
-        this.brought = brought;
-        this.take(brought);
+        this.take((this.brought = { ...given, table, target }));
         this.change();
       } catch (error) {
         this.refuse(error, given.name);
@@ -148,25 +135,7 @@ var implicitLaboratory = (() => {
     /** What is wrong with a table that was brought, and that the one before is still there. */
     refuse(/** @type {any} */ error, /** @type {string} */ name) {
       this.complain(error, name);
-      this.at.complaint.textContent += ` What you see below is still ${this.named(this.source)}.`;
-    }
-
-    /** @param {any} source */
-    named(source) {
-      return source.name || "what was pasted";
-    }
-
-    /** The sample of a table; a column of words that cannot be an input may be the one to learn. @param {any} brought */
-    numbers(brought) {
-      try {
-        return implicitTable.sample(brought.table, brought.target);
-      } catch (error) {
-        const { rows, names } = brought.table;
-        const words = names.map((_, k) => k).filter((k) => rows.every((row) => Number.isNaN(Number(row[k].replace(",", ".")))) && rows.some((row) => row[k] !== rows[0][k]));
-        if (words.length !== 1 || words[0] === brought.target) throw error;
-        brought.target = words[0];
-        return implicitTable.sample(brought.table, brought.target);
-      }
+      this.at.complaint.textContent += ` What you see below is still ${this.source.name || "what was pasted"}.`;
     }
 
     take(brought) {
@@ -216,16 +185,16 @@ var implicitLaboratory = (() => {
           const numbers = implicitTable.sample(source.table, source.target);
           this.prepared = implicitSample.prepare(numbers, settings.held, settings.offset);
           Object.assign(source, { classes: numbers.classes, columns: numbers.names });
-        const constant = numbers.names.filter((_, k) => this.prepared.scale[k] === Infinity);
-        const left = constant.length ? ` ${constant.length > 1 ? `${constant.length} columns never change and are` : `Column “${constant[0].trim()}” never changes and is`} left out.` : "";
-        this.at.found.textContent = `${source.name || "What was pasted"}: ${implicitTable.understood(source.table)}${left}`;
+          const constant = numbers.names.filter((_, k) => this.prepared.scale[k] === Infinity);
+          const left = constant.length ? ` ${constant.length > 1 ? `${constant.length} columns never change and are` : `Column “${constant[0].trim()}” never changes and is`} left out.` : "";
+          this.at.found.textContent = `${source.name || "What was pasted"}: ${implicitTable.understood(source.table)}${left}`;
           this.complain("");
         } else this.prepared = implicitSample.ready(source);
       } catch (error) {
         this.forget();
         return this.complain(error, source.name);
       }
-      this.tabulate();
+      if (source.table) this.at.table.replaceChildren(...implicitWords.table(source, this.prepared, settings.offset));
       this.forget();
       this.at.before.textContent = "Making the network …";
       const worker = (this.worker = new implicitExperiment.Laboratory());
@@ -267,18 +236,8 @@ var implicitLaboratory = (() => {
     /** What is known before training. */
     foresee() {
       const { limit, settings, prepared } = this;
-      if (limit.same) {
-        const [i, j] = limit.same.map((k) => k + 1);
-        this.at.before.textContent = `Samples ${i} and ${j} are the same input once they are on the sphere, so the kernel is singular: no finite price buys two answers for one input. Nothing is predicted.`;
-        return;
-      }
-      const unit = this.source.table ? " of the labels' variance" : "";
-      const lazy = (settings.implicit_scale * Math.sqrt(limit.price / settings.width)) / settings.output_scale;
-      this.at.before.textContent =
-        `At infinite width the labels cost ${say(limit.price)}; the same labels in another order would cost ${say(limit.other_price)}. ` +
-        `Trained to the end, the infinitely wide network errs on the ${prepared.y_test.length} rows held out by ${say(limit.predicted_error)}${unit}. ` +
-        `Lazy training would move A by ${say(lazy)}.`;
-      this.moves = lazy;
+      this.moves = (settings.implicit_scale * Math.sqrt(limit.price / settings.width)) / settings.output_scale;
+      this.at.before.textContent = implicitWords.foreseen(limit, prepared, Boolean(this.source.table), this.moves);
     }
 
     play(/** @type {boolean} */ on) {
@@ -333,150 +292,19 @@ var implicitLaboratory = (() => {
       at.scrub.nextElementSibling.value = row ? `step ${row.step}` : "";
       at.scrub.setAttribute("aria-valuetext", row ? `step ${row.step}` : "none");
       this.tell(row);
-      this.conditions(row);
+      at.conditions.replaceChildren(...implicitWords.conditions(row));
       if (!this.playing) this.write();
-      this.dirty = new Set(this.plots.keys());
-      this.draw();
+      const { prepared, limit, moves } = this;
+      this.plots.show({ prepared, limit, moves, rows: this.rows.slice(0, k + 1) });
     }
 
+    /** The sentences of a row, if there is one, and of what was lost behind the last. @param {any} row */
     tell(row) {
-      const { at, lost, prepared } = this;
-      const sentences = [];
-      if (row) {
-        const n = prepared.y.length;
-        sentences.push(`Step ${row.step}, time ${say(row.time)}. Mean square error on the samples ${say((2 * row.train_loss) / n)}, lazy ${say((2 * row.lazy_loss) / n)}; on the rows held out ${say(row.test_error)}, lazy ${say(row.lazy_test_error)}.`);
-        const classes = this.source.classes;
-        if (classes) {
-          const middle = -prepared.label_mean / prepared.label_scale; // of −1 and 1
-          const right = prepared.labels_test.filter((y, i) => y > middle === row.f[i] > middle).length;
-          sentences.push(`Held out, ${right} of ${prepared.labels_test.length} are told right (+1: ${classes[1].trim()}).`);
-        }
-      }
-      if (lost && this.cursor >= this.rows.length - 1) {
-        sentences.push(`${lost.step ? `In step ${lost.step} this network lost its equilibrium` : "From the start this network has no equilibrium"}: its sweeps no longer settle, and there is no function any more. A wider network, a larger output_scale or a smaller implicit_scale keeps it.`);
-        if (!row) this.at.before.textContent = "";
-      }
-      at.said.textContent = sentences.join(" ");
-    }
-
-    conditions(row) {
-      const list = [["‖A‖", "2", "", "norm_A"], ["λ", "max", "((A + Aᵀ)/2)", "monotone"], ["‖A‖", "∞", "", "row_sum"]];
-      this.at.conditions.replaceChildren(
-        ...list.map(([letter, index, of, name]) => {
-          const item = document.createElement("li"), small = document.createElement("sub");
-          const holds = row && row[name] < 1;
-          small.textContent = index;
-          // Near 1 it takes more digits to see on which side.
-          const value = row && (Math.abs(row[name] - 1) < 0.005 ? row[name].toFixed(5) : say(row[name]));
-          item.append(row ? `${holds ? "✓" : "✗"} ${letter}` : letter, small, of);
-          item.append(row ? ` = ${value}, ${holds ? "below 1: exactly one equilibrium, whatever the input" : "not below 1: promises nothing"}` : ": no network");
-          return item;
-        }),
-      );
-    }
-
-    /** The table as the network takes it. Everything is text. */
-    tabulate() {
-      const { prepared, source, at } = this;
-      if (!source.table) return;
-      const cell = (/** @type {string} */ kind, /** @type {string} */ text) => Object.assign(document.createElement(kind), { textContent: text, ...(kind === "th" && { scope: "row" }) });
-      const head = document.createElement("tr");
-      const rows = prepared.X.slice(0, SHOWN.rows);
-      head.append(...["column", "mean", "deviation", ...rows.flatMap((_, i) => [`row ${i + 1}`, "scaled"])].map((text) => Object.assign(cell("th", text), { scope: "col" })));
-      const line = (name, mean, scale, raw, scaled) => {
-        const tr = document.createElement("tr");
-        tr.append(cell("th", name), cell("td", say(mean)), cell("td", scale === Infinity ? "constant, left out" : say(scale)), ...raw.flatMap((v, i) => [cell("td", Number.isNaN(v) ? "" : say(v)), cell("td", say(scaled[i]))]));
-        return tr;
-      };
-      const body = source.columns.slice(0, SHOWN.columns).map((name, k) => line(name.trim(), prepared.mean[k], prepared.scale[k], rows.map((row) => row[k]), rows.map((_, i) => prepared.Z[i][k])));
-      const rest = source.columns.length - SHOWN.columns;
-      if (rest > 0) body.push(line(`and ${rest} more`, NaN, NaN, rows.map(() => NaN), rows.map(() => NaN)));
-      if (this.settings.offset) body.push(line("offset", NaN, NaN, rows.map(() => this.settings.offset), rows.map((_, i) => prepared.Z[i].at(-1))));
-      body.push(line(`${source.table.names[source.target].trim()} (to learn)`, prepared.label_mean, prepared.label_scale, prepared.y.slice(0, SHOWN.rows), prepared.labels.slice(0, SHOWN.rows)));
-      at.table.replaceChildren(head, ...body);
-    }
-
-    // ---------------------------------------------------------------- plots
-
-    /** All plots in the page's colours; `now`: the browser lays paper out at once. */
-    retheme(now = false) {
-      if (!this.Plotly) return;
-      this.theme = implicitTutorial.themed(this.template, this.root);
-      this.dirty = new Set(this.plots.keys());
-      if (now) for (const p of this.dirty) this.plot(p);
-      else this.draw();
-    }
-
-    /** One plot a frame. */
-    draw() {
-      if (this.drawing || !this.Plotly) return;
-      this.drawing = requestAnimationFrame(() => {
-        this.drawing = 0;
-        const [p] = this.dirty;
-        if (p === undefined) return;
-        this.plot(p);
-        this.draw();
-      });
-    }
-
-    /** @param {number} p */
-    plot(p) {
-      this.dirty.delete(p);
-      const { panel, values, layout } = this.panel(p);
-      const data = panel.data.map((trace) => {
-        const [x, y] = values[trace.name] ?? [[], []];
-        return { ...trace, x, y, ...(x.length === 1 && { mode: "markers" }) }; // a line of one point would not be seen
-      });
-      const whole = structuredClone({ ...panel.layout, ...layout }); // plotly writes into it
-      this.Plotly.react(this.plots[p], data, { ...whole, height: undefined, template: this.theme, autosize: true }, CONFIG);
-      this.plots[p].classList.add("it-plot"); // from now on it is one
-    }
-
-    /** What a plot shows: its panel, x and y by name of the trace, and what of the layout changes. @param {number} p */
-    panel(p) {
-      const { prepared, limit, panels } = this;
-      const rows = this.rows.slice(0, this.cursor + 1), row = rows.at(-1);
-      if (!row) return { panel: panels[p && p + 1], values: {}, layout: {} };
-      const back = (/** @type {any} */ f) => Array.from(f, (v) => v * prepared.label_scale + prepared.label_mean);
-      if (p === 0) return prepared.grid ? this.learned(row, back) : this.against(row, back);
-      const steps = rows.map(({ step }) => step);
-      const span = [0, steps.at(-1) || 1], xaxis = { ...panels[p + 1].layout.xaxis, range: span };
-      const of = (/** @type {string} */ name, factor = 1) => [steps, rows.map((one) => factor * one[name])];
-      const level = (/** @type {number} */ v) => [span, [v, v]];
-      if (p === 1) {
-        const share = 2 / prepared.y.length;
-        const ends = limit?.predicted_error > 0 ? { "held out, infinite width, at the end": level(limit.predicted_error) } : {};
-        const shown = ["train_loss", "lazy_loss"].flatMap((name) => of(name, share)[1]).concat(of("test_error")[1], of("lazy_test_error")[1]);
-        return { panel: panels[2], layout: { xaxis, ...this.decades(2, shown) }, values: { ...ends, samples: of("train_loss", share), "samples, lazy": of("lazy_loss", share), "held out": of("test_error"), "held out, lazy": of("lazy_test_error") } };
-      }
-      if (p === 2) return { panel: panels[3], layout: { xaxis, ...this.decades(3, [...of("lambda_max")[1], ...of("lambda_min")[1]]) }, values: { largest: of("lambda_max"), smallest: of("lambda_min") } };
-      return { panel: panels[4], layout: { xaxis }, values: { "movement of A": of("movement"), ...(limit?.price > 0 && { "lazy, infinite width, at the end": level(this.moves) }) } };
-    }
-
-    /** A logarithmic axis of whole decades around these. @param {number} p  a panel @param {number[]} shown */
-    decades(p, shown) {
-      const powers = shown.filter((v) => v > 0 && Number.isFinite(v)).map(Math.log10);
-      const low = Math.floor(Math.min(...powers)), high = Math.max(Math.ceil(Math.max(...powers)), low + 1);
-      return powers.length ? { yaxis: { ...this.panels[p].layout.yaxis, range: [low, high], dtick: Math.ceil((high - low) / 6) } } : {};
-    }
-
-    learned(row, back) {
-      const { prepared, limit, panels } = this, { grid } = prepared, t = prepared.y_test.length;
-      const angle = grid.title.startsWith("input angle");
-      const at = angle ? prepared.Z_test.map(([a, b]) => ((Math.atan2(b, a) * 180) / Math.PI + 360) % 360) : prepared.X_test.map(([v]) => v);
-      const values = {
-        "held out": [at, prepared.y_test], samples: [grid.at, prepared.y], network: [grid.x, back(row.f.slice(t))],
-        "lazy prediction": [grid.x, back(row.f_lazy_seen.slice(t))],
-        "infinite width, at the end": limit?.ends ? [grid.x, back(limit.ends.slice(t))] : undefined,
-      };
-      const ticks = [0, 90, 180, 270, 360];
-      const xaxis = { ...panels[0].layout.xaxis, title: { text: grid.title }, ...(angle && { range: [0, 360], tickvals: ticks, ticktext: ticks.map((v) => `${v}°`) }) };
-      return { panel: panels[0], values, layout: { xaxis } };
-    }
-
-    against(row, back) {
-      const { prepared, panels } = this, ends = [Math.min(...prepared.y), Math.max(...prepared.y)];
-      return { panel: panels[1], layout: {}, values: { "output = label": [ends, ends], samples: [prepared.y, back(row.f_train)], "held out": [prepared.y_test, back(row.f.slice(0, prepared.y_test.length))] } };
+      const { at, lost } = this;
+      const last = lost && this.cursor >= this.rows.length - 1;
+      if (last && !row) at.before.textContent = "";
+      const sentences = [row && implicitWords.told(row, this.prepared, this.source.classes), last && implicitWords.lost(lost)];
+      at.said.textContent = sentences.filter(Boolean).join(" ");
     }
 
     // ---------------------------------------------------------------- what the reader takes along

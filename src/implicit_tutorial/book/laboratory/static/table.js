@@ -200,11 +200,23 @@ var implicitTable = (() => {
     return { X: y.map((_, i) => X.map((column) => column[i])), y, names: names.filter((_, k) => k !== target), classes: /** @type {string[] | null} */ (classes) };
   }
 
+  /** The sample where the last column is to be learned, or the one of words, which cannot be an input. @param {Table} table */
+  function guessed(table) {
+    const { rows, names } = table, last = names.length - 1;
+    try {
+      return { target: last, numbers: sample(table, last) };
+    } catch (error) {
+      const words = names.map((_, k) => k).filter((k) => rows.every((row) => Number.isNaN(Number(row[k].replace(",", ".")))) && rows.some((row) => row[k] !== rows[0][k]));
+      if (words.length !== 1 || words[0] === last) throw error;
+      return { target: words[0], numbers: sample(table, words[0]) };
+    }
+  }
+
   /** What was understood, for the reader to check. @param {Table} table */
   function understood({ rows, names, separator, decimal, header }) {
     const between = `${SPOKEN[/** @type {","} */ (separator)]}${decimal === "," ? " and decimal commas" : ""}`;
     return `${rows.length} rows and ${names.length} columns, separated by ${between}; ${header ? "the first line has the names" : "without a line of names"}.`;
   }
 
-  return { Complaint, MOST, decode, read, sample, understood };
+  return { Complaint, MOST, decode, guessed, read, sample, understood };
 })();
