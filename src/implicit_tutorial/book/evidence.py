@@ -73,23 +73,31 @@ def stored(
         where: which of the rows, as a condition of `pandas.DataFrame.query`.
         width, samples: where the studies leave them to a default.
     """
+    chosen = [(study, study.table.query(where) if where else study.table) for study in studies]
+    return of_rows(chosen, width=width, samples=samples)
+
+
+def of_rows(
+    rows: Iterable[tuple[Study, pd.DataFrame]], *, width: Counts | None = None, samples: Counts | None = None
+) -> Evidence:
+    """What rows of studies' tables rest on, as :func:`stored`. A run that never began proves nothing."""
     widths, seeds, given, ends = _values(width or ()), set(), _values(samples or ()), []
-    for study in studies:
-        table = study.table.query(where) if where else study.table
-        widths |= set(table.get("width", ()))
+    for study, table in rows:
+        widths |= set(table["width"].dropna()) if "width" in table else set()
         given |= {n for column in ("n_samples", "n_train") for n in table.get(column, ())}
         others = [name for name in study.settings if name != "seed"]
         counts = table.groupby(others, dropna=False)["seed"].nunique() if "seed" in study.settings else [1]
         seeds |= set(counts)
-        ends += table.get("end", pd.Series(dtype=str)).dropna().tolist()
+        ends += table["end"].fillna("nothing proved").tolist() if "end" in table else []
     return measured(width=widths, seeds=seeds, samples=given).ending(ends)
 
 
 def _ends(ends: Counter) -> str:
     """At how many runs' ends a global minimum is proved nearby, of those that were asked (C20)."""
     asked = sum(n for end, n in ends.items() if end != "not asked")
-    near = asked - ends["nothing proved"]
-    return f"a minimum proved at the end of {near} of {asked} runs" if asked else ""
+    near, silent = asked - ends["nothing proved"], ends["not asked"]
+    others = f", {silent} more not asked" if silent else ""
+    return f"a minimum proved at the end of {near} of {asked} runs{others}" if asked else ""
 
 
 def _values(counts: Counts) -> set[int]:

@@ -37,16 +37,17 @@ def above_the_floor() -> Figure:
         tag=measured(width=widths, seeds=1, samples=SAMPLES),
         caption=(
             "A gradient step of each method in units of one of `SingleSweep`, which were measured in turn: "
-            "the ratios of the table. Notice that fused steps are the cheapest of all: they share one update "
-            "and one pair of sweeps between two gradient steps."
+            "the ratios of the table. Notice that of all methods fused steps are the cheapest: they share "
+            "one update and one pair of sweeps between two gradient steps."
         ),
         alt="Time of a step over that of SingleSweep, logarithmic, against width. "
         + says(
             "Unrolling and torchdeq lie more than ten times above it, an explicit layer and two fused steps "
-            "below. Its three products lie below it, too, and come near to it as the width grows.",
+            "below. Three products alone lie far below it in the narrowest layers, and beside it in the "
+            "widest.",
             min(ratios["torchdeq"] + ratios["20 layers"]) > 10
             and max(ratios["explicit layer"] + ratios["2 fused"]) < 1
-            and ratios["three products"] == sorted(ratios["three products"])
-            and ratios["three products"][0] < 0.5 < 0.9 < ratios["three products"][-1],
+            and ratios["three products"][0] < 0.5
+            and abs(ratios["three products"][-1] - 1) < 0.1,
         ),
     )

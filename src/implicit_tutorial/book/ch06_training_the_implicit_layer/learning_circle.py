@@ -219,8 +219,9 @@ def learning_circle() -> Computed:
     )
 
 
-_GAP = (ANGLES > 240) & (ANGLES < 300)
-_BESIDE = (ANGLES < 225) | (ANGLES > 315)
+#: The widest gap between the samples, and the rest of the circle.
+_GAP = (ANGLES > 228) & (ANGLES < 310)
+_BESIDE = ~_GAP
 
 
 def _networks() -> dict[tuple[int, float, str], np.ndarray]:

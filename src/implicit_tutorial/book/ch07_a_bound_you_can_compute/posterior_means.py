@@ -34,7 +34,7 @@ def tangent(output_scale: float) -> pd.Series:
 
 
 def distance(output_scale: float) -> pd.Series:
-    """κ‖Θ − Θ₀‖_F by the training error of the mean: the same for all κ, were training lazy."""
+    """κ‖Θ − Θ₀‖_F by the training loss of the mean: the same for all κ, were training lazy."""
     t = trained(output_scale).set_index("trained_to")
     return output_scale * t["price"] ** 0.5 * t["scale"]
 
@@ -61,7 +61,7 @@ def posterior_means() -> Explorer:
 def _draw(output_scale: float) -> go.Figure:
     t = trained(output_scale)
     figure = style.figure(
-        x_title="training error of the mean, falling",
+        x_title="training loss of the mean, falling",
         y_title="share of errors",
         x_log=True,
         x_range=(0.75, 0.08),

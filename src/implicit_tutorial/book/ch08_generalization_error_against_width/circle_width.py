@@ -186,7 +186,7 @@ def circle_width() -> Computed:
             Control("width", CIRCLE_WIDTHS, start=128, label="width $m$"),
             Control("output_scale", OUTPUTS, start=0.5, label="output_scale $\\kappa$", fmt="g"),
         ],
-        tag=MEAN_FIELD | stored(CIRCLE, samples=len(CIRCLE_SAMPLES)),
+        tag=MEAN_FIELD | stored(CIRCLE, where=f"output_scale in {OUTPUTS}", samples=len(CIRCLE_SAMPLES)),
         caption=f"First: the functions of up to {len(CIRCLE_SEEDS)} networks of one width, at $\\sigma_A = "
         f"{CIRCLE_SCALE:g}$; dashed, with its "
         "band, mean and two standard deviations at infinite width. Second: the mean square error over the "

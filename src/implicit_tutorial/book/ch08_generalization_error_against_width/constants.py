@@ -64,7 +64,7 @@ def constants() -> Explorer:
     return Explorer(
         _draw,
         [Control("part", list(PARTS), label="what changes the error")],
-        tag=evidence(),
+        tag=evidence(laws()),
         caption="The constant $C$ of $E(m) = E_\\infty + C/m$, in units of $E_\\infty$, with its 95 % "
         "interval; where that contains zero the point has another colour. Fitted to the means from width "
         "64 on. **Choose** what changes the error. "

@@ -46,7 +46,7 @@ def error_against_width() -> Explorer:
     return Explorer(
         _draw,
         [Control("setting", list(SETTINGS), start="linear + quadratic, κ = 1")],
-        tag=MEAN_FIELD | evidence(),
+        tag=MEAN_FIELD | evidence(SETTINGS),
         caption="Small points: single networks; large ones: their mean with its 95 % interval. Dashed: "
         "$E_\\infty$, mean-field for these networks. Thin line: the mean of the same networks with their "
         "kernels frozen. **Choose** the setting. "

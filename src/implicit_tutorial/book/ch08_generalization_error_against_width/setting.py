@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from implicit_tutorial.book.analysis import Estimate, mean_interval
 from implicit_tutorial.book.ch08_generalization_error_against_width.studies import WIDE, WIDTH, WIDTH_NOISE
-from implicit_tutorial.book.evidence import Evidence, stored
+from implicit_tutorial.book.evidence import Evidence, of_rows
 from implicit_tutorial.book.networks import WIDTH_IMPLICIT_SCALE
 from implicit_tutorial.book.study import Study
 from implicit_tutorial.book.tasks import task
@@ -53,9 +54,17 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
-def evidence() -> Evidence:
-    """What all of the curves together rest on."""
-    return stored(WIDTH, WIDE, WIDTH_NOISE, WIDTH_IMPLICIT_SCALE, samples=len(task("linear").y))
+def evidence(names: Iterable[str]) -> Evidence:
+    """What the curves of these names together rest on."""
+    rows = (pair for name in names for pair in _chosen(SETTINGS[name]))
+    return of_rows(rows, samples=len(task("linear").y))
+
+
+def _chosen(setting: Setting) -> Iterator[tuple[Study, pd.DataFrame]]:
+    """The rows of a curve, study by study."""
+    for study in setting.studies:
+        frame = study.table
+        yield study, frame[np.logical_and.reduce([frame[key] == v for key, v in setting.values.items()])]
 
 
 @cache
@@ -65,13 +74,7 @@ def rows(name: str) -> pd.DataFrame:
     ``total`` = test error − E_∞ is the sum of ``fluctuation``, what a frozen but finite kernel and its f₀
     change, and ``features``, what their movement changes.
     """
-    setting = SETTINGS[name]
-    frames = []
-    for study in setting.studies:
-        frame = study.table
-        chosen = np.logical_and.reduce([frame[key] == value for key, value in setting.values.items()])
-        frames.append(frame[chosen])
-    found = pd.concat(frames, ignore_index=True)
+    found = pd.concat([frame for _, frame in _chosen(SETTINGS[name])], ignore_index=True)
     found["total"] = found["test_error"] - found["infinite_error"]
     found["fluctuation"] = found["frozen_error"] - found["infinite_error"]
     found["features"] = found["test_error"] - found["frozen_error"]

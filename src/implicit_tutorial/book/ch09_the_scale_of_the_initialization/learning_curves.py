@@ -12,7 +12,7 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import 
     KERNEL_LEARNING_CURVE,
     LEARNING_CURVE,
 )
-from implicit_tutorial.book.evidence import MEAN_FIELD, stored
+from implicit_tutorial.book.evidence import MEAN_FIELD, of_rows
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.prose import at_most
@@ -51,10 +51,11 @@ def network_errors(target: str, output_scale: float) -> pd.DataFrame:
 @explorer("learning-curves")
 def learning_curves() -> Explorer:
     """Bound and error of the sign, and the squared error of flow, against the number of samples."""
+    trained = pd.concat([network_errors(target, 1.0) for target in TARGETS])
     return Explorer(
         lambda target: [_signs(target), _squares(target)],
         [Control("target", TARGETS, start="linear + quadratic")],
-        tag=MEAN_FIELD | stored(BOUND_NETWORK, LEARNING_CURVE),
+        tag=MEAN_FIELD | of_rows([(BOUND_NETWORK, BOUND_NETWORK.table), (LEARNING_CURVE, trained)]),
         caption="First: the error of the sign, for draws from the posterior. Dashed: the bound of C19 and "
         "the test error that it bounds, at infinite width; points: the same of networks, by 400 draws, at "
         "$\\kappa = 10$. Second: the squared test error of gradient flow, as points, and its limit, dashed, "

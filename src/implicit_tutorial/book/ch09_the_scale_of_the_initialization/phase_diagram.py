@@ -102,11 +102,11 @@ def lazy_border() -> tuple[np.ndarray, np.ndarray]:
 
 
 def border_slope(largest_scale: float = 1.5) -> tuple[float, float]:
-    """Slope of log m in log κ along the lazy border, measured, and along the line of equal lazy movement."""
+    """Slope of log m in log κ along the lazy border and the line of equal lazy movement, on the map."""
     kappa, border = lazy_border()
-    kept = kappa <= largest_scale
-    x = np.log(kappa[kept])
-    predicted = [math.log(lazy_width(k)) for k in kappa[kept]]
+    lazy = np.array([lazy_width(k) for k in kappa])
+    kept = (kappa <= largest_scale) & (lazy <= max(widths()))
+    x, predicted = np.log(kappa[kept]), np.log(lazy[kept])
     return float(np.polyfit(x, np.log(border[kept]), 1)[0]), float(np.polyfit(x, predicted, 1)[0])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from implicit_tutorial.book.ch11_your_own_data.setting import advised, errors, split
-from implicit_tutorial.book.ch11_your_own_data.studies import ADVICE, TASKS
+from implicit_tutorial.book.ch11_your_own_data.studies import ADVICE, GRID_WIDTH, TASKS
 from implicit_tutorial.book.evidence import stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
@@ -78,8 +78,8 @@ def against_others() -> Explorer:
         [Control("task", TASKS)],
         tag=stored(
             ADVICE,
-            where="method == 'advised'",
-            width=sorted(set(advised()["width"].astype(int))),
+            where="method in ['advised', 'default', 'grid']",
+            width={GRID_WIDTH, *advised()["width"].astype(int)},
             samples=[len(split(t).y) for t in TASKS],
         ),
         caption="Test errors on ten splits (points) and their geometric mean (bar), on a logarithmic axis. "

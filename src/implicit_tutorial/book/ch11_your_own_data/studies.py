@@ -29,7 +29,7 @@ METHODS = ("advised", "default", "grid", "linear", "kernel ridge")
 MAP_SCALES, MAP_OUTPUTS, MAP_WIDTH = (0.1, 0.3, 0.5, 0.7, 0.9), (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), 256
 #: A grid search as one would do it: three scales of each kind, and the best time along each run.
 _GRID = tuple((sigma, kappa) for sigma in (0.1, 0.4, 0.7) for kappa in (0.5, 2.0, 8.0))
-_GRID_WIDTH, _DEFAULT_ERROR = 256, 1e-2
+GRID_WIDTH, _DEFAULT_ERROR = 256, 1e-2
 _SOLVER = it.Picard(rtol=1e-6, max_steps=500)
 _RECORD = Record(every=1, movement=True, norm=False, spectrum=False)
 
@@ -100,7 +100,7 @@ def _advised(sample: Task, *, seed: int, method: str) -> dict[str, Any]:
 def _default(sample: Task, *, seed: int, method: str) -> dict[str, Any]:
     """Scaled inputs and labels, the network's own defaults, trained until one per cent is left."""
     scaling = it.fit_scaling(sample.X, sample.y)
-    net = it.EquilibriumNetwork(scaling.n_inputs, _GRID_WIDTH, seed=seed, solver=_SOLVER)
+    net = it.EquilibriumNetwork(scaling.n_inputs, GRID_WIDTH, seed=seed, solver=_SOLVER)
     Z, y = scaling(sample.X), scaling.labels(sample.y)
     until = Until(loss=len(y) * _DEFAULT_ERROR / 2, steps=200)
     history = train(net, Z, y, method=ExponentialFlow(rtol=0.1), until=until, record=_RECORD, throw=False)
@@ -143,7 +143,7 @@ def _paths(X: Tensor, y: Tensor, X_test: Tensor, y_test: Tensor, seed: int) -> I
     until = Until(loss=len(y) * 2e-3 / 2, steps=40)
     for sigma, kappa in _GRID:
         scales = {"implicit_scale": sigma, "output_scale": kappa, "centered": True}
-        net = it.EquilibriumNetwork(scaling.n_inputs, _GRID_WIDTH, **scales, seed=seed, solver=_SOLVER)
+        net = it.EquilibriumNetwork(scaling.n_inputs, GRID_WIDTH, **scales, seed=seed, solver=_SOLVER)
         flow = ExponentialFlow(rtol=0.2)
         history = train(net, Z, labels, method=flow, until=until, record=_RECORD, throw=False, **test)
         yield (sigma, kappa), history, partial(end, net, Z, labels)

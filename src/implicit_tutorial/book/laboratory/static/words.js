@@ -33,9 +33,11 @@ var implicitWords = (() => {
     return `${line} Held out, ${right} of ${prepared.labels_test.length} are told right (+1: ${classes[1].trim()}).`;
   }
 
-  /** Where training stopped for want of an equilibrium. @param {{step: number}} lost */
+  /** Where training stopped, for its sweeps find no equilibrium any more. @param {{step: number}} lost */
   const lost = ({ step }) =>
-    `${step ? `In step ${step} this network lost its equilibrium` : "From the start this network has no equilibrium"}: its sweeps no longer settle, and there is no function any more. A wider network, a larger output_scale or a smaller implicit_scale keeps it.`;
+    step
+      ? `In step ${step} the sweeps no longer settle, so there is no function to show. A wider network, a larger output_scale or a smaller implicit_scale helps to keep the equilibrium.`
+      : "From the start the sweeps of this network do not settle, so there is nothing to train here; another solver may find equilibria that it has. A smaller implicit_scale helps.";
 
   /** The conditions of C5 as items of a list, with their values in a row if there is one. @param {any} [row] */
   function conditions(row) {
