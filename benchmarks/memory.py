@@ -33,7 +33,7 @@ def _train(
     record = Record(movement=False, norm=False, spectrum=False)
     until = it.Until(steps=steps)
 
-    def train(setting: Setting, net: it.EquilibriumNetwork) -> float:
+    def train(setting: Setting, net: it.EquilibriumNetwork) -> dict[str, float]:
         X, y = setting.data()
         history = it.train(net, X, y, method=method, until=until, record=record)
         return {"sweeps": int(history.forward_sweeps.iloc[-1]), "residual": float(history.residual.iloc[-1])}
@@ -43,8 +43,9 @@ def _train(
     before = _resident(setting)
     net = setting.network(width)  # drawn in float64: a peak of its own, before training
     _forget_peak(setting)
-    result = train(setting, net)
-    return result | {"bytes": _peak(setting) - before}
+    result: dict[str, float] = {}
+    seconds = setting.seconds(lambda: result.update(train(setting, net)))
+    return result | {"seconds": seconds, "bytes": _peak(setting) - before}
 
 
 def _resident(setting: Setting) -> int:

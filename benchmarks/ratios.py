@@ -18,7 +18,7 @@ import torch
 import implicit_tutorial as it
 from benchmarks import peers
 from benchmarks.in_page import in_page
-from benchmarks.library import certifying, importing, limit, many_labels
+from benchmarks.library import certifying, importing, limit, many_labels, proving
 from benchmarks.many import batch, ensemble, flows
 from benchmarks.memory import peak
 from benchmarks.setting import EVERY_STEP, SPARSE, Setting, Step, medians
@@ -179,6 +179,23 @@ def memory(setting: Setting, *, width: int = 4096, n_samples: int = 256, steps: 
         }
 
 
+def flow_memory(
+    setting: Setting, *, n_samples: int = 4000, width: int = 512, steps: int = 3
+) -> Iterator[Row]:
+    """Peak bytes of some steps of ExponentialFlow, over three n×n arrays; ``accuracy`` is the residual."""
+    setting = replace(setting, target="linear_quadratic", dtype=torch.float64)
+    found, allowance = peak(setting, width, n_samples, it.ExponentialFlow(), steps), 3 * 8 * n_samples**2
+    yield {
+        "width": width,
+        "n_samples": n_samples,
+        "bytes": found["bytes"],
+        "allowance": allowance,
+        "seconds": found["seconds"],
+        "accuracy": found["residual"],
+        "value": found["bytes"] / allowance,
+    }
+
+
 def beside_products(setting: Setting, width: int, repeats: int, most: int = 50) -> Row:
     """Seconds of a SingleSweep step, beside three bare n×m×m products on the same tensors."""
     run = setting.run(width, one_sweep(setting.step(width)))
@@ -232,6 +249,7 @@ RATIOS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "unrolled": partial(single_sweep, peer="unrolled", peer_steps=10, repeats=3),
     "flow": flow,
     "memory": memory,
+    "flow memory": flow_memory,
     "ensemble": ensemble,
     "batch": batch,
     "flows": flows,
@@ -241,5 +259,6 @@ RATIOS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "labels": many_labels,
     "limit": limit,
     "certify": certifying,
+    "prove": proving,
     "import": importing,
 }

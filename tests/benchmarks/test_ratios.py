@@ -124,6 +124,13 @@ def test_memory_of_a_process():
         assert row["bytes"] > 0.9 * matrix  # it holds A
 
 
+def test_memory_of_a_flow():
+    (row,) = check("flow memory", ratios.flow_memory(SMALL, n_samples=600, width=64, steps=2))
+    assert row["allowance"] == 3 * 8 * 600**2
+    assert row["bytes"] > 8 * 600**2  # it holds a kernel
+    assert row["seconds"] > 0
+
+
 def test_ensemble_beside_single_runs():
     setting = Setting(n_samples=8, n_inputs=4, implicit_scale=0.5, dtype=torch.float64)
     (row,) = check("ensemble", ratios.ensemble(setting, width=32, seeds=3, steps=5, repeats=1))
@@ -187,6 +194,12 @@ def test_infinite_width_beside_elementwise_passes():
 
 def test_a_certificate_beside_scipys_numbers():
     (row,) = check("certify", ratios.certifying(SMALL, width=300, repeats=1))
+    assert row["accuracy"] < 1e-6
+    assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
+
+
+def test_a_proof_beside_the_numbers_it_is_made_of():
+    (row,) = check("prove", ratios.proving(SMALL, n_samples=8, width=256, repeats=1))
     assert row["accuracy"] < 1e-6
     assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
 

@@ -18,6 +18,7 @@ TARGETS = {
     "unrolled": ("≥", 15),
     "flow": ("≥", 30),
     "memory": ("≤", 1.3),
+    "flow memory": ("≤", 1.0),
     "ensemble": ("≤", 1 / 3),
     "batch": ("≤", 1.1),
     "flows": ("≤", 0.25),
@@ -27,6 +28,7 @@ TARGETS = {
     "labels": ("≤", 0.5),
     "limit": ("≤", 1.0),
     "certify": ("≤", 0.5),
+    "prove": ("≤", 0.5),
     "import": ("≤", 1.15),
 }
 

@@ -115,6 +115,14 @@ BENCHMARKS: dict[str, Benchmark] = {
             accuracy="relative residual of the equilibria",
         ),
         Benchmark(
+            name="flow memory",
+            title="peak memory of three steps of ExponentialFlow ÷ three n×n arrays",
+            target=1.0,
+            at_most=True,
+            case=lambda row: f"n = {row['n_samples']}, m = {row['width']}, float64",
+            accuracy="relative residual of the equilibria",
+        ),
+        Benchmark(
             name="ensemble",
             title="ensemble of 16 seeds at m = 64 ÷ 16 single runs",
             target=1 / 3,
@@ -191,6 +199,15 @@ BENCHMARKS: dict[str, Benchmark] = {
             at_most=True,
             case=lambda row: f"m = {row['width']}, float64",
             accuracy="distance of ‖A‖₂ and of the monotone constant",
+            tolerance=1e-4,
+        ),
+        Benchmark(
+            name="prove",
+            title="convergence_certificate ÷ its numbers by scipy or LAPACK, not verified",
+            target=0.5,
+            at_most=True,
+            case=lambda row: f"n = {row['n_samples']}, m = {row['width']}, float64",
+            accuracy="distance of ‖A‖₂ and of σ_min(J)",
             tolerance=1e-4,
         ),
         Benchmark(
