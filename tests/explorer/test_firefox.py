@@ -46,7 +46,7 @@ def tab(firefox_program: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_each_operation_gives_what_torch_gives(tab: Tab, name: str, wasm: bool) -> None:
     function, inputs = CASES[name]
     inputs = named(function, inputs)
-    found = tab.evaluate(CALL, [exported(name), written(inputs), {"real": "f8", "wasm": wasm}])
+    found = tab.evaluate(CALL, [exported(name), written(inputs), {"wasm": wasm}])
     found = {k: torch.tensor(list(map(float, v)), dtype=torch.float64) for k, v in found.items()}
     assert_same(found, function(**inputs), 1e-12)
 
