@@ -30,7 +30,7 @@ from implicit_tutorial.explorer.style import SHEETS, STATIC, TEMPLATE
 from implicit_tutorial.explorer.tree import Panel, fingerprint, panels_of
 
 #: A module: what it shares with a page, and its end.
-LIVE_SCRIPTS = ("frames.js", "explorer.js", SAVING, "live.js")
+LIVE_SCRIPTS = ("frames.js", "moving.js", "explorer.js", SAVING, "live.js")
 
 
 class Live(anywidget.AnyWidget):
