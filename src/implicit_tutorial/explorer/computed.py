@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os.path import commonprefix
 from time import monotonic
 from typing import Any
 
@@ -156,6 +157,8 @@ _PATIENCE, _SETTINGS = 0.06, 20
 _ON_THE_WAY = " Still on the way there."
 #: About so many stops has a point's slider, at round numbers.
 _STOPS = 40
+#: Of more than so many sliders of points, none is seen before the reader asks.
+_OPEN = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,7 +350,15 @@ class Computed(Explorer):
         def readout(**_values: Any) -> str:
             return written(self.computation.line, last[0]) + ("" if last[1] else _ON_THE_WAY)
 
-        return self._live(draw, readout if self.readout else None, unfinished=lambda: not last[1])
+        about = {"unfinished": lambda: not last[1], "folded": self._folded}
+        return self._live(draw, readout if self.readout else None, **about)
+
+    @property
+    def _folded(self) -> tuple[str, list[str]]:
+        """The sliders of points where these are too many to be seen at once, and the word for them."""
+        hidden = [c.name for c in self.handles if c.name in self._starts]
+        word = commonprefix([p.label for p in self.points]).strip()
+        return (f"{word or 'Point'}s", hidden) if len(hidden) > _OPEN else ("", [])
 
     def _drawn(self, found: Mapping[str, Tensor]) -> list[go.Figure]:
         """The figures with what was found in its places."""

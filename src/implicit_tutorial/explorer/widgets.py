@@ -58,6 +58,7 @@ class Live(anywidget.AnyWidget):
         alt: str,
         heading: str = "",
         unfinished: Callable[[], bool] = lambda: False,
+        folded: tuple[str, Sequence[str]] = ("", ()),
     ) -> None:
         self._draw, self._readout, self.controls = draw, readout, tuple(controls)
         self._unfinished = unfinished
@@ -71,7 +72,8 @@ class Live(anywidget.AnyWidget):
         self.error = ""
         self._keys = [0] * len(self.panels)
         # An error needs the line below the controls, too.
-        html = element(name, controls, self.panels, self.readout, caption, alt, heading=heading, math=mathml)
+        about = {"heading": heading, "math": mathml, "folded": folded}
+        html = element(name, controls, self.panels, self.readout, caption, alt, **about)
         code = b"" if Live._brought else plotly_js()
         Live._brought = True
         super().__init__(
