@@ -6,7 +6,6 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os.path import commonprefix
 from time import monotonic
 from typing import Any
 
@@ -357,8 +356,10 @@ class Computed(Explorer):
     def _folded(self) -> tuple[str, list[str]]:
         """The sliders of points where these are too many to be seen at once, and the word for them."""
         hidden = [c.name for c in self.handles if c.name in self._starts]
-        word = commonprefix([p.label for p in self.points]).strip()
-        return (f"{word or 'Point'}s", hidden) if len(hidden) > _OPEN else ("", [])
+        if len(hidden) <= _OPEN:
+            return "", []
+        kinds = {p.label.split()[0] for p in self.points}  # as in "Sample 3"
+        return f"{kinds.pop() if len(kinds) == 1 else 'Point'}s", hidden
 
     def _drawn(self, found: Mapping[str, Tensor]) -> list[go.Figure]:
         """The figures with what was found in its places."""

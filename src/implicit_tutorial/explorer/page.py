@@ -89,8 +89,8 @@ def element(
     """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from.
 
     `clock` is the control that a button plays, `points` are what is dragged. With `pictures` something is
-    seen without any script and style sheet, which hide it. What is not `moving` has no handles. `folded` controls,
-    the last ones, are behind the word that is given with their names.
+    seen without any script and style sheet, which hide it. What is not `moving` has no handles. `folded`
+    controls, the last ones, are behind the word that is given with their names.
     """
     # Beside one of this class the book's theme folds its table of contents away, as beside a note.
     wide = " full-width" if len(panels) > 2 else ""
@@ -114,6 +114,7 @@ def element(
         parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
     if controls:
         parts.append("</div>")
+    if controls or points:
         parts.append(_state(controls, points, math))
         parts += [f'<p class="it-still">{STILL}</p>'] if pictures else []
     parts += source
