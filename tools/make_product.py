@@ -43,7 +43,7 @@ var implicitProduct = (function product() {{
   return {{
     product,
     works: module !== null,
-    /** The products {{f8, f4}} on a memory; the first page of it is theirs. */
+    /** The product {{f8}} on a memory; the first page of it is theirs. */
     on: (memory) => new WebAssembly.Instance(module, {{ env: {{ memory }} }}).exports,
   }};
 }})();

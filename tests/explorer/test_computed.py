@@ -10,7 +10,7 @@ from implicit_tutorial.book.ch02_well_posedness.cobweb import cobweb
 from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
 from implicit_tutorial.book.introduction.watch_it_learn import watch_it_learn
 from implicit_tutorial.explorer import Control, style
-from implicit_tutorial.explorer.computed import Computation, Computed, normals, steps
+from implicit_tutorial.explorer.computed import Computation, Computed, Point, normals, steps
 from implicit_tutorial.explorer.page import figure_html
 from implicit_tutorial.explorer.reading import number, written
 from implicit_tutorial.explorer.tree import fingerprint
@@ -130,6 +130,81 @@ def test_at_the_stops_and_between_them_a_page_shows_what_torch_computes(page, ex
     places = [(0, 0), (1, 2), (2, 1), (0.25, 1.5), (1.9, 0.1)]
     for place in places:
         assert not differences(page.evaluate(MOVE, ["waves", place]), explorers["waves"], place)
+
+
+def near(u, v):
+    return {"0/near/x": torch.stack([u, 2 * u]), "0/near/y": torch.stack([v, v]), "product": u * v}
+
+
+def free_point():
+    """A point of its own on logarithmic axes of several decades."""
+
+    def figures():
+        plane = style.figure(x_log=True, y_log=True, x_range=(1e-3, 1e3), y_range=(0.1, 1e5))
+        plane.add_scatter(x=[1, 2], y=[1, 1], **style.points("near"))
+        return [plane]
+
+    return Computed(
+        figures,
+        Computation(observe=near, line="u v = {product:.6g}."),
+        [],
+        [Point(x="u", y="v", start=(0.02, 30), label="The point")],
+        name="free",
+        caption="Drag.",
+        alt="Two points.",
+    )
+
+
+def test_a_free_point_on_logarithmic_axes_goes_where_pointer_and_keys_lead(browser, tmp_path):
+    """Along its axes, in shares of their decades; it stays on them, and the address knows where it is."""
+    url = write_page(tmp_path, free_point().html()).as_uri()
+    with reader(browser, "file:", viewport={"width": 1280, "height": 900}) as tab:
+        tab.goto(url)
+        tab.wait_for_selector("figure[data-shown]")
+        handle = tab.locator(".it-handle")
+        now = "() => implicitTutorial.explorers.get('free').source.points[0].now"
+        where = """([u, v]) => {
+          const plot = document.querySelector(".it-plot"), { left, top } = plot.getBoundingClientRect();
+          const { xaxis, yaxis } = plot._fullLayout;
+          return [left + xaxis._offset + xaxis.d2p(u), top + yaxis._offset + yaxis.d2p(v)];
+        }"""
+
+        def assert_at(u, v, rtol=1e-9):
+            tab.wait_for_function("() => !implicitTutorial.explorers.get('free').pending")
+            assert tab.evaluate(now) == pytest.approx([u, v], rel=rtol)
+            drawn = tab.evaluate("() => { const [t] = document.querySelector('.it-plot').data; "
+                                 "return [t.x, t.y].map((a) => a[0]); }")  # fmt: skip
+            assert drawn == pytest.approx(tab.evaluate(now), rel=1e-12)
+            box = handle.bounding_box()
+            middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+            assert middle == pytest.approx(tab.evaluate(where, tab.evaluate(now)), abs=0.6)
+
+        def drag(u, v):
+            tab.mouse.move(*tab.evaluate(where, tab.evaluate(now)))
+            tab.mouse.down()
+            tab.mouse.move(*tab.evaluate(where, [u, v]), steps=4)
+            tab.mouse.up()
+
+        assert_at(0.02, 30)
+        drag(5, 400)
+        assert_at(5, 400, rtol=0.03)  # half a pixel
+        drag(1e9, 1e-9)  # beyond both axes
+        assert_at(1e3, 0.1)
+        tab.goto(f"{url}#fig-free:u=0.5&v=70")
+        assert_at(0.5, 70)
+        for key, u, v in (
+            ("ArrowRight", 0.06, 0),
+            ("Shift+ArrowLeft", -0.6, 0),
+            ("ArrowUp", 0, 0.06),
+            ("Shift+ArrowDown", 0, -0.6),
+        ):
+            before = tab.evaluate(now)
+            handle.press(key)
+            assert_at(before[0] * 10**u, before[1] * 10**v)
+        u, v = tab.evaluate(now)
+        tab.wait_for_function("() => location.hash.includes('u=0.14')")
+        assert tab.locator(".it-readout").inner_text() == f"u v = {number(u * v, '.6g')}."
+        assert handle.get_attribute("aria-valuetext") == f"{number(u, '.3g')}, {number(v, '.3g')}"
 
 
 def test_a_long_way_is_shown_in_parts_by_a_kernel(monkeypatch):

@@ -11,13 +11,45 @@ from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
 from implicit_tutorial.explorer.scripts import SCRIPTS
 from tests.explorer.conftest import write_page
 from tests.explorer.test_computed import MOVE, TRAJECTORY, differences, pytestmark, small, waves
+from tests.explorer.test_live_figures import made
 from tests.explorer.test_program import CALL, CASES, assert_same, exported, named, written
 from tests.firefox import Tab, firefox
 
 __all__ = ["pytestmark"]
 
-EXPLORERS = {"waves": waves, "learn": small, "two-units": two_units}
+EXPLORERS = {
+    "waves": waves,
+    "learn": small,
+    "two-units": two_units,
+    "phase-diagram": lambda: made("phase-diagram"),
+}
 _DOWN = "\ue015"
+
+
+_MAP = """const explorer = implicitTutorial.explorers.get("phase-diagram");
+  const { figure, plots: [plot] } = explorer;
+  const settled = async () => {
+    do await new Promise(requestAnimationFrame); while (explorer.pending || figure.ariaBusy === "true");
+  };"""
+#: The map's handles, the place of a pair of numbers on it, and where all stand.
+MOVE_TO = f"""async (query) => {{
+  {_MAP}
+  explorer.restore(new URLSearchParams(query));
+  await settled();
+  plot.scrollIntoView({{ block: "center", behavior: "instant" }});
+}}"""
+PLACE = f"""([kappa, width]) => {{
+  {_MAP}
+  const {{ left, top }} = plot.getBoundingClientRect(), {{ xaxis, yaxis }} = plot._fullLayout;
+  return [left + xaxis._offset + xaxis.d2p(kappa), top + yaxis._offset + yaxis.d2p(width)];
+}}"""
+STANDS = f"""async () => {{
+  {_MAP}
+  await settled();
+  const {{ x, y, width, height }} = figure.querySelector(".it-handle").getBoundingClientRect();
+  const output = figure.querySelector("output[for=fig-phase-diagram-width]").textContent;
+  return {{ ...explorer.source.values(explorer.position), handle: [x + width / 2, y + height / 2], output }};
+}}"""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +61,7 @@ def tab(firefox_program: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         tab.goto(page.as_uri())
         count = "() => document.querySelectorAll('figure[data-shown]').length"
         shown = f"""async () => {{
-          while (({count})() < 3) {{
+          while (({count})() < 4) {{
             document.querySelectorAll("figure")[({count})()].scrollIntoView({{ behavior: "instant" }});
             await new Promise((done) => setTimeout(done, 50));
           }}
@@ -46,7 +78,7 @@ def tab(firefox_program: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_each_operation_gives_what_torch_gives(tab: Tab, name: str, wasm: bool) -> None:
     function, inputs = CASES[name]
     inputs = named(function, inputs)
-    found = tab.evaluate(CALL, [exported(name), written(inputs), {"real": "f8", "wasm": wasm}])
+    found = tab.evaluate(CALL, [exported(name), written(inputs), {"wasm": wasm}])
     found = {k: torch.tensor(list(map(float, v)), dtype=torch.float64) for k, v in found.items()}
     assert_same(found, function(**inputs), 1e-12)
 
@@ -100,3 +132,16 @@ def test_a_point_is_dragged_by_pointer_and_keys(tab: Tab) -> None:
       return b2();
     }"""
     assert tab.evaluate(lower) == pytest.approx(1 - 4 * 0.033, abs=1e-3)  # a hundredth of the axis each
+
+
+def test_a_click_on_logarithmic_axes_brings_the_point_there(tab: Tab) -> None:
+    """The controls that it stands for move with it, a whole number among them, and the page trains there."""
+    tab.evaluate(MOVE_TO, "steps=0&output_scale=0.234&width=128")
+    x, y = tab.evaluate(PLACE, [1, 30])
+    tab.drag([(x, y)])
+    found = tab.evaluate(STANDS)
+    assert found["output_scale"] == pytest.approx(1, rel=0.02)
+    assert found["width"] == pytest.approx(30, abs=1)
+    assert found["width"] == round(found["width"])
+    assert found["handle"] == pytest.approx([x, y], abs=3)  # of a whole number it stands beside the pointer
+    assert found["output"] == str(found["width"])

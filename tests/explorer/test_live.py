@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
+from implicit_tutorial.book.ch06_training_the_implicit_layer.learning_circle import learning_circle
 from implicit_tutorial.explorer.widgets import Live
 from tests.browser import HANDLE, reader
 
@@ -341,6 +343,41 @@ def test_two_views_of_a_widget_have_labels_of_their_own_and_move_together(page, 
     for view in (0, 1):
         notebook.assert_shows(waves, view, depth=20)
     assert notebook.asked() == []
+
+
+def test_many_sliders_of_points_are_behind_a_word(page):
+    """In JupyterLab nothing is dragged, so each coordinate has a slider; eight are seen at once."""
+    Notebook(page, two_units().widget())
+    page.wait_for_selector(".it-live[data-shown]")
+    assert page.locator("details").count() == 0
+
+    explorer = learning_circle()
+    points = [c for c in explorer.handles if c not in explorer.controls]
+    assert len(points) > 8
+    notebook = Notebook(page, explorer.widget(), "many")
+    figure = page.locator("#many .it-live")
+    figure.scroll_into_view_if_needed()
+    page.wait_for_selector("#many .it-live[data-shown]")
+    fold = figure.locator("details")
+    assert fold.locator("summary").inner_text() == "Samples"
+    assert fold.get_attribute("open") is None
+    sliders = fold.locator("[type=range]")
+    assert sliders.count() == len(points)
+    assert not any(slider.is_visible() for slider in sliders.all())
+    seen = figure.locator(".it-control > :is([type=range], select, .it-switch):visible")
+    assert seen.count() == len(explorer.controls)
+    closed = figure.locator(".it-controls").bounding_box()["height"]
+
+    fold.locator("summary").press("Enter")
+    assert all(slider.is_visible() for slider in sliders.all())
+    assert figure.locator(".it-controls").bounding_box()["height"] > 2 * closed
+    left = {round(box["x"]) for box in (s.bounding_box() for s in figure.locator("[type=range]").all())}
+    assert len(left) == 1, "all in one column"
+    sliders.first.press("ArrowRight")
+    notebook.page.wait_for_function(f"{notebook.js}.asked.length")
+    start = [c.start_index for c in explorer.handles]
+    moved = [i + (c.name == points[0].name) for i, c in zip(start, explorer.handles, strict=True)]
+    assert notebook.asked()[0] == {"ask": "frame", "position": moved}
 
 
 def test_a_figure_is_saved_without_fetching_anything(page, waves):

@@ -156,6 +156,8 @@ _PATIENCE, _SETTINGS = 0.06, 20
 _ON_THE_WAY = " Still on the way there."
 #: About so many stops has a point's slider, at round numbers.
 _STOPS = 40
+#: Of more than so many sliders of points, none is seen before the reader asks.
+_OPEN = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,7 +349,17 @@ class Computed(Explorer):
         def readout(**_values: Any) -> str:
             return written(self.computation.line, last[0]) + ("" if last[1] else _ON_THE_WAY)
 
-        return self._live(draw, readout if self.readout else None, unfinished=lambda: not last[1])
+        about = {"unfinished": lambda: not last[1], "folded": self._folded}
+        return self._live(draw, readout if self.readout else None, **about)
+
+    @property
+    def _folded(self) -> tuple[str, list[str]]:
+        """The sliders of points where these are too many to be seen at once, and the word for them."""
+        hidden = [c.name for c in self.handles if c.name in self._starts]
+        if len(hidden) <= _OPEN:
+            return "", []
+        kinds = {p.label.split()[0] for p in self.points}  # as in "Sample 3"
+        return f"{kinds.pop() if len(kinds) == 1 else 'Point'}s", hidden
 
     def _drawn(self, found: Mapping[str, Tensor]) -> list[go.Figure]:
         """The figures with what was found in its places."""

@@ -84,11 +84,13 @@ def element(
     points: Sequence[dict[str, Any]] = (),
     pictures: bool = False,
     moving: bool = True,
+    folded: tuple[str, Sequence[str]] = ("", ()),
 ) -> str:
     """The `<figure>` element of a page or of a live widget; `source` is where a page's frames come from.
 
     `clock` is the control that a button plays, `points` are what is dragged. With `pictures` something is
-    seen without any script and style sheet, which hide it. What is not `moving` has no handles.
+    seen without any script and style sheet, which hide it. What is not `moving` has no handles. `folded`
+    controls, the last ones, are behind the word that is given with their names.
     """
     # Beside one of this class the book's theme folds its table of contents away, as beside a note.
     wide = " full-width" if len(panels) > 2 else ""
@@ -99,7 +101,12 @@ def element(
     if controls:
         parts.append('<div class="it-desk">')
     if controls and moving:
-        rows = "".join(control_row(name, c, math, continuous) for c in controls)
+        word, hidden = folded
+        each = {c.name: control_row(name, c, math, continuous) for c in controls}
+        rows = "".join(row for one, row in each.items() if one not in hidden)
+        if hidden:
+            inner = "".join(each[one] for one in hidden)
+            rows += f"<details><summary>{escape(word)}</summary><div>{inner}</div></details>"
         button = _PLAY if clock else ""
         # The handles appear with the style sheet, which comes with the script that moves them.
         parts.append(f'<div class="it-controls" style="display:none">{button}{rows}</div>')
@@ -107,6 +114,7 @@ def element(
         parts.append(f'<p class="it-readout" aria-live="polite">{escape(readout)}</p>')
     if controls:
         parts.append("</div>")
+    if controls or points:
         parts.append(_state(controls, points, math))
         parts += [f'<p class="it-still">{STILL}</p>'] if pictures else []
     parts += source

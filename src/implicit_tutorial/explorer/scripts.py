@@ -13,6 +13,7 @@ SCRIPTS = (
     "program.js",
     "computed.js",
     "frames.js",
+    "moving.js",
     "explorer.js",
     "page.js",
     "paper.js",

@@ -30,7 +30,7 @@ from implicit_tutorial.explorer.style import SHEETS, STATIC, TEMPLATE
 from implicit_tutorial.explorer.tree import Panel, fingerprint, panels_of
 
 #: A module: what it shares with a page, and its end.
-LIVE_SCRIPTS = ("frames.js", "explorer.js", SAVING, "live.js")
+LIVE_SCRIPTS = ("frames.js", "moving.js", "explorer.js", SAVING, "live.js")
 
 
 class Live(anywidget.AnyWidget):
@@ -58,6 +58,7 @@ class Live(anywidget.AnyWidget):
         alt: str,
         heading: str = "",
         unfinished: Callable[[], bool] = lambda: False,
+        folded: tuple[str, Sequence[str]] = ("", ()),
     ) -> None:
         self._draw, self._readout, self.controls = draw, readout, tuple(controls)
         self._unfinished = unfinished
@@ -71,7 +72,8 @@ class Live(anywidget.AnyWidget):
         self.error = ""
         self._keys = [0] * len(self.panels)
         # An error needs the line below the controls, too.
-        html = element(name, controls, self.panels, self.readout, caption, alt, heading=heading, math=mathml)
+        about = {"heading": heading, "math": mathml, "folded": folded}
+        html = element(name, controls, self.panels, self.readout, caption, alt, **about)
         code = b"" if Live._brought else plotly_js()
         Live._brought = True
         super().__init__(

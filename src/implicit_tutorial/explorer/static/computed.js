@@ -331,8 +331,8 @@ var implicitComputed = (() => {
         point.held.forEach((k, i) => k < 0 || (point.now[i] = source.value(k, explorer.position[k])));
         if (!plot._fullLayout) return;
         const [x, y] = axes();
-        handle.style.left = `${plot.offsetLeft + x._offset + x.d2p(point.now[0])}px`;
-        handle.style.top = `${plot.offsetTop + y._offset + y.d2p(point.now[1])}px`;
+        const at = [plot.offsetLeft + x._offset + x.d2p(point.now[0]), plot.offsetTop + y._offset + y.d2p(point.now[1])];
+        handle.style.translate = at.map((v) => `${v}px`).join(" "); // lays out nothing anew
         handle.setAttribute("aria-valuetext", place(point));
         handle.setAttribute("aria-valuenow", String(point.now[0]));
         ["min", "max"].forEach((end, i) => handle.setAttribute(`aria-value${end}`, String(x.l2d(x.range[i]))));

@@ -175,6 +175,7 @@ Object.assign(implicitTutorial, (() => {
       if (!this.Plotly) return;
       this.template = this.themed();
       this.shown.fill(null);
+      this.around = []; // of each plot the layout with which it is drawn
       delete this.figure.dataset.shown;
     }
 
@@ -188,15 +189,19 @@ Object.assign(implicitTutorial, (() => {
 
     /* Draw the panels of which something changed. */
     draw() {
-      this.frame.panels().forEach(({ key, figure }, p) => {
+      const panels = this.frame.panels();
+      this.say(); // it measures, so before anything is drawn
+      panels.forEach(({ key, figure }, p) => {
         if (this.shown[p] === key) return;
         this.shown[p] = key;
-        const { data, layout } = figure();
+        const { data, layout } = figure(), plot = this.plots[p];
         delete layout.height; // the box has it
+        const around = this.around[p];
+        this.around[p] = implicitTutorial.copy(layout); // plotly writes into its own
+        if (around && implicitTutorial.alike(around, layout) && implicitTutorial.move(plot, data)) return;
         Object.assign(layout, { template: this.template, autosize: true, uirevision: this.source.name });
-        this.Plotly.react(this.plots[p], data, layout, CONFIG);
+        this.Plotly.react(plot, data, layout, CONFIG);
       });
-      this.say();
       this.source.placed?.();
       this.figure.dataset.shown = this.frame.drawn.join(" ");
       if (this.frame.unfinished !== undefined) this.figure.ariaBusy = this.frame.unfinished ? "true" : null;

@@ -166,5 +166,5 @@ var implicitTutorial = (() => {
     }
   }
 
-  return { Source, Stored, loadPlotly, merge, revive, saving, split };
+  return { Source, Stored, copy, loadPlotly, merge, revive, saving, split };
 })();

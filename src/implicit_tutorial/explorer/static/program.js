@@ -1,5 +1,5 @@
 // @ts-check
-/* Programs that torch exported (program.py), run in the page: the same operations, in float64 or float32.
+/* Programs that torch exported (program.py), run in the page: the same operations, in float64.
  * A step is [number of its result, operation, …arguments]; an argument that is a string is the number of a result.
  *
  * A program is specialised to the shapes of its inputs: memory is laid out once, operations that work entry by entry
@@ -14,7 +14,6 @@
 var implicitProgram = (function program() {
   "use strict";
 
-  const REAL = { f8: Float64Array, f4: Float32Array };
   const PAGE = 65536;
 
   // ---------------------------------------------------------------- operations entry by entry
@@ -121,10 +120,9 @@ var implicitProgram = (function program() {
 
   class Program {
     /** @param {Graph & {inputs: string[], outputs: string[]}} document
-     * @param {{real?: "f8" | "f4", wasm?: boolean}} options */
-    constructor(document, { real = "f8", wasm = true } = {}) {
+     * @param {{wasm?: boolean}} options */
+    constructor(document, { wasm = true } = {}) {
       this.document = document;
-      this.real = real;
       this.wasm = wasm && typeof implicitProduct !== "undefined" && implicitProduct.works;
       this.key = "";
     }
@@ -138,7 +136,7 @@ var implicitProgram = (function program() {
       const key = JSON.stringify(inputs.map((name) => shapes[name]));
       if (key === this.key) return this;
       this.key = key;
-      this.build = new Build(this.real);
+      this.build = new Build();
       const given = takes.map((number, i) => this.build.tensor(shapes[inputs[i]], number, true));
       const { steps, gives } = this.build.graph(this.document, given);
       this.steps = steps;
@@ -193,9 +191,7 @@ var implicitProgram = (function program() {
   // ---------------------------------------------------------------- from a graph to steps
 
   class Build {
-    /** @param {"f8" | "f4"} real */
-    constructor(real) {
-      this.real = real;
+    constructor() {
       /** @type {Block[]} */ this.blocks = [];
       /** @type {(() => void)[]} */ this.begin = []; // once memory is there
       /** @type {any} */ this.product = null;
@@ -217,8 +213,7 @@ var implicitProgram = (function program() {
     /** Memory for every block that is used: in one piece where WebAssembly is to see it.
      * @param {boolean} wasm */
     allocate(wasm) {
-      const Real = REAL[this.real];
-      const width = Real.BYTES_PER_ELEMENT;
+      const width = Float64Array.BYTES_PER_ELEMENT;
       let end = PAGE; // what lies before belongs to the compiled product
       for (const block of this.blocks) {
         block.at = end;
@@ -227,10 +222,10 @@ var implicitProgram = (function program() {
       const memory = wasm ? new WebAssembly.Memory({ initial: Math.ceil(end / PAGE) }) : null;
       const bytes = memory ? memory.buffer : new ArrayBuffer(end);
       for (const block of this.blocks) {
-        block.data = new Real(bytes, block.at, block.length);
+        block.data = new Float64Array(bytes, block.at, block.length);
         if (!wasm) block.at /= width;
       }
-      this.product = memory ? implicitProduct.on(memory)[this.real] : plainProduct(new Real(bytes));
+      this.product = memory ? implicitProduct.on(memory).f8 : plainProduct(new Float64Array(bytes));
       this.width = memory ? width : 1;
       for (const fill of this.begin) fill();
     }
@@ -385,7 +380,7 @@ var implicitProgram = (function program() {
       const z = this.tensor([...batch, n, p], -1, true);
       const [xs, ys] = [x.strides.slice(-2), y.strides.slice(-2)];
       const [xb, yb] = [x, y].map((t) => (batch.length ? t.strides[0] : 0));
-      this.panel.length = Math.max(this.panel.length, 8 * inner);
+      this.panel.length = Math.max(this.panel.length, 4 * inner);
       steps.push(() => {
         const w = this.width;
         for (let s = 0; s < (batch[0] ?? 1); s++) {

@@ -1,0 +1,62 @@
+/* Drawing what moves and nothing else: plotly's own update lays out axes, legend and margins anew, whatever changed, which
+ * takes several times as long as drawing the traces.
+ */
+
+Object.assign(implicitTutorial, (() => {
+  "use strict";
+
+  const KINDS = { scatter: ["x", "y", "text", "angle"], bar: ["x", "y", "text"], heatmap: ["z"] }; // what may move of a trace
+
+  const plain = (node) => node?.constructor === Object || Array.isArray(node);
+
+  /* Whether two pieces of a figure are alike; a typed array is like itself alone, for it may be long. */
+  const alike = (one, other) =>
+    one === other ||
+    (plain(one) && plain(other) && one.length === other.length &&
+      Object.keys({ ...one, ...other }).every((key) => alike(one[key], other[key])));
+
+  /* A trace with what may turn beside what may move. */
+  const flat = (trace) => (trace.marker?.angle ? { ...trace, marker: { ...trace.marker, angle: 0 }, angle: trace.marker.angle } : trace);
+
+  /* Whether axes, legend and colours stay as they are when an attribute of a trace changes. */
+  function stays({ type, error_x, error_y, showlegend, zauto, visible, ...trace }, key, layout) {
+    if (visible !== true || !KINDS[type]?.includes(key) || error_x?.visible || error_y?.visible) return false;
+    if (key === "text") return true;
+    if (key === "angle") return !showlegend;
+    if (key === "z") return zauto === false;
+    const axis = layout[trace[`${key}axis`].replace(/^./, "$&axis")];
+    return !axis.autorange && axis.type !== "category";
+  }
+
+  /* Put the traces of a drawn plot where `data` has them. If more than that has changed, or what is around them may have
+   * to, it does nothing and says so. */
+  function move(plot, data) {
+    const { _fullData: full, _fullLayout: layout, calcdata } = plot;
+    const moved = new Map(); // attributes that changed, by trace
+    for (const [i, trace] of data.entries()) {
+      const [was, is] = [flat(plot.data[i]), flat(trace)];
+      const keys = Object.keys({ ...was, ...is }).filter((key) => !alike(was[key], is[key]));
+      if (!keys.every((key) => was[key]?.length === is[key]?.length && stays(full[i], key, layout))) return false;
+      if (keys.length) moved.set(i, keys);
+    }
+    for (const [i, keys] of moved) {
+      for (const key of keys) {
+        for (const trace of [plot.data[i], full[i]]) {
+          if (key === "angle") trace.marker.angle = data[i].marker.angle;
+          else trace[key] = data[i][key];
+        }
+      }
+      const [{ t }] = calcdata[i];
+      calcdata[i] = full[i]._module.calc(plot, full[i]);
+      const [first] = calcdata[i];
+      Object.assign(first, { t: { ...t, ...first.t }, trace: full[i] });
+    }
+    const modules = new Set([...moved.keys()].map((i) => full[i]._module));
+    for (const { crossTraceCalc } of modules) for (const axes of Object.values(layout._plots)) crossTraceCalc?.(plot, axes);
+    layout._basePlotModules.find(({ name }) => name === "cartesian").plot(plot); // all traces: it takes others away
+    for (const { style } of modules) style(plot);
+    return true;
+  }
+
+  return { alike, move };
+})());
