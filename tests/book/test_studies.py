@@ -22,7 +22,7 @@ def rows_to_run(chosen: Study) -> list[int]:
         return list(chosen.table.index)
     exact = chosen.rtol < 1e-3
     cells = list(chosen.table.index) if exact else chosen.quick(SHORT)
-    return drawn(cells, max(len(cells) // 4, 4) if exact else 1, chosen.name)
+    return drawn(cells, max(len(cells) // 6, 4) if exact else 1, chosen.name)
 
 
 @pytest.mark.parametrize("name", studies())

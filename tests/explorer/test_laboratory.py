@@ -22,6 +22,7 @@ from implicit_tutorial.explorer.computed import call
 from implicit_tutorial.explorer.reading import number
 from implicit_tutorial.explorer.scripts import served
 from tests.browser import INSPECT, reader
+from tests.draw import drawn
 from tests.explorer.conftest import write_page
 
 pytestmark = pytest.mark.skipif(
@@ -179,8 +180,11 @@ RUN = """([programs, sample, settings, steps, options]) => {
 }"""
 
 
-@pytest.mark.parametrize("wasm", [True, False])
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+#: Without WebAssembly one of them, drawn by the commit, shows it.
+WAYS = [(e, True) for e in EXAMPLES] + [(e, False) for e in drawn(EXAMPLES, 1, "laboratory")]
+
+
+@pytest.mark.parametrize(("example", "wasm"), WAYS, ids=[f"{e.name}-{wasm}" for e, wasm in WAYS])
 def test_fifty_steps_are_those_of_torch(tab, example, wasm):
     state, settings = experiment(example)
     sample = {name: state[name].tolist() for name in ("X", "y", "seen", "y_seen")}

@@ -22,6 +22,7 @@ from implicit_tutorial.explorer.computed import Computed, Point
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.reading import number
 from tests.browser import reader
+from tests.draw import drawn
 from tests.explorer.conftest import write_page
 from tests.explorer.documents import computed
 
@@ -84,7 +85,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_page(tmp_path_factory.mktemp("live"), "".join(map(html, LIVE)))
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["wasm", "plain"])
+@pytest.fixture(scope="module", params=[True], ids=["wasm"])
 def page(request: pytest.FixtureRequest, browser: Any, path: Path) -> Iterator[Any]:
     """That page, also in a browser that has no WebAssembly; how a point is moved does not depend on it."""
     with reader(browser, "file:", viewport={"width": 1280, "height": 900}) as tab:
@@ -145,7 +146,13 @@ def anywhere(name: str, count: int) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("name", LIVE)
+#: Without WebAssembly the same programs run on plain arrays: a few figures, drawn by the commit, show it.
+PLAIN = [(False, name) for name in drawn(LIVE, 3, "without WebAssembly")]
+
+
+@pytest.mark.parametrize(
+    ("page", "name"), [*((True, name) for name in LIVE), *PLAIN], indirect=["page"], scope="module"
+)
 def test_at_stops_and_anywhere_a_page_shows_what_torch_computes(page: Any, name: str) -> None:
     computation = made(name).computation
     # What trains takes its time: fewer places, and without WebAssembly only the smallest networks.
@@ -172,7 +179,6 @@ def stepped(axis: dict[str, Any], value: float, share: float) -> float:
     return 10**along if log else along
 
 
-@pytest.mark.parametrize("page", [True], ids=["wasm"], indirect=True, scope="module")
 @pytest.mark.parametrize("name", DRAGGED)
 def test_a_point_follows_the_pointer_and_the_keys(page: Any, name: str) -> None:
     at = assert_right(page, name, **made(name).start)
@@ -211,7 +217,6 @@ def test_a_point_follows_the_pointer_and_the_keys(page: Any, name: str) -> None:
             assert sum(at[key] != before[key] for key in at) == 1
 
 
-@pytest.mark.parametrize("page", [True], ids=["wasm"], indirect=True, scope="module")
 @pytest.mark.parametrize("name", DRAGGED)
 def test_a_point_says_what_and_where_it_is(page: Any, name: str) -> None:
     at = assert_right(page, name, **made(name).start)
@@ -287,7 +292,6 @@ def test_a_finger_drags_a_point_and_the_page_stays_where_it_is(browser: Any, pat
             assert handle.bounding_box()["x"] + box["width"] / 2 == pytest.approx(x - 30, abs=1)
 
 
-@pytest.mark.parametrize("page", [True], ids=["wasm"], indirect=True, scope="module")
 def test_a_point_on_a_curve_stays_on_it(page: Any) -> None:
     """Whatever moves the curve."""
     handle = figure(page, "unit-descent").locator(".it-handle")
@@ -337,7 +341,6 @@ ANEW = r"""async (figure, query) => {
 }"""
 
 
-@pytest.mark.parametrize("page", [True], ids=["wasm"], indirect=True, scope="module")
 @pytest.mark.parametrize("name", LIVE)
 def test_what_moves_is_drawn_as_if_all_were_drawn_anew(page: Any, name: str) -> None:
     """Though plotly does not lay out axes, legend and margins again."""

@@ -15,6 +15,7 @@ from implicit_tutorial.explorer import STATIC
 from implicit_tutorial.explorer.computed import Computed
 from implicit_tutorial.explorer.scripts import served
 from tests.browser import reader
+from tests.draw import drawn
 from tests.explorer.documents import computed
 
 pytestmark = pytest.mark.skipif(
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.skipif(
 
 TRAINED = ["learning-circle", "mode-decay", "circle-width", "phase-diagram"]
 NAMES = [*TRAINED, "initialization-scale"]
+#: Without WebAssembly one of them, drawn by the commit, shows it.
+PLAIN = [(name, False) for name in drawn(TRAINED, 1, "trained")]
 SCRIPTS = ("product.js", "eigenvalues.js", "program.js", "computed.js")
 
 SHOWN = """([document, values, options]) => {
@@ -89,8 +92,7 @@ def assert_close(found: list[str], wanted: torch.Tensor, what: str) -> None:
     np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-10 * scale + 1e-13, err_msg=what)
 
 
-@pytest.mark.parametrize("wasm", [True, False])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "wasm"), [*((name, True) for name in NAMES), *PLAIN])
 def test_a_page_shows_what_torch_computes(page, name, wasm) -> None:
     for values in [*stops(name, 2 if wasm else 1), *between(name, 2 if wasm else 1)]:
         found = page.evaluate(SHOWN, [computed(name), values, {"wasm": wasm}])
@@ -103,8 +105,7 @@ def test_a_page_shows_what_torch_computes(page, name, wasm) -> None:
         assert {key for key in shown if "/" in key} <= set(found)
 
 
-@pytest.mark.parametrize("wasm", [True, False])
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize(("name", "wasm"), [*((name, True) for name in TRAINED), *PLAIN])
 def test_two_hundred_steps_lead_where_torch_is_led(page, name, wasm) -> None:
     computation = made(name).computation
     (values,) = between(name, 1, seed=5)
