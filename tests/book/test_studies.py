@@ -17,7 +17,7 @@ LONG = ("wide", "reference_flow")
 
 
 def rows_to_run(chosen: Study) -> list[int]:
-    """A short cell, drawn by the commit; where there is no training, one in four."""
+    """A short cell, drawn by the commit; where there is no training, one in six."""
     if EVERYTHING:
         return list(chosen.table.index)
     exact = chosen.rtol < 1e-3
