@@ -57,7 +57,7 @@ def which_scales() -> Explorer:
             f"Lazy training moves A by {moved:.2f}, {'within' if moved <= spare else 'beyond'} the "
             f"{max(spare, 0):.2f} to spare. The networks end at {kept:.3f} or below, "
             f"{'well-posed' if kept < 1 else 'not all certified'}; mean test error "
-            f"{rows['test_error'].mean():.3f}. Near {near} of {len(rows)} a global minimum is proved."
+            f"{rows['test_error'].mean():.3f}. A global minimum is proved near {near} of {len(rows)}."
         )
 
     facts = _facts()
