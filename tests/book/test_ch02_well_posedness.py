@@ -165,7 +165,7 @@ def test_strong_networks_have_no_equilibrium_or_several():
 def test_conditions_and_counts_differ_by_more_than_their_hue(monkeypatch):
     dashes = [line["line"]["dash"] for line in fig.ladder_map().panels()[0]["data"] if "fill" not in line]
     assert len(set(dashes)) == len(dashes) == len(LADDER) - 1
-    monkeypatch.setattr(sys.modules[fig.counts.__module__], "SCALES", (0.5, 2.0))
+    monkeypatch.setattr(sys.modules[fig.counts.__module__], "SCALES", (0.5, 1.2, 2.5))
     chart = fig.counts()
     shapes = {name: trace(chart, name)["fillpattern"]["shape"] for name in ("none", "one", "more")}
     assert shapes["none"] != shapes["more"]

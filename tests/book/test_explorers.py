@@ -15,7 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from implicit_tutorial.book import explorers
-from implicit_tutorial.book.ch11_your_own_data.studies import MAP_WIDTH
+from implicit_tutorial.book.ch11_your_own_data.studies import GRID_WIDTH, MAP_WIDTH
 from implicit_tutorial.book.study import FOLDER
 from implicit_tutorial.explorer import decode, explorer
 from implicit_tutorial.explorer.registry import NUMBERS
@@ -98,17 +98,17 @@ def test_the_caption_begins_with_number_and_tag(name: str) -> None:
 
 
 #: A study whose networks are all of one width has no column for it.
-_ONE_WIDTH = {"own_scales": MAP_WIDTH}
+_ONE_WIDTH = {"own_scales": MAP_WIDTH, "advice": GRID_WIDTH}
 _WIDTHS = ["width", "wide", "width_noise", "width_implicit_scale"]
 #: Figures of stored studies: which ones, what their rows have in common, and n where a study does not say it.
 STORED: dict[str, tuple[list[str], dict, set[int]]] = {
     "backward-cost": (["backward_cost"], {}, {32}),
     "error-against-width": (_WIDTHS, {}, {60}),
-    "constants": (_WIDTHS, {}, {60}),
-    "circle-width": (["circle"], {}, {13}),
+    "constants": (_WIDTHS, {"implicit_scale": {0.3, 0.5, 0.8}}, {60}),
+    "circle-width": (["circle"], {"output_scale": {0.5, 1.0, 2.0, 5.0}}, {13}),
     "circle-scale": (["circle"], {"width": {64, 128, 256, 512}}, {13}),
     "kappa-law": (["output_scale"], {}, {60}),
-    "learning-curves": (["bound_network", "learning_curve"], {}, set()),
+    "learning-curves": (["bound_network", "learning_curve"], {"output_scale": {1.0, 10.0}}, set()),
     "proved-end": (["proved_end"], {}, {20}),
     "existence-map": (["existence"], {}, {60}),
     "digits-bound": (["digits_bound"], {}, set()),
@@ -116,7 +116,7 @@ STORED: dict[str, tuple[list[str], dict, set[int]]] = {
     "phase-diagram": (["phase"], {}, {60}),
     "digit-laws": (["digits"], {"task": {"parity"}}, set()),
     "which-scales": (["own_scales"], {}, {200, 221}),
-    "against-others": (["advice"], {"method": {"advised"}}, {200, 221, 60, 40}),
+    "against-others": (["advice"], {"method": {"advised", "default", "grid"}}, {200, 221, 60, 40}),
 }
 
 
@@ -135,9 +135,11 @@ def test_the_tag_says_what_the_stored_rows_are(name: str) -> None:
             row = stored["fixed"] | dict(zip(stored["columns"], values, strict=True))
             if any(row[key] not in allowed for key, allowed in chosen.items()):
                 continue
-            widths.add(int(row.get("width", _ONE_WIDTH.get(study, 0))))
+            widths.add(int(row.get("width") or _ONE_WIDTH.get(study, 0)))
             samples |= {row[key] for key in ("n_samples", "n_train") if key in row}
-            ends[row.get("end")] += 1
+            # A run that failed before its first step has no end, and proves nothing.
+            failed = "end" in row and row.get("status", "finished") != "finished"
+            ends[row.get("end") or ("nothing proved" if failed else None)] += 1
             setting = (study, *(str(row[key]) for key in stored["settings"] if key != "seed"))
             seeds[setting].add(row.get("seed"))
     counts = span({len(found) for found in seeds.values()})
@@ -146,7 +148,9 @@ def test_the_tag_says_what_the_stored_rows_are(name: str) -> None:
     facts = said.index(f"m = {span(widths)}, {counts}, n = {span(samples)}")
     near = ends["minimum proved"] + ends["certified"]
     asked = near + ends["nothing proved"]
-    assert said[facts + 1 :] == ([f"a minimum proved at the end of {near} of {asked} runs"] if asked else [])
+    others = f", {ends['not asked']} more not asked" if ends["not asked"] else ""
+    proved = f"a minimum proved at the end of {near} of {asked} runs{others}"
+    assert said[facts + 1 :] == ([proved] if asked else [])
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

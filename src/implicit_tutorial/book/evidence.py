@@ -80,7 +80,10 @@ def stored(
 def of_rows(
     rows: Iterable[tuple[Study, pd.DataFrame]], *, width: Counts | None = None, samples: Counts | None = None
 ) -> Evidence:
-    """What rows of studies' tables rest on, as :func:`stored`. A run that never began proves nothing."""
+    """What rows of studies' tables rest on, as :func:`stored`.
+
+    A run that failed before its first step proves nothing; a row that is none has no end.
+    """
     widths, seeds, given, ends = _values(width or ()), set(), _values(samples or ()), []
     for study, table in rows:
         widths |= set(table["width"].dropna()) if "width" in table else set()
@@ -88,7 +91,9 @@ def of_rows(
         others = [name for name in study.settings if name != "seed"]
         counts = table.groupby(others, dropna=False)["seed"].nunique() if "seed" in study.settings else [1]
         seeds |= set(counts)
-        ends += table["end"].fillna("nothing proved").tolist() if "end" in table else []
+        if "end" in table:
+            failed = int((table["end"].isna() & (table["status"] != "finished")).sum())
+            ends += [*table["end"].dropna(), *failed * ["nothing proved"]]
     return measured(width=widths, seeds=seeds, samples=given).ending(ends)
 
 
