@@ -12,9 +12,11 @@ import torch
 import implicit_tutorial as it
 from implicit_tutorial.book.ch01_equilibrium_networks.setting import WIDTH, network, tied_states
 from implicit_tutorial.book.evidence import measured
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 from implicit_tutorial.prose import powers
 
+SCALES = tuple(round(0.2 * k, 1) for k in range(1, 11))
 #: Of the two inputs.
 _ANGLES = (0.3, 0.3 + math.pi / 2)
 
@@ -28,6 +30,17 @@ def _norm_and_angle(scale: float, inject: bool) -> tuple[np.ndarray, np.ndarray]
     norm = torch.linalg.vector_norm(z, dim=-1)
     cosine = (z[:, 0] * z[:, 1]).sum(-1) / (norm[:, 0] * norm[:, 1])
     return norm[:, 0].numpy(), torch.rad2deg(torch.arccos(cosine.clamp(-1, 1))).numpy()
+
+
+def _by_decades() -> str:
+    """How the state's size changes where the input enters once; near √2 it keeps its order."""
+    decades = {s: math.log10(norm[-1] / norm[0]) for s in SCALES for norm in [_norm_and_angle(s, False)[0]]}
+    falls = all(d < -3 for s, d in decades.items() if s < 1.4)
+    rises = all(d > 3 for s, d in decades.items() if s > 1.4)
+    return says(
+        "it falls by three decades or more below 1.4, and rises by as many above",
+        falls and rises and abs(decades[1.4]) < 1,
+    )
 
 
 @explorer("lost-input")
@@ -60,10 +73,9 @@ def lost_input() -> Explorer:
             f"in every layer, size {powers(norm_in[-1], 3)} and angle {degrees_in[-1]:.1f}°."
         )
 
-    scales = [round(0.2 * k, 1) for k in range(1, 11)]
     return Explorer(
         draw,
-        [Control("implicit_scale", scales, start=1.0, label="implicit_scale $\\sigma_A$", fmt=".1f")],
+        [Control("implicit_scale", SCALES, start=1.0, label="implicit_scale $\\sigma_A$", fmt=".1f")],
         tag=measured(width=WIDTH, seeds=1, samples=len(_ANGLES)),
         caption=(
             "Move `implicit_scale`. If the input enters once, the scale decides whether the state shrinks or "
@@ -72,7 +84,7 @@ def lost_input() -> Explorer:
         ),
         alt=(
             "Two plots over sixty layers. First, the size of the state on a logarithmic axis: with the "
-            "input at the first layer only it falls or rises by many decades, with the input at every "
+            f"input at the first layer only {_by_decades()}, with the input at every "
             "layer it levels off below a scale of about 1.4. Second, the angle between the states of two "
             "inputs: with the input at the first layer only it shrinks to a few degrees, else it stays "
             "large up to that scale."

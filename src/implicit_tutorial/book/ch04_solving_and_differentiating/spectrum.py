@@ -120,7 +120,9 @@ def spectrum() -> Explorer:
         alt=(
             "First, the complex plane with the unit circle and eigenvalues that fill a disc, an interval of "
             "the real axis, or a small disc with one more eigenvalue far to the right. Second, two falling "
-            "curves on a logarithmic axis: together for the disc, far apart for the other two."
+            "curves on a logarithmic axis: close together for the disc; apart for the other two, and the "
+            "farther "
+            "the larger the radius."
         ),
         readout=_readout,
     )

@@ -106,8 +106,10 @@ def _straightening() -> str:
     less = np.array(ragged["512"]) / np.array(ragged["64"])
     return says(
         "**Notice** how the ragged stripes of one random draw straighten into a function of the angle: at "
-        f"width 512 entries of the same angle differ, relative to their mean, {1 / less.max():.0f} to "
-        f"{1 / less.min():.0f} times less than at width 64, and at infinite width not at all.",
+        "width 512 entries of the same angle differ, relative to the diagonal and on average over the "
+        "angles, "
+        f"{1 / less.max():.0f} to {1 / less.min():.0f} times less than at width 64, and at infinite width "
+        "not at all.",
         less.max() < 0.5 and max(ragged["infinite"]) < 1e-9,
     )
 

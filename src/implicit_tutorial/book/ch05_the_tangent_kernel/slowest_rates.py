@@ -97,7 +97,7 @@ def _what_to_notice() -> str:
 
 
 def _crossing() -> str:
-    whole = [_at("all three", s) / _at("all but implicit", s) - 1 for s in (0.1, 0.5)]
+    whole = [1 - _at("all but implicit", s) / _at("all three", s) for s in (0.1, 0.5)]
     start = _at("all three", 0.1) / _at("implicit alone", 0.1)
     signs = [
         _at("implicit alone", s, limiting=x) > _at("output alone", s, limiting=x)

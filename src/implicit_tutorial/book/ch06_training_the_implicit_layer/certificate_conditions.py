@@ -107,9 +107,10 @@ def _what_to_notice() -> str:
                 min(grows) > 50 and min(harder) > 100,
             ),
             says(
-                "At first it falls steeply; then slowly, more slowly than $1/\\sqrt\\kappa$, as long as a "
-                "change of $A$ within the ball may flip many activations; and like $1/\\kappa$ once it can "
-                "flip none.",
+                "At first it falls steeply; then slowly, in places more slowly than $1/\\sqrt\\kappa$, as "
+                "long "
+                "as a change of $A$ within the ball may flip many activations; and like $1/\\kappa$ once it "
+                "can flip none.",
                 all(s[0] < -1 and s.max() > -0.5 and abs(s[-1] + 1) < 0.01 for s in slopes),
             ),
         ]

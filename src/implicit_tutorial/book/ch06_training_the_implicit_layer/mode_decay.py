@@ -236,7 +236,8 @@ def _what_to_notice() -> str:
             ),
             says(
                 f"Modes of the limit are not quite modes of the network: in {passing} of the {len(below)} "
-                f"settings a part passes zero before it vanishes, and at width {cell[0]} and "
+                "settings a part passes zero by more than a hundredth before it vanishes, and at width "
+                f"{cell[0]} and "
                 f"$\\kappa = {cell[1]:g}$ the third overtakes the fastest.",
                 passing > len(below) / 2 and cell[0] == narrow,
             ),
