@@ -253,6 +253,15 @@ def test_each_operation_gives_what_torch_gives(page, name, wasm):
     assert_same(run(page, exported(name), inputs, wasm=wasm), function(**inputs), 1e-12)
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if name != "loops"])  # which end by rounding
+def test_each_operation_in_single_precision(page, name):
+    function, inputs = CASES[name]
+    inputs = named(function, inputs)
+    found = run(page, exported(name), inputs, bits=32)
+    assert_same(found, function(**inputs), 2e-5)
+    assert all(torch.equal(t.float().double().nan_to_num(), t.nan_to_num()) for t in found.values())
+
+
 def operations(document):
     """The names of the operations of a program, also of those in loops."""
     for _, name, *arguments in document["steps"]:

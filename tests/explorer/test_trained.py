@@ -105,6 +105,18 @@ def test_a_page_shows_what_torch_computes(page, name, wasm) -> None:
         assert {key for key in shown if "/" in key} <= set(found)
 
 
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_single_step_in_single_precision(page, name) -> None:
+    computation = made(name).computation
+    (values,) = between(name, 1, seed=5)
+    values |= {computation.clock: 0.0}
+    end = computation.run(values | {computation.clock: float(computation.run(values)["step"])})
+    found = page.evaluate(STATE, [computed(name), values, 1, {"bits": 32}])
+    got, wanted = np.array(found["A"], dtype=float), end["A"].double().flatten().numpy()
+    assert (got == got.astype(np.float32)).all()
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+
+
 @pytest.mark.parametrize(("name", "wasm"), [*((name, True) for name in TRAINED), *PLAIN])
 def test_two_hundred_steps_lead_where_torch_is_led(page, name, wasm) -> None:
     computation = made(name).computation

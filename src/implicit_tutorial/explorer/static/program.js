@@ -1,5 +1,5 @@
 // @ts-check
-/* Programs that torch exported (program.py), run in the page: the same operations, in float64.
+/* Programs that torch exported (program.py), run in the page: the same operations, in float64, or in float32 on plain arrays.
  * A step is [number of its result, operation, …arguments]; an argument that is a string is the number of a result.
  *
  * A program is specialised to the shapes of its inputs: memory is laid out once, operations that work entry by entry
@@ -120,10 +120,11 @@ var implicitProgram = (function program() {
 
   class Program {
     /** @param {Graph & {inputs: string[], outputs: string[]}} document
-     * @param {{wasm?: boolean}} options */
-    constructor(document, { wasm = true } = {}) {
+     * @param {{wasm?: boolean, bits?: 64 | 32}} options */
+    constructor(document, { wasm = true, bits = 64 } = {}) {
       this.document = document;
-      this.wasm = wasm && typeof implicitProduct !== "undefined" && implicitProduct.works;
+      this.Real = bits === 64 ? Float64Array : Float32Array;
+      this.wasm = wasm && bits === 64 && typeof implicitProduct !== "undefined" && implicitProduct.works;
       this.key = "";
     }
 
@@ -136,7 +137,7 @@ var implicitProgram = (function program() {
       const key = JSON.stringify(inputs.map((name) => shapes[name]));
       if (key === this.key) return this;
       this.key = key;
-      this.build = new Build();
+      this.build = new Build(this.Real);
       const given = takes.map((number, i) => this.build.tensor(shapes[inputs[i]], number, true));
       const { steps, gives } = this.build.graph(this.document, given);
       this.steps = steps;
@@ -191,7 +192,9 @@ var implicitProgram = (function program() {
   // ---------------------------------------------------------------- from a graph to steps
 
   class Build {
-    constructor() {
+    /** @param {Float64ArrayConstructor | Float32ArrayConstructor} Real */
+    constructor(Real) {
+      this.Real = Real;
       /** @type {Block[]} */ this.blocks = [];
       /** @type {(() => void)[]} */ this.begin = []; // once memory is there
       /** @type {any} */ this.product = null;
@@ -213,7 +216,7 @@ var implicitProgram = (function program() {
     /** Memory for every block that is used: in one piece where WebAssembly is to see it.
      * @param {boolean} wasm */
     allocate(wasm) {
-      const width = Float64Array.BYTES_PER_ELEMENT;
+      const width = this.Real.BYTES_PER_ELEMENT;
       let end = PAGE; // what lies before belongs to the compiled product
       for (const block of this.blocks) {
         block.at = end;
@@ -222,10 +225,10 @@ var implicitProgram = (function program() {
       const memory = wasm ? new WebAssembly.Memory({ initial: Math.ceil(end / PAGE) }) : null;
       const bytes = memory ? memory.buffer : new ArrayBuffer(end);
       for (const block of this.blocks) {
-        block.data = new Float64Array(bytes, block.at, block.length);
+        block.data = new this.Real(bytes, block.at, block.length);
         if (!wasm) block.at /= width;
       }
-      this.product = memory ? implicitProduct.on(memory).f8 : plainProduct(new Float64Array(bytes));
+      this.product = memory ? implicitProduct.on(memory).f8 : plainProduct(new this.Real(bytes));
       this.width = memory ? width : 1;
       for (const fill of this.begin) fill();
     }
