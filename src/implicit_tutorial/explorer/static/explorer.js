@@ -149,14 +149,17 @@ Object.assign(implicitTutorial, (() => {
       this.resize = new ResizeObserver((entries) => {
         requestAnimationFrame(() => {
           if (this.gone) return;
+          const resized = [];
           for (const { target } of entries) {
             const width = Math.round(target.clientWidth);
             if (width && width !== target.itWidth) {
               target.itWidth = width;
               if (this.line) this.line.style.minHeight = "";
-              this.Plotly.Plots.resize(target);
+              resized.push(this.Plotly.Plots.resize(target));
             }
           }
+          // Resizing leaves words of a legend where they were; laid out a second time they are right.
+          if (resized.length) Promise.all(resized).then(() => this.gone || this.redraw());
           this.source.placed?.();
         });
       });
