@@ -31,7 +31,7 @@ def the_map() -> Numbers:
     )
     says("it is near the border of rich and lazy", border - predicted < 0.3 < found.low - border)
     says("the interval excludes −2", found.low > -2)
-    near, lost = run(0.153, 128), run(0.153, 24)
+    near, lost = run(0.234, 128), run(0.1, 24)  # stops of the map's handles, in a notebook too
     says(
         "a rich run ends short of the fold, one that fails closer to it",
         near["status"] == "finished" != lost["status"] and near["rightmost"] < lost["rightmost"] < 1,
