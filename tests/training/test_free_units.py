@@ -67,8 +67,6 @@ def freed(sliding):
     first = int(kinks.amax(dim=1).argmax())
     kinks[first, samples[first].free] = 0.0
     samples[first].free.append(int(kinks[first].argmax()))
-    for sample in samples:
-        sample.compare()
     return net, X, y, point, samples, Branch(point, samples)
 
 

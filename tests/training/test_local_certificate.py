@@ -212,6 +212,43 @@ def test_an_ill_conditioned_state_is_enclosed():
     assert off > 1e4 * float(point.z_defect[0]), "Without the resolvent the bound would be wrong."
 
 
+def test_states_are_of_the_equilibrium_that_is_meant_though_sweeps_leave_it():
+    """z = relu(2z − 1) holds at 0 and at 1, and sweeps from beside 1 go to neither side back."""
+    net = it.EquilibriumNetwork(1, 1, implicit_scale=1.0, solver=it.Newton())
+    net.Theta.data, net.W.data = (torch.tensor([[x]], dtype=torch.float64) for x in (2.0, -1.0))
+    net.v.data = torch.ones(1, dtype=torch.float64)
+    X, y = torch.ones(1, 1, dtype=torch.float64) / net.input_scale, torch.ones(1, dtype=torch.float64)
+    for near, meant in ((1 + 1e-6, 1.0), (1 - 1e-6, 1.0), (1e-6, 0.0)):
+        point = Point(net, X, y, torch.full((1, 1), near, dtype=torch.float64))
+        assert abs(float(point.z) - meant) < 1e-14
+
+
+def test_no_system_is_solved_for_states_where_sweeps_settle(monkeypatch):
+    """σ_A = 0.7: ‖A‖₂ is above one, ρ(DA) about one half."""
+    net, X, y = trained(n=6, m=128, d=4, implicit_scale=0.7)
+    z = it.solve(net.A.detach(), net.injection(X).detach()).z
+    monkeypatch.setattr("implicit_tutorial.equilibrium.newton._solve_pattern", None)
+    point = Point(net, X, y, z * (1 + 1e-7))
+    assert point.norm > 1
+    assert bool((point.z_defect < 1e-12).all())
+    assert bool((point.adjoint[1] < 1e-12).all())
+
+
+def test_several_threads_prove_the_same():
+    net, X, y = trained(n=6, m=128, d=4, implicit_scale=0.7)
+    threads, found = torch.get_num_threads(), {}
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            found[count] = it.convergence_certificate(net, X, y, claim="C20")
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
+    for name in ("gamma", "kink", "delta"):
+        torch.testing.assert_close(*(getattr(c, name) for c in found.values()), rtol=1e-9, atol=0.0)
+    assert found[1].largest_error == pytest.approx(found[2].largest_error, rel=1e-9)
+
+
 def test_the_flow_stays_and_decays_as_proved():
     net, X, y = trained(n=6, m=64, d=4)
     y = missing(net, X, 1e-6)

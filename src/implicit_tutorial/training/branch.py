@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import torch
@@ -31,11 +32,8 @@ class Sample:
 
     def __init__(self, point: Point, i: int) -> None:
         self.point, self.i = point, i
-        #: ‖a_r‖ for each row of A, from above.
-        self.rows = point.more * row_norm(point.A) + point.A_noise
         self.free: list[int] = []
         self._compared = -1
-        self.compare()
 
     def compare(self) -> None:
         """Take all sides of the free units' kinks."""
@@ -49,7 +47,7 @@ class Sample:
         factors = torch.linalg.lu_factor_ex(M)[:2] if len(T) else None
         #: ‖B⁻¹‖₂ on every side, from above.
         self.gamma = self._resolvent(M, factors)
-        self.t = torch.where(D, self.gamma, (1 + (self.gamma * self.rows).square()).sqrt()) * point.more
+        self.t = torch.where(D, self.gamma, (1 + (self.gamma * point.rows).square()).sqrt()) * point.more
         #: The adjoints on the sides, their mean, how far they are from it, and their greatest norm.
         self.sides, self.u_error = torch.zeros(1, len(D), dtype=M.dtype), 0.0
         if factors is not None and self.gamma < math.inf:
@@ -72,7 +70,7 @@ class Sample:
         """(m,) how far units are from their kinks, at the least; negative where that is not certain."""
         point, i = self.point, self.i
         h = torch.where(point.D[i], point.h[i], -point.h[i])
-        return h - point.more * (self.rows * (self.gamma * point.z_defect[i]) + point.h_noise[i])
+        return h - point.more * (point.rows * (self.gamma * point.z_defect[i]) + point.h_noise[i])
 
     def _resolvent(self, M: Tensor, factors: tuple[Tensor, Tensor] | None) -> float:
         if factors is None:  # nothing is active: z = 0 stays where it is
@@ -127,6 +125,7 @@ class Branch(Region):
         def each(name: str) -> Tensor:
             return torch.tensor([getattr(sample, name) for sample in samples], dtype=torch.float64)
 
+        _compare(samples)
         self.scale, self.gamma, self.norm_u = point.scale, each("gamma"), each("norm_u")
         self.norm_z = point.more * row_norm(point.z) + self.gamma * point.z_defect
         self.spread = each("spread")
@@ -189,6 +188,17 @@ class Branch(Region):
         )
 
 
+def _compare(samples: list[Sample]) -> None:
+    """Each sample by one thread: blocks of m/2 units are too small for several."""
+    threads = torch.get_num_threads()
+    if threads == 1:
+        for sample in samples:
+            sample.compare()
+        return
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        list(pool.map(Sample.compare, samples))
+
+
 def branches(point: Point) -> Iterator[Branch]:
     """C20 at a point with no unit free, then with 1, 3, 7, … of those nearest to their kinks."""
     samples = [Sample(point, i) for i in range(len(point.z))]
@@ -205,7 +215,5 @@ def branches(point: Point) -> Iterator[Branch]:
             if len(samples[i].free) == _FREE_IN_ONE:
                 break
             samples[i].free.append(unit)
-        for sample in samples:
-            sample.compare()
         if branch.free == sum(len(sample.free) for sample in samples):
             return

@@ -52,8 +52,10 @@ class Point:
             #: What the roundings in A = σ_A Θ/√m come to.
             self.A_noise = 4 * rounding(1) * float(torch.linalg.vector_norm(self.A)) * self.more
             start = solve(self.A, b, solver=net.solver).z if z0 is None else lifted(net, z0)[1]
-            if self.norm < 1:
+            if self.norm < 1:  # wherever they start from
                 start = solve(self.A, b, solver=_SWEEPS, z0=start, throw=False).z
+            else:
+                start = _swept(self.A.T, torch.addmm(b, start, self.A.T) > 0, b, start)
             z = solve(self.A, b, solver=_EXACT, z0=start, throw=False).z
             for _ in range(_EXACT.max_steps):
                 h = torch.addmm(b, z, self.A.T)
@@ -86,6 +88,11 @@ class Point:
         return self.more * (spectral_norm(self.A) + self.A_noise)
 
     @cached_property
+    def rows(self) -> Tensor:
+        """(m,) ‖a_r‖ for each row of A, from above."""
+        return self.more * row_norm(self.A) + self.A_noise
+
+    @cached_property
     def monotone(self) -> float:
         """λ_max((A + Aᵀ)/2), from above."""
         value = monotone_constant(self.A)
@@ -94,10 +101,8 @@ class Point:
     @cached_property
     def adjoint(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """u, ‖u − D(Aᵀu + v)‖ from above, g = Aᵀu + v, and how far g is off by rounding."""
-        D, start = self.D.to(self.A.dtype), None
-        if self.norm < 1:
-            start = adjoint(self.A, D, self.v, solver=_SWEEPS, throw=False).u
-        u = adjoint(self.A, D, self.v, solver=_EXACT, u0=start, throw=False).u
+        start = _swept(self.A, self.D, self.v, torch.zeros_like(self.z))
+        u = adjoint(self.A, self.D.to(start), self.v, solver=_EXACT, u0=start, throw=False).u
         g, k = torch.addmm(self.v, u, self.A), rounding(len(self.v) + FEW)
         tiny = len(self.v) * torch.finfo(g.dtype).tiny
         noise = self.more * k * (u.abs() @ self.A.abs() + self.v.abs()) + tiny
@@ -132,8 +137,14 @@ class Point:
 
 #: Newton's method solves with the pattern that it starts from, so one step leaves no more than rounding.
 _EXACT = Newton(rtol=1e-14, max_steps=10)
-#: Where ‖A‖₂ < 1, sweeps lead there without a factorisation for each sample.
-_SWEEPS = Picard(rtol=_EXACT.rtol, max_steps=200)
+#: Where ρ(DA) is not near one, sweeps lead there without a factorisation for each sample.
+_SWEEPS = Picard(rtol=_EXACT.rtol, max_steps=100)
+
+
+def _swept(M: Tensor, D: Tensor, g: Tensor, x: Tensor) -> Tensor:
+    """The rows x = D(Mᵀx + g) with the pattern as it is, where sweeps settle; elsewhere x."""
+    found = adjoint(M, D.to(x), g, solver=_SWEEPS, u0=x, throw=False)
+    return torch.where(found.converged[:, None], found.u, x)
 
 
 @dataclass(frozen=True)
