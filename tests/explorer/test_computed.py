@@ -10,8 +10,9 @@ from implicit_tutorial.book.ch02_well_posedness.cobweb import cobweb
 from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
 from implicit_tutorial.book.introduction.watch_it_learn import watch_it_learn
 from implicit_tutorial.explorer import Control, style
-from implicit_tutorial.explorer.computed import Computation, Computed, Point, normals, steps
+from implicit_tutorial.explorer.computed import Computation, Computed, normals, steps
 from implicit_tutorial.explorer.page import figure_html
+from implicit_tutorial.explorer.point import Point
 from implicit_tutorial.explorer.reading import number, written
 from implicit_tutorial.explorer.tree import fingerprint
 from tests.browser import reader
@@ -211,8 +212,9 @@ def test_a_long_way_is_shown_in_parts_by_a_kernel(monkeypatch):
     """Each answer goes on where the last one stopped, and the last one is the frame of the page."""
     monkeypatch.setattr("implicit_tutorial.explorer.computed._PATIENCE", 0.0)
     explorer = small()
-    widget, end = explorer.widget(), [3, 1, 1, 0]
-    seen = set()
+    widget, seen = explorer.widget(), set()
+    at = [c.values[i] for c, i in zip(explorer.controls, (3, 1, 1, 0), strict=True)]
+    end = [c.values.index(value) for c, value in zip(widget.controls, at, strict=True)]
     while not seen or widget.frame["unfinished"]:
         widget._answer(widget, {"ask": "frame", "position": end}, [])
         seen.add(fingerprint(widget.panels[0]))

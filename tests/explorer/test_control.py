@@ -28,6 +28,26 @@ def test_text_of_values():
     assert (choice.texts, choice.start, choice.label) == (["Picard", "Newton"], "Picard", "method")
 
 
+def test_finer_stops_lie_evenly_between_those_that_there_were():
+    scale = Control("scale", [0.1, 0.234, 1.0], start=0.234, fmt="g").finer(8)
+    assert scale.values == pytest.approx([0.1, 0.1335, 0.167, 0.2005, 0.234, 0.4255, 0.617, 0.8085, 1.0])
+    assert scale.start == 0.234
+    assert scale.texts[2:7] == ["0.167", "0.201", "0.234", "0.425", "0.617"]
+    times = Control("time", [0, 3, 100], fmt=lambda v: f"{v} s").finer(20)
+    assert times.values[:6] == (0, 1, 2, 3, 13, 22)  # whole ones, each once
+    assert times.texts[2:5] == ["2", "3 s", "13"]
+    falling = Control("a", [2.0, 1.0]).finer(4)
+    assert falling.values == (2.0, 1.75, 1.5, 1.25, 1.0)
+
+
+def test_nothing_is_between_words_or_beside_one_value_or_alike_to_a_reader():
+    words, one = Control("solver", ["Picard", "Newton"]), Control("a", [1.0])
+    assert words.finer(60) is words
+    assert one.finer(60) is one
+    close = Control("a", [1.0, 1.01], fmt=".2f").finer(60)
+    assert len(set(close.texts)) == len(close.texts) == 2  # to three digits nothing is between 1.00 and 1.01
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -8,6 +8,7 @@ import pytest
 
 from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
 from implicit_tutorial.book.ch06_training_the_implicit_layer.learning_circle import learning_circle
+from implicit_tutorial.book.introduction.watch_it_learn import watch_it_learn
 from implicit_tutorial.explorer.widgets import Live
 from tests.browser import HANDLE, reader
 
@@ -101,7 +102,7 @@ class Notebook:
         self.page.evaluate(f"frame => {self.js}.update(frame)", self.frame)
 
     def answer(self):
-        """The kernel answers the first message that it has not answered."""
+        """The kernel answers the first message that it has not answered, and this is returned."""
         self.page.wait_for_function(f"{self.js}.asked.length")
         message = self.page.evaluate(f"{self.js}.asked.shift()")
         self.widget._handle_custom_msg(message, [])
@@ -110,6 +111,7 @@ class Notebook:
         else:
             reply = [self.code["content"], base64.b64encode(self.code["code"]).decode()]
             self.page.evaluate(f"reply => {self.js}.reply(...reply)", reply)
+        return message
 
     def press(self, control, key, times=1, view=0):
         self.page.locator(f"#{self.place} .it-live [id*='-{control}-']").nth(view).focus()
@@ -352,7 +354,8 @@ def test_many_sliders_of_points_are_behind_a_word(page):
     assert page.locator("details").count() == 0
 
     explorer = learning_circle()
-    points = [c for c in explorer.handles if c not in explorer.controls]
+    own = {c.name for c in explorer.controls}
+    points = [c for c in explorer.handles if c.name not in own]
     assert len(points) > 8
     notebook = Notebook(page, explorer.widget(), "many")
     figure = page.locator("#many .it-live")
@@ -378,6 +381,44 @@ def test_many_sliders_of_points_are_behind_a_word(page):
     start = [c.start_index for c in explorer.handles]
     moved = [i + (c.name == points[0].name) for i, c in zip(start, explorer.handles, strict=True)]
     assert notebook.asked()[0] == {"ask": "frame", "position": moved}
+
+
+def test_play_lets_the_time_run_as_fast_as_the_kernel_answers(page):
+    """As in the page: from where it stands to its end, and the reader's hand stops it."""
+    explorer = watch_it_learn()
+    notebook = Notebook(page, explorer.widget())
+    page.wait_for_selector(".it-live[data-shown]")
+    names = [c.name for c in explorer.handles]
+    k = names.index(explorer.computation.clock)
+    clock = explorer.handles[k]
+    button, end, asked = page.locator(".it-live .it-play"), len(clock.values) - 1, []
+    assert button.inner_text() == "Play"
+    button.click()
+    while button.inner_text() == "Pause" or notebook.asked():
+        asked.append(notebook.answer())
+        page.wait_for_timeout(20)
+        if len(asked) == 5:
+            notebook.press(clock.name, "ArrowRight")
+            assert button.inner_text() == "Play"
+            button.click()
+    times = [message["position"].pop(k) for message in asked]
+    assert times == sorted(times)
+    assert 0 < times[0] < end / 4
+    assert times[-1] == end
+    start = [c.start_index for c in explorer.handles if c.name != clock.name]
+    assert all(message == {"ask": "frame", "position": start} for message in asked)
+    assert button.inner_text() == "Play again"
+    assert page.locator(".it-live .it-readout").inner_text() == explorer.readout(
+        **explorer.start | {"time": 300}
+    )
+    button.click()
+    notebook.answer()
+    assert notebook.widget.values["time"] < clock.values[end // 4]
+
+
+def test_nothing_plays_where_nothing_runs(page, waves):
+    Notebook(page, waves.widget()).assert_shows(waves)
+    assert page.locator(".it-play").count() == 0
 
 
 def test_a_figure_is_saved_without_fetching_anything(page, waves):

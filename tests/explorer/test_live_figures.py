@@ -18,8 +18,9 @@ import pytest
 import torch
 
 from implicit_tutorial.book import explorers
-from implicit_tutorial.explorer.computed import Computed, Point
+from implicit_tutorial.explorer.computed import Computed
 from implicit_tutorial.explorer.control import Control
+from implicit_tutorial.explorer.point import Point
 from implicit_tutorial.explorer.reading import number
 from tests.browser import reader
 from tests.draw import drawn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch._higher_order_ops.while_loop import while_loop
 from implicit_tutorial.explorer.control import Control
 from implicit_tutorial.explorer.core import Explorer
 from implicit_tutorial.explorer.page import figure_html, mathjax
+from implicit_tutorial.explorer.point import Point
 from implicit_tutorial.explorer.program import export_program, exporting
 from implicit_tutorial.explorer.reading import number, written
 
@@ -154,64 +155,10 @@ _KEPT = 1000
 _PATIENCE, _SETTINGS = 0.06, 20
 #: What the line adds while that is so, here and in computed.js.
 _ON_THE_WAY = " Still on the way there."
-#: About so many stops has a point's slider, at round numbers.
-_STOPS = 40
+#: About so many stops has a slider in JupyterLab, where each is drawn by a kernel.
+_FINE = 60
 #: Of more than so many sliders of points, none is seen before the reader asks.
 _OPEN = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """A point of a panel, whose axes have ranges: dragged in the page, moved by sliders in JupyterLab.
-
-    Where it is alone in its panel, a click there brings it.
-    """
-
-    x: str
-    y: str = ""
-    """Under these names the functions take its coordinates; without the second it moves along a line. The
-    name of a control stands for this, which then moves along."""
-    height: str = ""
-    """The result that says how high that line is, where it is a curve."""
-    start: tuple[float, float] = (math.nan, math.nan)
-    """Where it is at first; of a control that is known."""
-    label: str
-    """What it is, for a reader who does not see it."""
-    panel: int = 0
-
-    @property
-    def at(self) -> list[str]:
-        """The names of the coordinates that move."""
-        return [self.x, self.y] if self.y else [self.x]
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """What the page needs to know of it."""
-        kept = ("at", "start", "height", "label", "panel")
-        return {name: getattr(self, name) for name in kept}
-
-    def controls(self, figure: go.Figure) -> list[Control]:
-        """Its coordinates as sliders over the axes of its panel."""
-        found = []
-        axes = figure.layout.xaxis, figure.layout.yaxis
-        for name, start, axis, mark in zip(self.at, self.start, axes, "→↑", strict=False):
-            along = math.log10(start) if axis.type == "log" else start
-            low, high = axis.range  # of a logarithmic axis the exponents
-            power = 10 ** math.floor(math.log10((high - low) / _STOPS))
-            step = power * min((1, 2, 5, 10), key=lambda k: abs(math.log(k * power * _STOPS / (high - low))))
-            first, last = math.ceil((low - along) / step), math.floor((high - along) / step)
-            values = [round(along + k * step, 9) for k in range(first, last + 1)]
-            if axis.type == "log":
-                values = [start if v == round(along, 9) else float(f"{10**v:.3g}") for v in values]
-            form = ".3g" if axis.type == "log" else ".2f"
-            found.append(Control(name, values, start=start, label=f"{self.label} {mark}", fmt=form))
-        return found
-
-    def among(self, controls: Sequence[Control]) -> Point:
-        """The point where these controls are, as far as its coordinates are theirs."""
-        starts = {c.name: c.start for c in controls}
-        at = zip((self.x, self.y), self.start, strict=True)
-        return replace(self, start=tuple(starts.get(name, v) for name, v in at))
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -349,7 +296,7 @@ class Computed(Explorer):
         def readout(**_values: Any) -> str:
             return written(self.computation.line, last[0]) + ("" if last[1] else _ON_THE_WAY)
 
-        about = {"unfinished": lambda: not last[1], "folded": self._folded}
+        about = {"unfinished": lambda: not last[1], "folded": self._folded, "clock": self.computation.clock}
         return self._live(draw, readout if self.readout else None, **about)
 
     @property
@@ -380,9 +327,9 @@ class Computed(Explorer):
 
     @property
     def handles(self) -> tuple[Control, ...]:
-        """The controls, and sliders for each point: nothing is dragged in the live widget."""
+        """What moves the live widget: the controls, more finely, and sliders for what a page drags."""
         more = (c for p in self.points for c in p.controls(self._figures[p.panel]))
-        return (*self.controls, *(c for c in more if c.name in self._starts))
+        return (*(c.finer(_FINE) for c in self.controls), *(c for c in more if c.name in self._starts))
 
     def document(self) -> dict[str, Any]:
         """The programs and what they need."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from implicit_tutorial.equilibrium.checks import check_fields
+from implicit_tutorial.explorer.reading import number
 
 Value = float | int | str
 
@@ -122,6 +124,30 @@ class Control:
             raise ValueError(
                 f"Control {self.name!r}: fmt={self.fmt!r} cannot write {value!r}: {error}."
             ) from error
+
+    def finer(self, about: int) -> Control:
+        """The same handle with stops in between, evenly from each to the next, ``about`` so many in all.
+
+        Whole numbers stay whole. A value is left out where a reader could not tell it from another.
+        """
+        if self.is_choice or len(self.values) < 2:
+            return self
+        whole = all(isinstance(v, int) for v in self.values)
+        parts = max(about // (len(self.values) - 1), 1)
+        texts = dict(zip(self.values, self.texts, strict=True))
+        form, values = "d" if whole else ".3g", []
+        seen = {*self.texts, *(number(v, form) for v in self.values)}
+        for low, high in itertools.pairwise(self.values):
+            values.append(low)
+            for k in range(1, parts):
+                value = low + k / parts * (high - low)
+                value = round(value) if whole else value
+                text = number(value, form)
+                if text not in seen:
+                    texts[value] = text
+                    seen.add(text)
+                    values.append(value)
+        return replace(self, values=[*values, self.values[-1]], fmt=texts.__getitem__)
 
     @property
     def texts(self) -> list[str]:

@@ -15,6 +15,7 @@ SCRIPTS = (
     "frames.js",
     "moving.js",
     "explorer.js",
+    "play.js",
     "page.js",
     "paper.js",
 )

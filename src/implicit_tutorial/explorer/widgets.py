@@ -30,7 +30,7 @@ from implicit_tutorial.explorer.style import SHEETS, STATIC, TEMPLATE
 from implicit_tutorial.explorer.tree import Panel, fingerprint, panels_of
 
 #: A module: what it shares with a page, and its end.
-LIVE_SCRIPTS = ("frames.js", "moving.js", "explorer.js", SAVING, "live.js")
+LIVE_SCRIPTS = ("frames.js", "moving.js", "explorer.js", "play.js", SAVING, "live.js")
 
 
 class Live(anywidget.AnyWidget):
@@ -59,6 +59,7 @@ class Live(anywidget.AnyWidget):
         heading: str = "",
         unfinished: Callable[[], bool] = lambda: False,
         folded: tuple[str, Sequence[str]] = ("", ()),
+        clock: str = "",
     ) -> None:
         self._draw, self._readout, self.controls = draw, readout, tuple(controls)
         self._unfinished = unfinished
@@ -72,12 +73,18 @@ class Live(anywidget.AnyWidget):
         self.error = ""
         self._keys = [0] * len(self.panels)
         # An error needs the line below the controls, too.
-        about = {"heading": heading, "math": mathml, "folded": folded}
+        about = {"heading": heading, "math": mathml, "folded": folded, "clock": clock}
         html = element(name, controls, self.panels, self.readout, caption, alt, **about)
         code = b"" if Live._brought else plotly_js()
         Live._brought = True
         super().__init__(
-            spec={"name": name, "controls": handles(controls), "template": TEMPLATE, "html": html},
+            spec={
+                "name": name,
+                "controls": handles(controls),
+                "clock": clock,
+                "template": TEMPLATE,
+                "html": html,
+            },
             frame=self._frame(),
             plotly=code,
         )

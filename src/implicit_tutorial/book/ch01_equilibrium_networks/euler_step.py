@@ -11,7 +11,8 @@ from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, explorer, style
-from implicit_tutorial.explorer.computed import Computation, Computed, Point, repeated
+from implicit_tutorial.explorer.computed import Computation, Computed, repeated
+from implicit_tutorial.explorer.point import Point
 
 SPIRAL = torch.tensor([[0.0, -1.5], [1.5, 0.0]], dtype=torch.float64)
 SPIRAL_B = torch.tensor([[2.5, 0.4]], dtype=torch.float64)

@@ -12,7 +12,8 @@ from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.sweeps import ended, ending, picard
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, explorer, style
-from implicit_tutorial.explorer.computed import Computation, Computed, Point, repeated
+from implicit_tutorial.explorer.computed import Computation, Computed, repeated
+from implicit_tutorial.explorer.point import Point
 from implicit_tutorial.prose import signed
 
 TOP = 4.5

@@ -14,7 +14,8 @@ from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, explorer, style
-from implicit_tutorial.explorer.computed import Computation, Computed, Point, repeated
+from implicit_tutorial.explorer.computed import Computation, Computed, repeated
+from implicit_tutorial.explorer.point import Point
 from implicit_tutorial.prose import signed
 
 WEIGHTS = [round(-1.6 + 0.4 * k, 1) for k in range(9)]

@@ -12,7 +12,8 @@ from implicit_tutorial.book.sweeps import RTOL, Sweep, ended, ending
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.equilibrium.splitting import damped, reflected, resolved
 from implicit_tutorial.explorer import style
-from implicit_tutorial.explorer.computed import Point, repeated
+from implicit_tutorial.explorer.computed import repeated
+from implicit_tutorial.explorer.point import Point
 
 TOP, SWEEPS = 3.0, 40
 #: The solvers that are compared, each with its colour.

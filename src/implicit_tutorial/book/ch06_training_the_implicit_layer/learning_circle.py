@@ -28,7 +28,8 @@ from implicit_tutorial.book.tasks import CIRCLE_SAMPLES as SAMPLES
 from implicit_tutorial.book.tasks import CIRCLE_SCALE, on_circle, task
 from implicit_tutorial.book.tasks import circle_target as target
 from implicit_tutorial.explorer import Control, explorer, style
-from implicit_tutorial.explorer.computed import Computation, Computed, Point
+from implicit_tutorial.explorer.computed import Computation, Computed
+from implicit_tutorial.explorer.point import Point
 from implicit_tutorial.prose import at_least, at_most
 
 

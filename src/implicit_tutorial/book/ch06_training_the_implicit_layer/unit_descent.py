@@ -11,7 +11,8 @@ from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, explorer, style
-from implicit_tutorial.explorer.computed import Computation, Computed, Point, repeated
+from implicit_tutorial.explorer.computed import Computation, Computed, repeated
+from implicit_tutorial.explorer.point import Point
 
 LABELS = (0.5, 1.5, 2.0, 3.0)
 FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)

@@ -35,7 +35,8 @@ from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import MEAN_FIELD, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, explorer, style
-from implicit_tutorial.explorer.computed import Computation, Computed, Point
+from implicit_tutorial.explorer.computed import Computation, Computed
+from implicit_tutorial.explorer.point import Point
 
 _X = (0.078, 3.9)
 #: The axis of the output scale, of both maps.

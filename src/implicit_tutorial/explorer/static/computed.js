@@ -192,6 +192,7 @@ var implicitComputed = (() => {
     class Computed extends Stored {
       constructor(spec) {
         super(spec);
+        this.continuous = true;
         const control = (name) => this.controls.findIndex((one) => one.name === name);
         // A coordinate that is a control has its number, and a point of such coordinates nothing of its own.
         this.points = this.computed.points.map((point) => ({ ...point, now: [...point.start], held: point.at.map(control) }));
@@ -375,54 +376,5 @@ var implicitComputed = (() => {
     source.placed = () => handles.forEach((put) => put());
   }
 
-  // ---------------------------------------------------------------- play
-
-  const PACE = 1.5; // stops a second
-
-  /** A button that lets the time run, where the figure has one. @param {any} explorer @param {(e: any) => void} moved */
-  function play(explorer, moved) {
-    const button = explorer.figure.querySelector("button.it-play");
-    if (!button) return;
-    const { controls, computed } = explorer.source;
-    const k = controls.findIndex(({ name }) => name === computed.clock);
-    const end = controls[k].values.length - 1;
-    const calm = matchMedia("(prefers-reduced-motion: reduce)");
-    let running = false, visible = true, before = 0, waited = 0;
-
-    const show = () => {
-      button.setAttribute("aria-pressed", String(running));
-      button.firstElementChild.textContent = running ? "Pause" : explorer.position[k] >= end ? "Play again" : "Play";
-    };
-    const tick = (now) => {
-      if (!running) return;
-      requestAnimationFrame(tick);
-      const passed = Math.min(Math.max(now - before, 0), 100) / 1000; // a frame may begin before the click that it follows
-      before = now;
-      // No time passes while nobody sees it, or while the network is behind.
-      if (!visible || document.hidden || explorer.frame.unfinished || explorer.pending) return;
-      waited += passed * PACE;
-      if (calm.matches && waited < 1) return; // a stop at a time
-      explorer.position[k] = Math.min(calm.matches ? Math.floor(explorer.position[k]) + 1 : explorer.position[k] + waited, end);
-      waited = 0;
-      running = explorer.position[k] < end;
-      if (!running) show();
-      explorer.refresh();
-      moved(explorer);
-    };
-    button.addEventListener("click", () => {
-      running = !running;
-      if (running && explorer.position[k] >= end) explorer.position[k] = 0;
-      show();
-      before = performance.now();
-      requestAnimationFrame(tick);
-    });
-    explorer.inputs[k].addEventListener("input", () => {
-      running = false;
-      show();
-    });
-    new IntersectionObserver((entries) => (visible = entries[entries.length - 1].isIntersecting)).observe(explorer.figure);
-    show();
-  }
-
-  return { Computation, normals, number, written, source, play, drag };
+  return { Computation, normals, number, written, source, drag };
 })();

@@ -32,7 +32,7 @@ Object.assign(implicitTutorial, (() => {
       explorers.set(source.name, explorer);
       implicitTutorial.offerSaving(explorer);
       if (!spec.computed) return;
-      implicitComputed.play(explorer, remember);
+      implicitTutorial.play(explorer, spec.computed.clock, remember);
       implicitComputed.drag(explorer, remember);
     });
     if (!explorers.size) return;
