@@ -137,6 +137,42 @@ def test_states_show_every_equilibrium_and_whether_picard_returns_to_it():
     assert found == 3
 
 
+@pytest.mark.parametrize(
+    ("p", "q", "b1", "b2", "found"),
+    [
+        (1.0, 1.0, 1.0, 1.0, "no equilibrium"),
+        (1.25, 0.8, 1.0, 1.0, "no equilibrium"),
+        (1.6, 0.625, -1.0, -1.0, "exactly one"),
+        (1.0, 1.0, -1.0, 1.0, "infinitely many"),  # z₁ = z₂ − 1, as far as one likes
+        (-1.0, -1.0, 1.0, 1.0, "infinitely many"),  # z₁ + z₂ = 1
+        (-1.25, -0.8, 1.0, 0.8, "infinitely many"),
+        (-1.0, -1.0, 1.0, 0.5, "exactly one"),
+        (-1.0, -1.0, -1.0, -0.5, "exactly one"),
+    ],
+)
+def test_two_units_at_the_edge_where_pq_is_one(p, q, b1, b2, found):
+    """I − A is singular: two of the cones meet, or one is a line."""
+    explorer = fig.two_units()
+    readout = explorer.readout(p=p, q=q, b1=b1, b2=b2)
+    assert readout.startswith("pq = 1: some b have none, or infinitely many.")
+    assert f"For this b: {found}." in readout
+    injections, states = explorer.panels(p=p, q=q, b1=b1, b2=b2)
+    shown = trace(states, "equilibrium")
+    for z in zip(shown["x"], shown["y"], strict=True):
+        if not math.isnan(z[0]):
+            state = floats(list(z))
+            image = torch.relu(state @ floats([0, p], [q, 0]).T + floats([b1, b2]))
+            torch.testing.assert_close(image, state)
+    assert (found == "no equilibrium") == np.isnan(shown["x"]).all()
+    counts = trace(injections, "count")
+    for x, y, text in zip(counts["x"], counts["y"], counts["text"], strict=True):
+        # A single state is one of a pattern whose system is regular; for p, q > 0 there is none or one.
+        assert text == ("1" if p < 0 or q * x + y <= 0 or p * y + x <= 0 else "0"), (x, y)
+    both = trace(injections, "both on")
+    inside = both["x"] * both["y"][1] - both["y"] * both["x"][1]
+    assert np.abs(inside).max() < 1e-9, "the cone of both is a line"
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_two_units_have_the_equilibria_that_enumeration_finds(seed):
     """At random weights and injections, off the figure's stops."""

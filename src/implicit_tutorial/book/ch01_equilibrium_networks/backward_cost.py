@@ -94,9 +94,9 @@ def backward_cost() -> Explorer:
         [Control("width", widths, start=widths[-1], label="width $m$")],
         tag=stored(BACKWARD_COST, samples=N_SAMPLES),
         caption=(
-            "Memory and time of one gradient. The unrolled network pays for every layer; the equilibrium, "
-            "whatever the number of sweeps that found it, pays once. Move `width`: both lines move, the "
-            "shapes stay."
+            "Memory and time of one gradient. The unrolled network pays for every layer, in both; of the "
+            "equilibrium one state is kept, whatever the number of sweeps that found it. Move `width`: both "
+            "lines move, the shapes stay."
         ),
         alt=(
             "Two plots against depth from ten to one thousand, both axes logarithmic. The unrolled "

@@ -168,7 +168,7 @@ def _where_picard_ends() -> str:
     rule = all((not state(scale)["found"]) == (scale in ends) for scale in SCALES)
     slow = float(state(last)["sweeps"] / state(last)["expected"])
     return (
-        says("it gives up where the *smaller* disc reaches the unit circle: ", rule)
+        says("it gives up about where the *smaller* disc reaches the unit circle: ", rule)
         + f"for this draw between {last:g} and {ends[0]:g}, in mean field at $\\sqrt2$. "
         + says(
             f"At {last:g} it takes {slow:.1f} times as many sweeps as the mean-field rate says.", slow > 1.5

@@ -28,6 +28,8 @@ PATTERNS = {
     (False, True): ("2 on", style.SERIES[4]),
     (True, True): ("both on", style.SERIES[2]),
 }
+#: How far from one pq may be and count as one.
+_SINGULAR = 1e-9
 _ENDS = f"settles|has not settled in {_SWEEPS} sweeps|runs away"
 
 
@@ -42,12 +44,13 @@ def two_units() -> Computed:
             "turns": torch.linspace(0, 1, 25, dtype=torch.float64),
         },
         choices={
-            "0/count/text": ["0", "1", "2", "3", "4"],
+            "0/count/text": ["0", "1", "2", "3", "4", "∞"],
             "1/equilibrium/marker.symbol": ["circle-open", "circle"],
         },
         line=(
-            "pq = {product:.2f} {tiles?> 1: not for every b exactly one equilibrium|< 1: one equilibrium for "
-            "every b}. For this b: {count?no equilibrium|exactly one|two equilibria|three equilibria}. "
+            "pq = {product:.6g}{tiles? > 1: not for every b exactly one equilibrium| < 1: one equilibrium "
+            "for every b|: some b have none, or infinitely many}. For this b: {count?no equilibrium|"
+            "exactly one|two equilibria|three equilibria|four equilibria|infinitely many}. "
             f"Picard {{from_zero?{_ENDS}}} from (0, 0), and {{from_start?{_ENDS}}} from the other start."
         ),
     )
@@ -92,13 +95,31 @@ def solutions(p: Tensor, q: Tensor, b1: Tensor, b2: Tensor) -> list[tuple[Tensor
     """
     zero = 0 * (p + q + b1 + b2)
     b1, b2, gap = b1 + zero, b2 + zero, 1 - p * q
-    z1, z2 = (b1 + p * b2) / gap, (b2 + q * b1) / gap
+    many = endless(p, q, b1, b2)
+    # Of a half-line of states, or of a segment, one is shown.
+    one2 = torch.where(p > 0, torch.clamp(-b1 / p, min=0) + 1, b2 / 2)
+    z2 = torch.where(many, one2, (b2 + q * b1) / gap)
+    z1 = torch.where(many, b1 + p * one2, (b1 + p * b2) / gap)
+    regular = gap.abs() > _SINGULAR
     return [
         (zero, zero, (b1 <= 0) & (b2 <= 0)),
         (b1, zero, (b1 > 0) & (q * b1 + b2 <= 0)),
         (zero, b2, (b2 > 0) & (p * b2 + b1 <= 0)),
-        (z1, z2, (z1 > 0) & (z2 > 0)),
+        (z1, z2, (regular & (z1 > 0) & (z2 > 0)) | many),
     ]
+
+
+def endless(p: Tensor, q: Tensor, b1: Tensor, b2: Tensor) -> Tensor:
+    """Whether infinitely many states with both units on solve the equation: M is singular, b in its range."""
+    singular = (1 - p * q).abs() <= _SINGULAR
+    return singular & ((q * b1 + b2).abs() <= _SINGULAR * (1 + b2.abs())) & ((p > 0) | (b1 > 0))
+
+
+def counted(p: Tensor, q: Tensor, b1: Tensor, b2: Tensor) -> Tensor:
+    """How many equilibria there are; 5 stands for infinitely many."""
+    one = torch.ones((), dtype=p.dtype)
+    count = sum(solves * one for _, _, solves in solutions(p, q, b1, b2))
+    return torch.where(endless(p, q, b1, b2), 0 * count + 5, count)
 
 
 def observe(
@@ -117,16 +138,18 @@ def observe(
     for pattern, (name, _) in PATTERNS.items():
         first, second = (torch.atan2(*generators[r][on][::-1]) for r, on in enumerate(pattern))
         turn = torch.remainder(second - first + math.pi, 2 * math.pi) - math.pi
-        arc = first + turn * turns
+        line = turn.abs() > math.pi - _SINGULAR  # where pq = 1 two columns may be opposite
+        arc = first + turn * torch.where(line, torch.floor(turns + 0.5), turns)
         ends = torch.zeros_like(turns[:1])
         for axis, rim_of in (("x", torch.cos), ("y", torch.sin)):
             shown[f"0/{name}/{axis}"] = _RADIUS * torch.cat([ends, rim_of(arc), ends])
-        middles.append(first + turn / 2)
+        middles.append(torch.where(line, first, first + turn / 2))
     middle = torch.stack(middles)
+    reach = torch.stack([0.65 * one, 0.65 * one, 0.65 * one, 0.4 * one])  # the last may lie upon another
     shown |= {
-        "0/words/x": 0.62 * _RADIUS * torch.cos(middle),
-        "0/words/y": 0.62 * _RADIUS * torch.sin(middle),
-        "0/count/text": sum(solves * one for _, _, solves in solutions(p, q, rim[:, 0], rim[:, 1])),
+        "0/words/x": _RADIUS * reach * torch.cos(middle),
+        "0/words/y": _RADIUS * reach * torch.sin(middle),
+        "0/count/text": counted(p, q, rim[:, 0], rim[:, 1]),
         "0/b/x": torch.stack([0 * b1, b1]),
         "0/b/y": torch.stack([0 * b2, b2]),
     }
@@ -158,8 +181,8 @@ def observe(
         "1/equilibrium/y": torch.stack([z2 for _, z2, _ in found]) + nowhere,
         "1/equilibrium/marker.symbol": torch.stack([one, one, one, tied * one]),
         "product": p * q,
-        "tiles": (p * q < 1) * one,
-        "count": there.sum(),
+        "tiles": torch.where((1 - p * q).abs() <= _SINGULAR, 2 * one, (p * q < 1) * one),
+        "count": counted(p, q, b1, b2),
         "from_zero": end[0],
         "from_start": end[1],
     }

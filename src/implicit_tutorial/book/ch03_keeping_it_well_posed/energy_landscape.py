@@ -78,19 +78,19 @@ def _problems() -> list[Problem]:
 def _what_picard_does() -> str:
     """From the first start Picard settles exactly while ‖A‖₂ < 1; then it jumps, and is lost in the end."""
     picard, start = it.Picard(max_steps=300), torch.tensor([START.start], dtype=torch.float64)
-    ends = {
-        c: it.Status(it.solve(A, b, solver=picard, z0=start, throw=False).status.item())
-        for c, (A, b, _) in zip(COUPLINGS, _problems(), strict=True)
-    }
-    settles = {c for c, end in ends.items() if end is it.Status.CONVERGED}
-    lost = {c for c, end in ends.items() if end is it.Status.DIVERGED}
+    ends = {}
+    for c, (A, b, _) in zip(COUPLINGS, _problems(), strict=True):
+        sol = it.solve(A, b, solver=picard, z0=start, throw=False)
+        ends[c] = bool(sol.converged.all()), sol.z
+    settles = {c for c, (converged, _) in ends.items() if converged}
+    lost = {c for c, (_, z) in ends.items() if float(z.max()) > 10 * TOP}
     return (
         says(
             "from where it stands at first, Picard no longer settles once ",
             settles == {c for c in COUPLINGS if 0.5 + abs(c) < 1},
         )
         + "$\\lVert A\\rVert_2 = 1/2 + \\lvert c\\rvert$ has passed one: it jumps across the valley, "
-        + says(f"and at $c = {COUPLINGS[-1]}$ it runs away,", lost == {COUPLINGS[-1]})
+        + says(f"and from $c = {min(lost):g}$ on it leaves it for ever,", lost == set(COUPLINGS[-2:]))
     )
 
 

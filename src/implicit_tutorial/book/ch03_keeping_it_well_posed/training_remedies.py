@@ -34,9 +34,10 @@ def training_remedies() -> Explorer:
         caption=(
             f"Gradient descent on $\\Theta$ alone: width {WIDTH}, {SAMPLES} noisy labels. Sweeps to a "
             "relative residual of $10^{-6}$, Picard's, or those of Peaceman and Rachford where only "
-            "monotonicity holds; a cross marks the step at which no equilibrium was found. Loss, and the "
-            "same quantity on new inputs against labels without noise. $\\rho(DA)$ at the input that takes "
-            "the most sweeps: at one (dotted) Picard no longer settles. Dashed: plain descent from the same "
+            "monotonicity is guaranteed; a cross marks the step at which no equilibrium was found. Loss, "
+            "and the same quantity on new inputs against labels without noise. $\\rho(DA)$ at the input "
+            "that takes the most sweeps: at one (dotted) Picard no longer settles. Dashed: plain descent "
+            "from the same "
             f"$\\sigma_A$. {_what_plain_descent_does()} **Move** the remedy at $\\sigma_A = 0.9$. **Notice** "
             "which remedies keep the sweeps flat, and what they pay for it in loss and in test error. "
             "(Gradients here are exact: the adjoint is solved by Newton's method. Times were measured once, "

@@ -115,7 +115,7 @@ def spectrum() -> Explorer:
             "of Anderson, mixing at every sweep. Dashed: the rate of the best method of this kind, "
             "$\\rho$ for a disc, $\\rho/(1 + \\sqrt{1-\\rho^2})$ for an interval, and the rate of "
             f"the rest when a single eigenvalue stands out. {_below_the_dashes()} **Move** the shape at "
-            "$\\rho = 0.85$. **Notice** that Picard sees the radius only, and Anderson the shape."
+            "$\\rho = 0.85$. **Notice** that Picard sees mostly the radius, and Anderson the shape."
         ),
         alt=(
             "First, the complex plane with the unit circle and eigenvalues that fill a disc, an interval of "

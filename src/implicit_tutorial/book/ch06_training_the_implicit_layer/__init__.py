@@ -16,6 +16,7 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.following_the_flow 
 )
 from implicit_tutorial.book.ch06_training_the_implicit_layer.following_the_flow import runs as flow_runs
 from implicit_tutorial.book.ch06_training_the_implicit_layer.learning_circle import (
+    SAMPLES,
     learning_circle,
     predicted,
     waves,

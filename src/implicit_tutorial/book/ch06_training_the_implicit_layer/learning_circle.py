@@ -33,12 +33,16 @@ from implicit_tutorial.explorer.point import Point
 from implicit_tutorial.prose import at_least, at_most
 
 
-@lru_cache
-def predicted() -> np.ndarray:
+def predicted(at: np.ndarray = ANGLES) -> np.ndarray:
     """(times, angles) K(x, X) K⁻¹ (1 − e^{−Kt}) y with the kernel of infinite width; the same for every κ."""
+    return _predicted(tuple(at))
+
+
+@lru_cache
+def _predicted(at: tuple[float, ...]) -> np.ndarray:
     X, y, *_ = task("circle")
     K = it.limit_kernels(X, implicit_scale=CIRCLE_SCALE).implicit
-    cross = it.limit_kernels(on_circle(ANGLES), X, implicit_scale=CIRCLE_SCALE).implicit
+    cross = it.limit_kernels(on_circle(np.array(at)), X, implicit_scale=CIRCLE_SCALE).implicit
     values, vectors = torch.linalg.eigh(K)
     grown = -torch.expm1(-values * torch.tensor(CIRCLE_TIMES, dtype=K.dtype)[:, None]) / values
     return (((vectors.T @ y) * grown) @ vectors.T @ cross.T).numpy()
@@ -52,12 +56,11 @@ def learned(width: int, output_scale: float) -> np.ndarray:
     return np.array(found, dtype=float)
 
 
-def waves(f: np.ndarray) -> np.ndarray:
-    """(2, times) the slow and the fast wave in functions at the samples, as shares of the target's."""
-    at = np.radians(SAMPLES)
-    basis = np.stack([np.sin(at), 0.6 * np.cos(4 * at)], axis=1)
-    values = np.stack([np.interp(SAMPLES, ANGLES, row) for row in f])
-    return np.linalg.lstsq(basis, values.T, rcond=None)[0]
+def waves(f: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """(2, times) the slow and the fast wave in functions at these angles, as shares of the target's."""
+    angle = np.radians(at)
+    basis = np.stack([np.sin(angle), 0.6 * np.cos(4 * angle)], axis=1)
+    return np.linalg.lstsq(basis, f.T, rcond=None)[0]
 
 
 #: The stops of the handles. The study follows its networks longer, when little moves any more.
@@ -245,14 +248,15 @@ def _misses(f: np.ndarray) -> tuple[float, float]:
 
 def _slow_first() -> str:
     one = TIMES.index(1)
-    shares = [waves(f) for f in _functions()]
+    shares = [waves(f[:, _BESIDE], ANGLES[_BESIDE]) for f in _functions()]
     (slow, fast), missed = zip(*(w[:, one] for w in shares), strict=True), map(_misses, _complete())
     inside, beside = zip(*missed, strict=True)
     first = all((w[0, 1:one] > w[1, 1:one] + 0.3).all() for w in shares)
     return says(
         f"the slow wave comes first, and at time 1 is learned to {100 * min(slow):.0f} to "
-        f"{100 * max(slow):.0f} %, the fast one to {100 * max(fast):.0f} % at most; and the gap between the "
-        "samples is filled by the kernel's taste, not by the target.",
+        f"{100 * max(slow):.0f} %, the fast one to {100 * max(fast):.0f} % at most (fitted beside the gap); "
+        "and "
+        "the gap between the samples is filled by the kernel's taste, not by the target.",
         first and min(slow) > 0.55 and max(fast) < 0.1 and min(inside) > 3 * max(beside),
     )
 
@@ -288,12 +292,12 @@ def _where_they_part() -> str:
 
 def _both() -> str:
     flat = max(np.abs(f[0]).max() for f in _functions())
-    later = [waves(f)[:, -1] for f in _complete()]
+    later = [waves(f[:, _BESIDE], ANGLES[_BESIDE])[:, -1] for f in _complete()]
     misses = [_misses(f) for f in _complete()]
     return says(
         "All start flat, follow the slow wave and then the fast one; in a gap without samples they end "
         f"{at_least(min(m for m, _ in misses), 1)} or more from the target, and elsewhere within "
         f"{at_most(max(b for _, b in misses), 1)}, both in the root mean square, unless the network is "
         "lost on the way.",
-        flat < 1e-6 and np.min(later) > 0.9 and np.max(later) < 1.1,
+        flat < 1e-6 and np.min(later) > 0.75 and np.max(later) < 1.1,
     )

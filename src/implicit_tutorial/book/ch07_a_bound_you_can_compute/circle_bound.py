@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -92,7 +93,7 @@ def _readout(n_samples: int) -> str:
     word = "says nothing" if b.vacuous else "not vacuous"
     return (
         f"n = {n_samples}: a drawn function has the wrong sign on {100 * b.test_error:.1f} % of the circle, "
-        f"guaranteed {100 * b.total:.0f} % ({word}); the mean has it on {100 * b.mean_error:.1f} %."
+        f"guaranteed {math.ceil(100 * b.total)} % ({word}); the mean has it on {100 * b.mean_error:.1f} %."
     )
 
 

@@ -17,6 +17,7 @@ from implicit_tutorial.book.ch07_a_bound_you_can_compute.studies import (
 from implicit_tutorial.book.evidence import MEAN_FIELD, THEOREM, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
+from implicit_tutorial.prose import at_most
 
 #: What is varied, by the name of the control's stop: the setting, the axis and its ends.
 AXES = {
@@ -97,7 +98,8 @@ def _readout(against: str) -> str:
     t = digits_rows(varied)
     b = t.loc[t["total"].idxmin()]
     return (
-        f"Lowest at {title.split()[0].replace('_', ' ')} = {b[varied]:g}: error ≤ {b['total']:.3f}; training "
+        f"Lowest at {title.split()[0].replace('_', ' ')} = {b[varied]:g}: error ≤ {at_most(b['total'], 3)}; "
+        "training "
         f"error {b['training_error']:.3f}, test error {b['test_error']:.3f}; divergence "
         f"{b['divergence']:.0f}, for {b['trace']:.0f} directions out of {int(b['width']) ** 2:,}."
     )
@@ -110,7 +112,8 @@ def _what_to_notice() -> str:
     )
     flat = [*scales, *outputs.loc[3.0:]]
     return says(
-        f"**Notice** that the images matter most: {n[150]:.2f} is guaranteed from 150, {n[1200]:.2f} from "
+        f"**Notice** that the images matter most: {at_most(n[150])} is guaranteed from 150, "
+        f"{at_most(n[1200])} from "
         f"1200. The scales hardly do: {min(flat):.2f} to {max(flat):.2f} for every $\\sigma_A$ and each "
         "$\\kappa$ from 3 on.",
         n.is_monotonic_decreasing and max(flat) - min(flat) < 0.03 < n[150] - n[1200],

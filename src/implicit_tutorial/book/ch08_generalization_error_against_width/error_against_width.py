@@ -86,7 +86,8 @@ def _draw(setting: str) -> go.Figure:
     look = style.points("mean", size=10) | {"error_y": intervals(positive, thickness=1.5)}
     figure.add_scatter(x=list(means), y=[e.value for e in positive], **look)
     y = [e.value for e in frozen.values()]
-    figure.add_scatter(x=list(frozen), y=y, **style.measured("kernel frozen", style.SERIES[2], width=1))
+    thin = style.marked("kernel frozen", style.SERIES[2], size=4, width=1)  # a line may have one point only
+    figure.add_scatter(x=list(frozen), y=y, **thin)
     line = style.theory("infinite width (mean-field)")
     return figure.add_scatter(x=[12, 5500], y=[infinite(setting)] * 2, **line)
 

@@ -106,7 +106,7 @@ def _facts() -> tuple[str, str]:
     ]
     caption = says(
         f"**Notice** that from $\\sigma_A = 0.1$ to $0.7$ the dashed error changes by less than "
-        f"{at_most(100 * max(flat) - 100)} %, so that it leaves the choice to the second plot; ",
+        f"{at_most(100 * max(flat) - 100)} %, so that it nearly leaves the choice to the second plot; ",
         max(flat) < 1.05,
     ) + says(
         "that each network whose lazy movement is below the dotted line ends below 1 in the third plot, as "
@@ -119,7 +119,8 @@ def _facts() -> tuple[str, str]:
     )
     alt = (
         says(
-            "First, a dashed line between two dotted ones, nearly level; of the networks' points those of "
+            "First, a dashed line between two dotted ones, nearly level; over all output scales, the points "
+            "of "
             "the tumours lie on both sides of it, those of diabetes below it but for a few. ",
             max(flat) < 1.05 and 0.3 < below[0] < 0.7 and below[1] > 0.95,
         )
