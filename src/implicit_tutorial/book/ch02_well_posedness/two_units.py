@@ -145,7 +145,7 @@ def observe(
             shown[f"0/{name}/{axis}"] = _RADIUS * torch.cat([ends, rim_of(arc), ends])
         middles.append(torch.where(line, first, first + turn / 2))
     middle = torch.stack(middles)
-    reach = torch.stack([0.65 * one, 0.65 * one, 0.65 * one, 0.4 * one])  # the last may lie upon another
+    reach = torch.stack([0.78 * one, 0.7 * one, 0.7 * one, 0.4 * one])  # the last may lie upon the first
     shown |= {
         "0/words/x": _RADIUS * reach * torch.cos(middle),
         "0/words/y": _RADIUS * reach * torch.sin(middle),

@@ -328,11 +328,13 @@ var implicitComputed = (() => {
         explorer.refresh();
         moved(explorer);
       };
-      const put = () => {
+      let left = 0, top = 0; // of the plot; to ask for them lays the page out
+      const put = (moved) => {
+        if (moved) [left, top] = [plot.offsetLeft, plot.offsetTop];
         point.held.forEach((k, i) => k < 0 || (point.now[i] = source.value(k, explorer.position[k])));
         if (!plot._fullLayout) return;
         const [x, y] = axes();
-        const at = [plot.offsetLeft + x._offset + x.d2p(point.now[0]), plot.offsetTop + y._offset + y.d2p(point.now[1])];
+        const at = [left + x._offset + x.d2p(point.now[0]), top + y._offset + y.d2p(point.now[1])];
         handle.style.translate = at.map((v) => `${v}px`).join(" "); // lays out nothing anew
         handle.setAttribute("aria-valuetext", place(point));
         handle.setAttribute("aria-valuenow", String(point.now[0]));
@@ -373,7 +375,7 @@ var implicitComputed = (() => {
       plot.parentElement.append(handle);
       return put;
     });
-    source.placed = () => handles.forEach((put) => put());
+    source.placed = (moved) => handles.forEach((put) => put(moved));
   }
 
   return { Computation, normals, number, written, source, drag };

@@ -109,9 +109,7 @@ Object.assign(implicitTutorial, (() => {
 
     say() {
       const { line } = this.frame;
-      if (!this.line || line === undefined || this.line.textContent === line) return;
-      this.line.style.minHeight = `${this.line.offsetHeight}px`; // or a shorter line would move the controls above it
-      this.line.textContent = line;
+      if (this.line && line !== undefined && this.line.textContent !== line) this.line.textContent = line;
     }
 
     schedule() {
@@ -151,22 +149,37 @@ Object.assign(implicitTutorial, (() => {
           if (this.gone) return;
           const resized = [];
           for (const { target } of entries) {
+            if (target === this.line) {
+              this.hold();
+              continue;
+            }
             const width = Math.round(target.clientWidth);
             if (width && width !== target.itWidth) {
               target.itWidth = width;
-              if (this.line) this.line.style.minHeight = "";
+              this.hold();
               resized.push(this.Plotly.Plots.resize(target));
             }
           }
           // Resizing leaves words of a legend where they were; laid out a second time they are right.
           if (resized.length) Promise.all(resized).then(() => this.gone || this.redraw());
-          this.source.placed?.();
+          this.source.placed?.(true);
         });
       });
+      if (this.line) this.resize.observe(this.line);
+      this.source.placed?.(true);
       this.plots.forEach((plot) => {
         plot.itWidth = Math.round(plot.clientWidth);
         this.resize.observe(plot);
       });
+    }
+
+    /* The line keeps its height at this width, or a shorter one would move the controls above it. */
+    hold() {
+      const { line, held } = this, width = line?.clientWidth;
+      if (!width) return;
+      if (width !== held) line.style.minHeight = "";
+      this.held = width;
+      line.style.minHeight = `${line.offsetHeight}px`;
     }
 
     /* The template in the colours of the page. */
@@ -193,7 +206,7 @@ Object.assign(implicitTutorial, (() => {
     /* Draw the panels of which something changed. */
     draw() {
       const panels = this.frame.panels();
-      this.say(); // it measures, so before anything is drawn
+      this.say();
       panels.forEach(({ key, figure }, p) => {
         if (this.shown[p] === key) return;
         this.shown[p] = key;

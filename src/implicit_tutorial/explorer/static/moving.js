@@ -36,7 +36,9 @@ Object.assign(implicitTutorial, (() => {
     for (const [i, trace] of data.entries()) {
       const [was, is] = [flat(plot.data[i]), flat(trace)];
       const keys = Object.keys({ ...was, ...is }).filter((key) => !alike(was[key], is[key]));
-      if (!keys.every((key) => was[key]?.length === is[key]?.length && stays(full[i], key, layout))) return false;
+      const longer = keys.filter((key) => was[key]?.length !== is[key]?.length);
+      if (longer.length && !(is.type === "scatter" && longer.length === 2 && is.x?.length && is.x.length === is.y?.length)) return false;
+      if (!keys.every((key) => stays(full[i], key, layout))) return false;
       if (keys.length) moved.set(i, keys);
     }
     for (const [i, keys] of moved) {
@@ -46,6 +48,7 @@ Object.assign(implicitTutorial, (() => {
           else trace[key] = data[i][key];
         }
       }
+      if (full[i].type === "scatter" && data[i].x) full[i]._length = Math.min(data[i].x.length, data[i].y.length);
       const [{ t }] = calcdata[i];
       calcdata[i] = full[i]._module.calc(plot, full[i]);
       const [first] = calcdata[i];
@@ -54,7 +57,7 @@ Object.assign(implicitTutorial, (() => {
     const modules = new Set([...moved.keys()].map((i) => full[i]._module));
     for (const { crossTraceCalc } of modules) for (const axes of Object.values(layout._plots)) crossTraceCalc?.(plot, axes);
     layout._basePlotModules.find(({ name }) => name === "cartesian").plot(plot); // all traces: it takes others away
-    for (const { style } of modules) style(plot);
+    for (const { name, style } of modules) if (name !== "scatter") style(plot); // its plot has done so
     return true;
   }
 

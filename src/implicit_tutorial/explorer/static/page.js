@@ -54,6 +54,8 @@ Object.assign(implicitTutorial, (() => {
   }
 
   whenParsed(start);
+  // The theme's icons are there by now; to look for new ones after each change of a plot takes as long as drawing it.
+  addEventListener("load", () => globalThis.FontAwesome?.noAuto?.());
 
   return { explorers, whenParsed };
 })());
