@@ -40,6 +40,8 @@ TEXT = """() => [...document.querySelectorAll(".jp-MarkdownCell .jp-MarkdownOutp
 })"""
 BOXES = """() => [...document.querySelectorAll(".jp-MarkdownOutput blockquote")].map(
   (box) => parseFloat(getComputedStyle(box).borderLeftWidth))"""
+#: A slider that is folded away takes no key.
+UNFOLD = "(figure) => figure.querySelectorAll('details').forEach((fold) => (fold.open = true))"
 PICTURE = """(figure) => JSON.stringify(inspect.shown(figure))"""
 
 
@@ -151,12 +153,14 @@ def test_figures_follow_their_handles_and_keep_their_layout(notebook: OpenNotebo
     for figure in figures:
         name = figure.get_attribute("data-name")
         figure.screenshot(path=folder / f"{name}.png")
+        figure.evaluate(UNFOLD)
         for handle in figure.locator(HANDLE).all():
             before = figure.evaluate(PICTURE)
             at_the_end = handle.evaluate("(h) => Number(h.value) === Number(h.max ?? h.options.length - 1)")
             handle.press("ArrowLeft" if at_the_end else "ArrowRight")
             figure.evaluate("inspect.settled")
-            assert figure.evaluate(PICTURE) != before, f"{name} ignores a handle"
+            at = handle.get_attribute("id")
+            assert figure.evaluate(PICTURE) != before, f"{name} ignores {at}"
     assert notebook.faults() == [], "after the handles have moved"
 
 
