@@ -107,6 +107,7 @@ def test_page_is_whole_in_every_appearance(tab, document: str) -> None:
         assert tab.evaluate("geometry.remaining()") == [], at
         if width > 375:
             assert violations(tab) == [], at
+    assert tab.locator("i[class*='fa-']").count() == 0, "an icon of the theme is missing"
     for width in (*drawn(WIDTHS, 1, document), OPEN[0]):  # and back: a window is made wider, too
         look(tab, width, OPEN[1])
         assert tab.evaluate("geometry.remaining()") == [], f"at {width} px"

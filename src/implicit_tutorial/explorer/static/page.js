@@ -36,6 +36,7 @@ Object.assign(implicitTutorial, (() => {
       implicitComputed.drag(explorer, remember);
     });
     if (!explorers.size) return;
+    addEventListener("load", iconsAreThere);
     order = [...explorers.values()];
     const opened = restoreAll();
     if (opened) {
@@ -53,9 +54,14 @@ Object.assign(implicitTutorial, (() => {
     else back();
   }
 
+  /* The theme looks for new icons whenever a page changes, which after a move of a plot takes as long as drawing it: it
+   * stops once all are there. */
+  function iconsAreThere() {
+    if (document.querySelector("i[class*='fa-']")) setTimeout(iconsAreThere, 200);
+    else globalThis.FontAwesome?.noAuto();
+  }
+
   whenParsed(start);
-  // The theme's icons are there by now; to look for new ones after each change of a plot takes as long as drawing it.
-  addEventListener("load", () => globalThis.FontAwesome?.noAuto?.());
 
   return { explorers, whenParsed };
 })());
