@@ -22,7 +22,8 @@ from implicit_tutorial.training.region import Ball, Region
 class ConvergenceCertificate:
     """Every quantity of C12 or C20; ``holds`` proves that gradient flow on Θ converges from here.
 
-    All of it is about the network as it is, with what rounding can do on the safe side. C12 says that there
+    All of it is about the network as it is, with what rounding can do on the safe side; what a centered one
+    subtracts is its first output as its solver finds it. C12 says that there
     is one equilibrium for each input, everywhere in its ball. C20 follows those that were computed: they go
     on, and the flow along them converges; of others it says nothing unless ``unique``. Where units are free
     to pass their kinks, J⁰ and u⁰ are means over the sides on which they may be.

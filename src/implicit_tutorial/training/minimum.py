@@ -33,7 +33,8 @@ class GlobalMinimum:
     """Two statements about a network. Along a run the first is proved long before the second.
 
     ``exists``: within ``within`` of its A, in the Frobenius norm, lies a matrix at which every f(x_i) is
-    exactly y_i for some equilibrium of x_i, the only one where ``certificate.unique``.
+    exactly y_i for some equilibrium of x_i, the only one where ``certificate.unique``. A centered network
+    subtracts the first output as its solver finds it, and so does this f.
     ``converges``: gradient flow on Θ from here converges to such a matrix.
     """
 
