@@ -313,6 +313,7 @@ var implicitLaboratory = (() => {
       if (!this.prepared) return;
       const last = this.rows.at(-1)?.step || implicitExperiment.STEPS;
       this.at.python.textContent = implicitPython.code(this.source, this.prepared, this.settings, this.lost?.step || last, Boolean(this.limit && !this.limit.same));
+      this.at.python.tabIndex = 0; // the theme, which looks when all is quiet, may have seen it empty
     }
 
     async copy() {
