@@ -118,6 +118,7 @@ def on_paper(tab: Any) -> list[str]:
     """What the page lacks when it goes to paper as it has been opened, by a reader who likes it dark."""
     tab.emulate_media(color_scheme="dark")
     tab.wait_for_function("[...implicitTutorial.explorers.values()].every((one) => one.ready)")
+    tab.wait_for_function("document.documentElement.dataset.theme === 'dark'")
     tab.emulate_media(media="print")
     tab.wait_for_function("document.documentElement.classList.contains('it-paper')")
     found = tab.evaluate("inspect.onPaper()")
