@@ -458,7 +458,10 @@ def test_the_words_closer_as_the_width_grows_would_stop_the_page(monkeypatch) ->
     """At κ = 5 the network of width 512 is no closer than that of width 128, and the caption says so."""
     module = importlib.import_module(f"{fig.__name__}.mode_decay")
     assert module.deviation(512, 5.0) > module.deviation(128, 5.0)
-    halved = lambda width, kappa: deviation(32, kappa) * 32 / width  # noqa: E731
+
+    def halved(width: int, kappa: float) -> float:
+        return deviation(32, kappa) * 32 / width
+
     monkeypatch.setattr(module, "deviation", halved)
     with pytest.raises(UntrueSentenceError, match="tell nothing of"):
         fig.mode_decay()

@@ -40,8 +40,8 @@ TEXT = """() => [...document.querySelectorAll(".jp-MarkdownCell .jp-MarkdownOutp
 })"""
 BOXES = """() => [...document.querySelectorAll(".jp-MarkdownOutput blockquote")].map(
   (box) => parseFloat(getComputedStyle(box).borderLeftWidth))"""
-#: A slider that is folded away takes no key.
-UNFOLD = "(figure) => figure.querySelectorAll('details').forEach((fold) => (fold.open = true))"
+#: What is folded away takes no key, and no click.
+UNFOLD = "(folds) => folds.forEach((fold) => (fold.open = true))"
 PICTURE = """(figure) => JSON.stringify(inspect.shown(figure))"""
 
 
@@ -153,7 +153,7 @@ def test_figures_follow_their_handles_and_keep_their_layout(notebook: OpenNotebo
     for figure in figures:
         name = figure.get_attribute("data-name")
         figure.screenshot(path=folder / f"{name}.png")
-        figure.evaluate(UNFOLD)
+        figure.locator("details").evaluate_all(UNFOLD)
         for handle in figure.locator(HANDLE).all():
             before = figure.evaluate(PICTURE)
             at_the_end = handle.evaluate("(h) => Number(h.value) === Number(h.max ?? h.options.length - 1)")
@@ -167,9 +167,7 @@ def test_figures_follow_their_handles_and_keep_their_layout(notebook: OpenNotebo
 def test_links_move_the_figures(notebook: OpenNotebook) -> None:
     """“Show it” sets the handles of a figure and brings it into the window."""
     tab = notebook.tab
-    tab.evaluate(
-        "document.querySelectorAll('.jp-MarkdownOutput details').forEach((fold) => (fold.open = true))"
-    )
+    tab.locator(".jp-MarkdownOutput details").evaluate_all(UNFOLD)
     links = tab.locator(".jp-MarkdownOutput a[href*='#fig-']").all()
     for link in links:
         name, _, wanted = link.get_attribute("href").partition("#fig-")[2].partition(":")

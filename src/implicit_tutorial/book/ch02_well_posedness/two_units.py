@@ -97,29 +97,31 @@ def solutions(p: Tensor, q: Tensor, b1: Tensor, b2: Tensor) -> list[tuple[Tensor
     b1, b2, gap = b1 + zero, b2 + zero, 1 - p * q
     many = endless(p, q, b1, b2)
     # Of a half-line of states, or of a segment, one is shown.
-    one2 = torch.where(p > 0, torch.clamp(-b1 / p, min=0) + 1, b2 / 2)
-    z2 = torch.where(many, one2, (b2 + q * b1) / gap)
-    z1 = torch.where(many, b1 + p * one2, (b1 + p * b2) / gap)
-    regular = gap.abs() > _SINGULAR
+    some = torch.where(p > 0, torch.clamp(-b1 / p, min=0) + 1, b2 / 2)
+    z1 = torch.where(many, b1 + p * some, (b1 + p * b2) / gap)
+    z2 = torch.where(many, some, (b2 + q * b1) / gap)
     return [
         (zero, zero, (b1 <= 0) & (b2 <= 0)),
         (b1, zero, (b1 > 0) & (q * b1 + b2 <= 0)),
         (zero, b2, (b2 > 0) & (p * b2 + b1 <= 0)),
-        (z1, z2, (regular & (z1 > 0) & (z2 > 0)) | many),
+        (z1, z2, many | (~singular(p, q) & (z1 > 0) & (z2 > 0))),
     ]
+
+
+def singular(p: Tensor, q: Tensor) -> Tensor:
+    """Whether pq is one, so that M = I − A has no inverse."""
+    return (1 - p * q).abs() <= _SINGULAR
 
 
 def endless(p: Tensor, q: Tensor, b1: Tensor, b2: Tensor) -> Tensor:
     """Whether infinitely many states with both units on solve the equation: M is singular, b in its range."""
-    singular = (1 - p * q).abs() <= _SINGULAR
-    return singular & ((q * b1 + b2).abs() <= _SINGULAR * (1 + b2.abs())) & ((p > 0) | (b1 > 0))
+    return singular(p, q) & ((q * b1 + b2).abs() <= _SINGULAR * (1 + b2.abs())) & ((p > 0) | (b1 > 0))
 
 
 def counted(p: Tensor, q: Tensor, b1: Tensor, b2: Tensor) -> Tensor:
     """How many equilibria there are; 5 stands for infinitely many."""
-    one = torch.ones((), dtype=p.dtype)
-    count = sum(solves * one for _, _, solves in solutions(p, q, b1, b2))
-    return torch.where(endless(p, q, b1, b2), 0 * count + 5, count)
+    count = torch.stack([solves + 0 * p for _, _, solves in solutions(p, q, b1, b2)]).sum(dim=0)
+    return torch.where(endless(p, q, b1, b2), 5 + 0 * count, count)
 
 
 def observe(
@@ -181,7 +183,7 @@ def observe(
         "1/equilibrium/y": torch.stack([z2 for _, z2, _ in found]) + nowhere,
         "1/equilibrium/marker.symbol": torch.stack([one, one, one, tied * one]),
         "product": p * q,
-        "tiles": torch.where((1 - p * q).abs() <= _SINGULAR, 2 * one, (p * q < 1) * one),
+        "tiles": torch.where(singular(p, q), 2 * one, (p * q < 1) * one),
         "count": counted(p, q, b1, b2),
         "from_zero": end[0],
         "from_start": end[1],

@@ -78,12 +78,12 @@ def _problems() -> list[Problem]:
 def _what_picard_does() -> str:
     """From the first start Picard settles exactly while ‖A‖₂ < 1; then it jumps, and is lost in the end."""
     picard, start = it.Picard(max_steps=300), torch.tensor([START.start], dtype=torch.float64)
-    ends = {}
-    for c, (A, b, _) in zip(COUPLINGS, _problems(), strict=True):
-        sol = it.solve(A, b, solver=picard, z0=start, throw=False)
-        ends[c] = bool(sol.converged.all()), sol.z
-    settles = {c for c, (converged, _) in ends.items() if converged}
-    lost = {c for c, (_, z) in ends.items() if float(z.max()) > 10 * TOP}
+    ends = {
+        c: it.solve(A, b, solver=picard, z0=start, throw=False)
+        for c, (A, b, _) in zip(COUPLINGS, _problems(), strict=True)
+    }
+    settles = {c for c, end in ends.items() if end.converged}
+    lost = {c for c, end in ends.items() if end.z.max() > 10 * TOP}
     return (
         says(
             "from where it stands at first, Picard no longer settles once ",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 import torch
 from scipy import stats
@@ -23,6 +21,7 @@ from implicit_tutorial.book.ch07_a_bound_you_can_compute.setting import nothing_
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.spread_price import N_SAMPLES, best, prices
 from implicit_tutorial.book.ch07_a_bound_you_can_compute.studies import DIGITS_BOUND, DIGITS_BOUND_SEEDS
 from implicit_tutorial.book.says import says
+from implicit_tutorial.prose import at_least, at_most
 
 Numbers = dict[str, object]
 
@@ -111,39 +110,32 @@ def the_digits() -> Numbers:
     says("shuffled labels say nothing", min(shuffled.min(), other["total"].min()) > 0.5)
     most, centre = digits_row(n_train=1200), digits_row()
     far = float(limit("width")["total"].iloc[0])
-    numbers = {
+    seeds = true[true["n_train"] == 1200]
+    totals = {
         "first": n["total"].iloc[0],
         "most": most["total"],
-        "test": most["test_error"],
-        "factor": most["total"] / most["test_error"],
-        "shuffled": math.floor(100 * min(shuffled.min(), other["total"].min())) / 100,
         "centre": centre["total"],
-        "limit": far,
         "narrow": m["total"].iloc[0],
         "wide": m["total"].iloc[-1],
         "one": kappa["total"][1.0],
         "quiet": kappa["total"].iloc[0],
         "best": kappa["total"].min(),
-        "seeds_low": true[true["n_train"] == 1200]["total"].min(),
-        "seeds_high": true[true["n_train"] == 1200]["total"].max(),
+        "seeds_low": seeds["total"].min(),
+        "seeds_high": seeds["total"].max(),
+    }
+    numbers = {
+        "test": most["test_error"],
+        "factor": most["total"] / most["test_error"],
+        "shuffled": at_least(min(shuffled.min(), other["total"].min())),
+        "limit": far,
     }
     draws = {
-        "draws_hundred": _cost(true[true["n_train"] == 1200]),
+        "draws_hundred": _cost(seeds),
         "draws_more": _cost(digits_rows("n_train")),
     }
-    for name in _GUARANTEED & numbers.keys():
-        numbers[name] = _up(numbers[name], 2)
-    held_out = {"held_out": _up(_held_out(600), 3)}
-    return {f"digits_{k}": v for k, v in numbers.items()} | draws | held_out
-
-
-#: What is guaranteed is said with two digits that are guaranteed, too.
-_GUARANTEED = {"first", "most", "centre", "narrow", "wide", "one", "quiet", "best", "seeds_low", "seeds_high"}
-
-
-def _up(value: float, places: int) -> float:
-    """The next number of so many decimal places."""
-    return math.ceil(float(value) * 10**places) / 10**places
+    guaranteed = {name: at_most(total) for name, total in totals.items()}
+    told = {f"digits_{k}": v for k, v in (numbers | guaranteed).items()}
+    return told | draws | {"held_out": at_most(_held_out(600), 3)}
 
 
 def _cost(rows: pd.DataFrame) -> float:
@@ -172,7 +164,7 @@ def the_trained_means() -> Numbers:
         "mean_most": max(excess.values()),
         "mean_rich": float(ends[small]["test_error"]),
         "mean_tangent": float(tangent(small)["test_error"]),
-        "mean_rich_bound": _up(ends[small]["total"], 2),
+        "mean_rich_bound": at_most(ends[small]["total"]),
         "mean_shorter": 100 * (1 - shorter),
     }
 

@@ -192,6 +192,7 @@ var implicitComputed = (() => {
     class Computed extends Stored {
       constructor(spec) {
         super(spec);
+        this.clock = this.computed.clock;
         this.continuous = true;
         const control = (name) => this.controls.findIndex((one) => one.name === name);
         // A coordinate that is a control has its number, and a point of such coordinates nothing of its own.
@@ -262,7 +263,7 @@ var implicitComputed = (() => {
       compute(frame) {
         const values = this.values(frame.drawn), { computation } = this;
         computation.begin(values);
-        const wanted = computation.steps(values[this.computed.clock]);
+        const wanted = computation.steps(values[this.clock]);
         frame.unfinished = !computation.advance(wanted);
         const shown = computation.seen.get(wanted) ?? computation.observe();
         for (const { height, now } of this.points) if (height) now[1] = shown[height].data[0];

@@ -144,20 +144,16 @@ Object.assign(implicitTutorial, (() => {
 
     /* The figure follows its column's width, also when a sidebar or a fold changes it. */
     follow() {
-      this.resize = new ResizeObserver((entries) => {
+      this.resize = new ResizeObserver(() => {
         requestAnimationFrame(() => {
           if (this.gone) return;
+          this.hold();
           const resized = [];
-          for (const { target } of entries) {
-            if (target === this.line) {
-              this.hold();
-              continue;
-            }
-            const width = Math.round(target.clientWidth);
-            if (width && width !== target.itWidth) {
-              target.itWidth = width;
-              this.hold();
-              resized.push(this.Plotly.Plots.resize(target));
+          for (const plot of this.plots) {
+            const width = Math.round(plot.clientWidth);
+            if (width && width !== plot.itWidth) {
+              plot.itWidth = width;
+              resized.push(this.Plotly.Plots.resize(plot));
             }
           }
           // Resizing leaves words of a legend where they were; laid out a second time they are right.

@@ -144,7 +144,7 @@ function render({ model, el }) {
   const explorer = new implicitTutorial.Explorer(figure, source);
   figure.explorer = explorer;
   implicitTutorial.offerSaving(explorer);
-  implicitTutorial.play(explorer, source.clock);
+  implicitTutorial.play(explorer);
   const receive = () => {
     const { position } = model.get("frame");
     // Moved from Python, or in another view?

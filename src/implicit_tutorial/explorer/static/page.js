@@ -32,11 +32,11 @@ Object.assign(implicitTutorial, (() => {
       explorers.set(source.name, explorer);
       implicitTutorial.offerSaving(explorer);
       if (!spec.computed) return;
-      implicitTutorial.play(explorer, spec.computed.clock, remember);
+      implicitTutorial.play(explorer, remember);
       implicitComputed.drag(explorer, remember);
     });
     if (!explorers.size) return;
-    addEventListener("load", iconsAreThere);
+    addEventListener("load", noMoreIcons);
     order = [...explorers.values()];
     const opened = restoreAll();
     if (opened) {
@@ -54,12 +54,9 @@ Object.assign(implicitTutorial, (() => {
     else back();
   }
 
-  /* The theme looks for new icons whenever a page changes, which after a move of a plot takes as long as drawing it: it
-   * stops once all are there. */
-  function iconsAreThere() {
-    if (document.querySelector("i[class*='fa-']")) setTimeout(iconsAreThere, 200);
-    else globalThis.FontAwesome?.noAuto();
-  }
+  /* The theme looks for new icons whenever a page changes, which after a move of a plot takes as long as drawing it: once
+   * it has put in all that there are, it looks no more. */
+  const noMoreIcons = () => globalThis.FontAwesome?.dom.i2svg().then(FontAwesome.noAuto);
 
   whenParsed(start);
 

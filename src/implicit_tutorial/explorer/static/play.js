@@ -6,11 +6,11 @@ Object.assign(implicitTutorial, (() => {
   const WAY = 4; // seconds from the first stop to the last
   const CALM = 6; // jumps on the way, for readers who want no motion
 
-  /** `moved` is called with each move. @param {any} explorer @param {string} clock @param {(e: any) => void} [moved] */
-  function play(explorer, clock, moved) {
+  /** `moved` is called with each move. @param {any} explorer @param {(e: any) => void} [moved] */
+  function play(explorer, moved) {
     const button = explorer.figure.querySelector("button.it-play");
     if (!button) return;
-    const { source } = explorer, k = source.controls.findIndex(({ name }) => name === clock);
+    const { source } = explorer, k = source.controls.findIndex(({ name }) => name === source.clock);
     const end = source.controls[k].texts.length - 1;
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
     let running = false, visible = true, before = 0, waited = 0;
