@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from implicit_tutorial.equilibrium.checks import check_dtype, check_finite, check_rows, check_tensor, checked
 from implicit_tutorial.equilibrium.gradient import Gradient
 from implicit_tutorial.equilibrium.picard import Picard
+from implicit_tutorial.equilibrium.refine import refined
 from implicit_tutorial.equilibrium.solution import Solution
 from implicit_tutorial.equilibrium.solve import solve
 from implicit_tutorial.equilibrium.solver import Solver
@@ -124,15 +125,25 @@ class EquilibriumNetwork(nn.Module):
         f = self.output(self.equilibrium(X).z)
         return f - self.initial_output(X) if self.centered else f
 
-    def initial_output(self, X: Tensor) -> Tensor:
-        """f₀(x), the output at initialization that a centered network subtracts."""
+    def initial_output(self, X: Tensor, *, refine: bool = False) -> Tensor:
+        """f₀(x), the output at initialization that a centered network subtracts.
+
+        As the network's solver finds it; ``refine`` sweeps on until only rounding is left.
+        """
+        A, b = self.initial_problem(X)
+        z = solve(A, b, solver=self.solver).z
+        z = refined(A, b, z) if refine else z
+        return z @ self.initial_v * (self.output_scale / math.sqrt(self.width))
+
+    @checked
+    def initial_problem(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """A (m, m) and b(x) (n, m) at initialization, whose equilibria give f₀ of a centered network."""
         if not self.centered:
             raise ValueError("this network is not centered, so it keeps no copy of its initialization.")
         self._check_inputs(X)
         # The same operations as in A, injection and output, so that f − f₀ starts at exactly zero.
         A = self.initial_Theta * (self.implicit_scale / math.sqrt(self.width))
-        z = solve(A, self.input_scale * (X @ self.initial_W.T), solver=self.solver).z
-        return z @ self.initial_v * (self.output_scale / math.sqrt(self.width))
+        return A, self.input_scale * (X @ self.initial_W.T)
 
     def get_extra_state(self) -> Tensor:
         """The three scales, without which the parameters say nothing; part of ``state_dict()``."""

@@ -9,6 +9,7 @@ import torch
 import implicit_tutorial as it
 from implicit_tutorial.kernels.network import states
 from implicit_tutorial.training import enclosure
+from implicit_tutorial.training import states as states_module
 from implicit_tutorial.training.region import Ball
 
 
@@ -168,7 +169,8 @@ def test_where_sweeps_lead_to_rounding_no_sample_needs_a_factorisation(monkeypat
     monkeypatch.setattr(torch.linalg, "solve_ex", lambda *a, **k: solved.append(1) or solve(*a, **k))
     ours = it.convergence_certificate(net, X, y, claim="C12")
     assert not solved
-    monkeypatch.setattr(enclosure, "_SWEEPS", it.Picard(rtol=1e-14, max_steps=1))
+    for module in (states_module, enclosure):
+        monkeypatch.setattr(module, "SWEEPS", it.Picard(rtol=1e-14, max_steps=1))
     newtons = it.convergence_certificate(net, X, y, claim="C12")
     assert len(solved) == 2 * len(X)
     for name in ("initial_error", "s0", "r_star", "largest_error", "stable_step"):

@@ -11,14 +11,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.spectra import least_singular_value, rounding, row_norm
-from implicit_tutorial.training.enclosure import FEW, Enclosure, Point
+from implicit_tutorial.equilibrium.spectra import rounding, row_norm
+from implicit_tutorial.training.enclosure import Enclosure, Point
 from implicit_tutorial.training.region import OFF, Region
+from implicit_tutorial.training.states import FEW
 
 #: Units of a sample, those nearest to their kink, whose sensitivity is computed and not only bounded.
 _NEAREST = 16
-#: Where λ_min of the symmetric part of I − A is at least this, it bounds all resolvents.
-_MONOTONE = 0.1
 #: At most so many units are free to pass their kinks: in all samples; in one, where each doubles the work.
 FREE, _FREE_IN_ONE = 127, 6
 
@@ -46,7 +45,9 @@ class Sample:
         M = torch.eye(len(T), dtype=point.A.dtype) - point.A.index_select(0, T).index_select(1, T)
         factors = torch.linalg.lu_factor_ex(M)[:2] if len(T) else None
         #: ‖B⁻¹‖₂ on every side, from above.
-        self.gamma = self._resolvent(M, factors)
+        self.gamma = 0.0  # where nothing is active, z = 0 stays where it is
+        if factors is not None:
+            self.gamma = point.resolvent(M, factors, on_all_sides=bool(self.free))
         self.t = torch.where(D, self.gamma, (1 + (self.gamma * point.rows).square()).sqrt()) * point.more
         #: The adjoints on the sides, their mean, how far they are from it, and their greatest norm.
         self.sides, self.u_error = torch.zeros(1, len(D), dtype=M.dtype), 0.0
@@ -61,24 +62,10 @@ class Sample:
         """(m,) upper bounds on ‖∇_A h_r‖_F/|h_r|; zero for a free unit."""
         point, i = self.point, self.i
         size = point.more * row_norm(point.z[i : i + 1])[0] + self.gamma * point.z_defect[i]
-        away = self._away()
+        away = point.away(i, self.gamma)
         found = torch.where(away > 0, point.more * size * self.t / away.clamp(min=1e-300), math.inf)
         found[self.free] = 0.0
         return found
-
-    def _away(self) -> Tensor:
-        """(m,) how far units are from their kinks, at the least; negative where that is not certain."""
-        point, i = self.point, self.i
-        h = torch.where(point.D[i], point.h[i], -point.h[i])
-        return h - point.more * (point.rows * (self.gamma * point.z_defect[i]) + point.h_noise[i])
-
-    def _resolvent(self, M: Tensor, factors: tuple[Tensor, Tensor] | None) -> float:
-        if factors is None:  # nothing is active: z = 0 stays where it is
-            return 0.0
-        least = 1 - self.point.monotone
-        if least < _MONOTONE and not self.free:
-            least = least_singular_value(M, factors) - self.point.A_noise - 2 * rounding(1)
-        return self.point.more / least if least > 0 else math.inf
 
     def _solve(self, T: Tensor, M: Tensor, factors: tuple[Tensor, Tensor], D: Tensor) -> None:
         """u = B⁻ᵀv on each side, and t ≥ ‖∇_A h_r‖_F/‖z‖ for the units that are nearest to their kinks.
@@ -87,7 +74,7 @@ class Sample:
         O, with K = M⁻ᵀE_O and Y = M⁻ᵀx, it is B⁻ᵀx = Y − K K_OO⁻¹ Y_O, which a residual then checks.
         """
         point, free = self.point, torch.tensor(self.free, dtype=torch.int64)
-        steep = self.t / self._away().clamp(min=1e-300)
+        steep = self.t / point.away(self.i, self.gamma).clamp(min=1e-300)
         steep[free] = 0.0
         nearest = torch.topk(steep, min(_NEAREST, len(D))).indices
         unit = (T[None, :] == torch.cat([nearest, free])[:, None]).to(M.dtype)

@@ -22,11 +22,11 @@ from implicit_tutorial.training.region import Ball, Region
 class ConvergenceCertificate:
     """Every quantity of C12 or C20; ``holds`` proves that gradient flow on Θ converges from here.
 
-    All of it is about the network as it is, with what rounding can do on the safe side; what a centered one
-    subtracts is its first output as its solver finds it. C12 says that there
-    is one equilibrium for each input, everywhere in its ball. C20 follows those that were computed: they go
-    on, and the flow along them converges; of others it says nothing unless ``unique``. Where units are free
-    to pass their kinks, J⁰ and u⁰ are means over the sides on which they may be.
+    All of it is about the network as it is, with what rounding can do on the safe side, and about the exact
+    first output of a centered one. C12 says that there is one equilibrium for each input, everywhere in its
+    ball. C20 follows those that were computed: they go on, and the flow along them converges; of others it
+    says nothing unless ``unique``. Where units are free to pass their kinks, J⁰ and u⁰ are means over the
+    sides on which they may be.
     """
 
     claim: str
@@ -133,7 +133,7 @@ def convergence_certificate(
 
     Raises:
         ValueError, TypeError: several outputs, implicit_scale = 0, a constrained network, an unknown claim,
-            or data that the network refuses.
+            numbers beyond 1e±70, or data that the network refuses.
         EquilibriumError: an equilibrium did not converge.
     """
     check_provable(net)

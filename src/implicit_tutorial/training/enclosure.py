@@ -10,21 +10,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from implicit_tutorial.equilibrium.newton import Newton
-from implicit_tutorial.equilibrium.picard import Picard
+from implicit_tutorial.equilibrium.refine import swept
 from implicit_tutorial.equilibrium.solve import adjoint, solve
-from implicit_tutorial.equilibrium.spectra import (
-    least_eigenvalue,
-    monotone_constant,
-    rounding,
-    row_norm,
-    spectral_norm,
-)
+from implicit_tutorial.equilibrium.spectra import least_eigenvalue, rounding, row_norm, spectral_norm
 from implicit_tutorial.network import EquilibriumNetwork
-from implicit_tutorial.training.least_squares import target
+from implicit_tutorial.training.states import EXACT, FEW, SWEEPS, States
 
-#: Operations that a bound may lose a rounding in, besides its sums: far more than any formula here has.
-FEW = 64
+#: The bounds are made of fourth powers of what lies in this range.
+_RANGE = (1e-70, 1e70)
 
 
 def lifted(net: EquilibriumNetwork, *tensors: Tensor) -> tuple[EquilibriumNetwork | Tensor, ...]:
@@ -35,78 +28,61 @@ def lifted(net: EquilibriumNetwork, *tensors: Tensor) -> tuple[EquilibriumNetwor
     )
 
 
-class Point:
+class Point(States):
     """A network with one output at the training inputs: states, adjoints, and how far off each can be.
 
-    The network that is meant is the one of the real numbers that its parameters are, with the target that
-    it is trained on. A bound ends in ``_up`` or ``_low``, and is one in spite of rounding.
+    The network that is meant is the one of the real numbers that its parameters are; from a centered one the
+    exact first output is subtracted. ``start`` are states near the equilibria that are meant.
     """
 
-    def __init__(self, net: EquilibriumNetwork, X: Tensor, y: Tensor, z0: Tensor | None = None) -> None:
+    def __init__(self, net: EquilibriumNetwork, X: Tensor, y: Tensor, start: Tensor | None = None) -> None:
         net, X, y = lifted(net, X, y)
         m, (n, d) = net.width, X.shape
-        #: A factor that outweighs the roundings in computing a bound.
-        self.more = 1 + rounding(4 * (m + n + d) + FEW)
+        more = 1 + rounding(4 * (m + n + d) + FEW)
+
+        def problem(A: Tensor, b: Tensor, W: Tensor, start: Tensor | None = None) -> tuple:
+            b_noise = rounding(d + FEW) * net.input_scale * (X.abs() @ W.abs().T)
+            start = solve(A, b, solver=net.solver).z if start is None else start
+            return A, b, b_noise, start, more
+
         with torch.no_grad():
-            self.net, self.A, self.v, b = net, net.A, net.v.detach(), net.injection(X)
-            #: What the roundings in A = σ_A Θ/√m come to.
-            self.A_noise = 4 * rounding(1) * float(torch.linalg.vector_norm(self.A)) * self.more
-            start = solve(self.A, b, solver=net.solver).z if z0 is None else lifted(net, z0)[1]
-            if self.norm < 1:  # wherever they start from
-                start = solve(self.A, b, solver=_SWEEPS, z0=start, throw=False).z
-            else:
-                start = _swept(self.A.T, torch.addmm(b, start, self.A.T) > 0, b, start)
-            z = solve(self.A, b, solver=_EXACT, z0=start, throw=False).z
-            for _ in range(_EXACT.max_steps):
-                h = torch.addmm(b, z, self.A.T)
-                self.D = h > 0
-                settled = ((z > 0) <= self.D).all(dim=1)
-                if bool(settled.all()):
-                    break
-                z = torch.where(self.D, z, 0)
-            # Of sums of m or d products, of the roundings in A, b and κ/√m, and of underflow.
-            k, tiny = rounding(m + FEW), m * torch.finfo(h.dtype).tiny
-            of_b = rounding(d + FEW) * net.input_scale * (X.abs() @ net.W.abs().T)
-            off = k * (z.abs() @ self.A.abs().T + b.abs()) + of_b
-            self.z, self.h, self.h_noise = z, h, self.more * off + tiny
+            start = None if start is None else lifted(net, start)[1]
+            super().__init__(*problem(net.A, net.injection(X), net.W, start))
+            self.net, self.v = net, net.v.detach()
             #: κ/√m.
             self.scale = net.output_scale / math.sqrt(m)
-            wanted = target(net, X, y)
-            self.e = self.scale * (self.z @ self.v) - wanted
-            size = self.scale * (self.z.abs() @ self.v.abs()) + wanted.abs()
-            self.e_noise = self.more * k * size + tiny
-        #: ‖z − D(Az + b)‖, from above; infinite where no pattern was found.
-        self.z_defect = self._defect(self.z, h, self.h_noise).masked_fill_(~settled, math.inf)
+            k, tiny = rounding(m + FEW), m * torch.finfo(y.dtype).tiny
+            f, size, off = self.scale * (self.z @ self.v), self.z.abs() @ self.v.abs(), 0.0
+            if net.centered:
+                first = States(*problem(*net.initial_problem(X), net.initial_W))
+                f = f - self.scale * (first.z @ net.initial_v)
+                size = size + first.z.abs() @ net.initial_v.abs()
+                off = self.scale * float(torch.linalg.vector_norm(net.initial_v)) * first.distance
+            self.e = f - y
+            self.e_noise = more * (k * (self.scale * size + y.abs()) + off) + tiny
+            self._require_range(outputs=self.scale * size, labels=y)
 
-    def _defect(self, x: Tensor, image: Tensor, noise: Tensor) -> Tensor:
-        off = row_norm(x - torch.where(self.D, image, 0)) + row_norm(torch.where(self.D, noise, 0))
-        return self.more * off
-
-    @cached_property
-    def norm(self) -> float:
-        """‖A‖₂, from above."""
-        return self.more * (spectral_norm(self.A) + self.A_noise)
-
-    @cached_property
-    def rows(self) -> Tensor:
-        """(m,) ‖a_r‖ for each row of A, from above."""
-        return self.more * row_norm(self.A) + self.A_noise
-
-    @cached_property
-    def monotone(self) -> float:
-        """λ_max((A + Aᵀ)/2), from above."""
-        value = monotone_constant(self.A)
-        return value + self.A_noise + (self.more - 1) * self.norm
+    def _require_range(self, **others: Tensor) -> None:
+        """Raise where float64 may lose the fourth powers that the bounds are made of."""
+        sizes = {"states": self.z, "entries of A": self.A, "output weights": self.v, **others}
+        for name, values in sizes.items():
+            largest = float(values.abs().max())
+            if largest != 0 and not _RANGE[0] <= largest <= _RANGE[1]:
+                raise ValueError(
+                    f"the {name} are of order {largest:.0e}, and from numbers beyond {_RANGE[0]:.0e} … "
+                    f"{_RANGE[1]:.0e} nothing can be proved in float64. Choose other units for X, y and the "
+                    "scales: f is proportional to output_scale, and to input_scale·X."
+                )
 
     @cached_property
     def adjoint(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """u, ‖u − D(Aᵀu + v)‖ from above, g = Aᵀu + v, and how far g is off by rounding."""
-        start = _swept(self.A, self.D, self.v, torch.zeros_like(self.z))
-        u = adjoint(self.A, self.D.to(start), self.v, solver=_EXACT, u0=start, throw=False).u
+        start = swept(self.A, self.D, self.v, torch.zeros_like(self.z), SWEEPS)
+        u = adjoint(self.A, self.D.to(start), self.v, solver=EXACT, u0=start, throw=False).u
         g, k = torch.addmm(self.v, u, self.A), rounding(len(self.v) + FEW)
         tiny = len(self.v) * torch.finfo(g.dtype).tiny
         noise = self.more * k * (u.abs() @ self.A.abs() + self.v.abs()) + tiny
-        return u, self._defect(u, g, noise), g, noise
+        return u, self.defect(u, g, noise), g, noise
 
     def enclosed(self, resolvent: Tensor, u: Tensor, u_error: Tensor) -> Enclosure:
         """What follows from (n,) bounds on the resolvents, for J with these adjoints and their errors."""
@@ -133,18 +109,6 @@ class Point:
             norm_u=self.more * (norm_u + u_error),
             z_error=z_error,
         )
-
-
-#: Newton's method solves with the pattern that it starts from, so one step leaves no more than rounding.
-_EXACT = Newton(rtol=1e-14, max_steps=10)
-#: Where ρ(DA) is not near one, sweeps lead there without a factorisation for each sample.
-_SWEEPS = Picard(rtol=_EXACT.rtol, max_steps=100)
-
-
-def _swept(M: Tensor, D: Tensor, g: Tensor, x: Tensor) -> Tensor:
-    """The rows x = D(Mᵀx + g) with the pattern as it is, where sweeps settle; elsewhere x."""
-    found = adjoint(M, D.to(x), g, solver=_SWEEPS, u0=x, throw=False)
-    return torch.where(found.converged[:, None], found.u, x)
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,15 @@ from implicit_tutorial.equilibrium.certificates import certify
 from implicit_tutorial.equilibrium.checks import check_fields, check_least
 from implicit_tutorial.equilibrium.newton import Newton
 from implicit_tutorial.equilibrium.picard import Picard
+from implicit_tutorial.equilibrium.refine import FINEST
 from implicit_tutorial.equilibrium.status import EquilibriumError
 from implicit_tutorial.training.descent import ExactStepper
 from implicit_tutorial.training.least_squares import LeastSquares, combine
 
 #: Errors below this many roundings of the output cannot be told from zero.
 _FLOOR = 8
-#: To how many roundings sweeps find a state, and how many sweeps cost less than factorisations.
-_FINEST, _SWEEPS = 20, 200
+#: So many sweeps cost less than factorisations.
+_SWEEPS = 200
 #: A step that promises to lower the error by less than this share promises nothing.
 _NOTHING = 1e-10
 
@@ -58,6 +59,8 @@ class GaussNewtonStepper(ExactStepper):
     def __init__(self, problem: LeastSquares, method: GaussNewton) -> None:
         super().__init__(problem)
         self.method, self.time = method, math.nan
+        problem.refine = True
+        problem.refresh()
         self.exact.forward()
         # Exact for the pattern that it ends with; it factorises a matrix for each sample.
         self.exact.solver = Newton(rtol=1000 * torch.finfo(problem.X.dtype).eps)
@@ -109,7 +112,7 @@ class GaussNewtonStepper(ExactStepper):
         """States or adjoints up to rounding: by sweeps where they lead there, else by Newton's method."""
         exact = self.exact
         newton = exact.solver
-        exact.solver = Picard(rtol=_FINEST * torch.finfo(self.problem.X.dtype).eps, max_steps=_SWEEPS)
+        exact.solver = Picard(rtol=FINEST * torch.finfo(self.problem.X.dtype).eps, max_steps=_SWEEPS)
         try:
             return compute()
         except EquilibriumError:

@@ -40,12 +40,14 @@ class LeastSquares:
         #: κ/√m.
         self.kappa = net.output_scale / math.sqrt(net.width)
         self.constrained = parametrize.is_parametrized(net)
+        #: Whether f is found up to rounding, and the target has to be.
+        self.refine = False
         self.refresh()
 
     @torch.no_grad()
     def refresh(self) -> None:
         """Compute anew what follows from parameters that are not trained."""
-        self.target = target(self.net, self.X, self.y)
+        self.target = target(self.net, self.X, self.y, refine=self.refine)
         self._injection = None if "input" in self.layers else self.net.injection(self.X)
 
     @property
@@ -242,9 +244,13 @@ def relative(outcome: Outcome, state: Tensor) -> float:
 
 
 @torch.no_grad()
-def target(net: EquilibriumNetwork, X: Tensor, y: Tensor) -> Tensor:
-    """What κ v·z/√m must equal; a centered network subtracts its first output."""
-    return y + net.initial_output(X) if net.centered else y.clone()
+def target(net: EquilibriumNetwork, X: Tensor, y: Tensor, *, refine: bool = False) -> Tensor:
+    """What κ v·z/√m must equal; a centered network subtracts its first output.
+
+    As its solver finds it: what the solver leaves of f and of f₀ is nearly the same while A moves little, and
+    cancels. ``refine`` is for a method that finds f itself up to rounding.
+    """
+    return y + net.initial_output(X, refine=refine) if net.centered else y.clone()
 
 
 def check_labels(net: EquilibriumNetwork, X: Tensor, y: Tensor, name: str) -> None:

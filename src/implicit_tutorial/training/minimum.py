@@ -33,8 +33,8 @@ class GlobalMinimum:
     """Two statements about a network. Along a run the first is proved long before the second.
 
     ``exists``: within ``within`` of its A, in the Frobenius norm, lies a matrix at which every f(x_i) is
-    exactly y_i for some equilibrium of x_i, the only one where ``certificate.unique``. A centered network
-    subtracts the first output as its solver finds it, and so does this f.
+    exactly y_i for an equilibrium of x_i, the only one where ``certificate.unique``: it goes on from that of
+    this network, or from ``states``.
     ``converges``: gradient flow on Θ from here converges to such a matrix.
     """
 
@@ -46,10 +46,13 @@ class GlobalMinimum:
     """A copy in float64, after Gauss–Newton steps; it fits up to rounding when ``exists``."""
     moved: float
     """‖A′ − A‖_F of that copy, from above."""
+    states: Tensor | None
+    """(n, m) its equilibria that are certified, up to rounding. Its own solver may find others where some are
+    not unique; give it these as ``z0``. None where they were lost on the way."""
     steps: int
     """Gauss–Newton steps that it took."""
     certificate: ConvergenceCertificate | None
-    """The certificate at the copy; None where its equilibria were lost on the way."""
+    """The certificate at the copy, with ``states``; None without them."""
 
     @property
     def exists(self) -> bool:
@@ -98,12 +101,13 @@ def global_minimum(net: EquilibriumNetwork, X: Tensor, y: Tensor) -> GlobalMinim
     start = copy.Theta.detach().clone()
     run = Run(copy, X, y, method=GaussNewton(), record=_QUIET)
     run.advance(Until(steps=_STEPS), throw=False)
-    certificate, within = None, flow.r_star if flow.holds else math.inf
+    certificate, states, within = None, None, flow.r_star if flow.holds else math.inf
     more = 1 + rounding(net.width**2 + 64)
     moved = float(torch.linalg.vector_norm(copy.Theta.detach() - start))
     moved *= more * net.implicit_scale / math.sqrt(net.width)
     if not run.status.failed:
-        certificate = convergence_certificate(copy, X, y, z0=run.stepper.z)
+        states = run.stepper.z
+        certificate = convergence_certificate(copy, X, y, z0=states)
         if certificate.holds:
             within = min(within, more * (moved + certificate.r_star))
-    return GlobalMinimum(within, flow, copy, moved, run.step, certificate)
+    return GlobalMinimum(within, flow, copy, moved, states, run.step, certificate)
