@@ -242,8 +242,15 @@ def test_a_column_that_cannot_be_learned_leaves_nothing_of_the_last_one(tab):
     tab.evaluate("implicitLaboratory.benches[0].restart()")
     settled(tab)
     assert "has 3 different words" in tab.inner_text("#lab-complaint")
-    assert tab.inner_text("#lab-before") == "" == tab.inner_text("#lab-said")
+    for name in ("before", "said", "found", "table", "python"):
+        assert tab.text_content(f"#lab-{name}").strip() == "", name
     assert tab.evaluate("implicitLaboratory.benches[0].rows.length") == 0
+    # A table that can be learned brings all of it back.
+    give(tab, NAMED.to_csv(index=False), "good.csv")
+    settled(tab)
+    assert tab.inner_text("#lab-complaint") == ""
+    for name in ("before", "said", "found", "table", "python"):
+        assert tab.text_content(f"#lab-{name}").strip(), name
 
 
 def test_the_axis_of_steps_begins_at_zero(tab):

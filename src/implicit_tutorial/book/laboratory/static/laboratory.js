@@ -191,6 +191,8 @@ var implicitLaboratory = (() => {
           this.complain("");
         } else this.prepared = implicitSample.ready(source);
       } catch (error) {
+        this.prepared = null;
+        for (const name of ["found", "table", "python"]) this.at[name].replaceChildren();
         this.forget();
         return this.complain(error, source.name);
       }
