@@ -69,8 +69,9 @@ def two_units() -> Computed:
         caption=(
             "First: each activation pattern owns a cone of injections for which it solves the equation; the "
             "numbers on the rim count the equilibria exactly, in that direction. Second: the field "
-            "$\\operatorname{relu}(Az + b) - z$, all equilibria (filled: Picard returns to it from nearby, "
-            "if slowly), and Picard from two starts. **Drag** the injection $b$, and the second start. "
+            "$\\operatorname{relu}(Az + b) - z$, its equilibria in this part of the plane (filled: Picard "
+            "returns to it from nearby, if slowly), and Picard from two starts. **Drag** the injection $b$, "
+            "and the second start. "
             "**Move** $p$ and $q$ both to $-1.6$: the cones overlap, and with $b = (1, 1)$ two winners and a "
             "tie are all equilibria; drag $b$ over the edge of a cone, and equilibria appear or vanish. "
             "**Notice** that the cones tile the plane, without gap or overlap, exactly as long as $pq < 1$."
@@ -194,8 +195,7 @@ def observe(
 def _square(title: str, x_title: str, y_title: str, limits: tuple[float, float]) -> go.Figure:
     """A plane with units of equal length on both axes, and room for a legend under the title."""
     titles = {"title": title, "x_title": x_title, "y_title": y_title}
-    figure = style.figure(x_range=limits, y_range=limits, equal=True, height=390, **titles)
-    return figure.update_layout(margin_t=64)
+    return style.figure(x_range=limits, y_range=limits, equal=True, height=405, legend_rows=2, **titles)
 
 
 def _figures() -> list[go.Figure]:

@@ -68,7 +68,7 @@ def _power(x: float) -> str:
 
 def _panel(title: str, values: pd.Series) -> go.Figure:
     figure = style.figure(
-        title=title, y_title="loss", y_log=True, y_range=(1e-4, 3e5), height=390, legend_rows=2
+        title=title, y_title="loss", y_log=True, y_range=(1e-4, 3e5), height=405, legend_rows=3
     )
     shown = [*SUMMANDS, "total"]
     names, colors = zip(*(TERMS[column] for column in shown), strict=True)
