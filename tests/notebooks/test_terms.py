@@ -167,13 +167,13 @@ def formulas(chapter: int) -> list[str]:
 
 def used(letter: str) -> set[int]:
     """The chapters with formulas in which the letter stands for something, and is no index."""
-    alone = re.compile(rf"(?<![A-Za-z\\]){letter}(?![A-Za-z])")
+    alone = re.compile(rf"(?<![A-Za-z\\]){re.escape(letter)}(?![A-Za-z])")
     return {n for n in range(1, 12) if any(alone.search(f) for f in formulas(n))}
 
 
-@pytest.mark.parametrize("letter", ["q", "r", "M", "H"])
+@pytest.mark.parametrize("letter", ["q", "r", "M", "H", "Q", r"\gamma", r"\Pi"])
 def test_the_notation_lists_every_meaning_of_a_letter(letter: str) -> None:
-    rows = re.findall(r"^\| (?:\$(\w)\$)? ?\| chapters? ([\d and,]+?) \| .+\|$", NOTATION, re.M)
+    rows = re.findall(r"^\| (?:\$(\\?\w+)\$)? ?\| chapters? ([\d and,]+?) \| .+\|$", NOTATION, re.M)
     listed, current = set(), ""
     for name, where in rows:
         current = name or current

@@ -37,7 +37,7 @@ def above_the_floor() -> Figure:
         tag=measured(width=widths, seeds=1, samples=SAMPLES),
         caption=(
             "A gradient step of each method in units of one of `SingleSweep`, which were measured in turn: "
-            "the ratios of the table. Notice that of all methods fused steps are the cheapest: they share "
+            "the ratios of the table. Notice that of all that train fused steps are the cheapest: they share "
             "one update and one pair of sweeps between two gradient steps."
         ),
         alt="Time of a step over that of SingleSweep, logarithmic, against width. "

@@ -35,6 +35,6 @@ def step_cost() -> Figure:
         alt=(
             "Milliseconds of a step over width, both logarithmic: points near a dashed straight line, and a "
             "dotted line for three matrix products, which is half as high for the narrowest layers and "
-            "meets the points for the widest."
+            "meets, and at last passes, the points for the widest."
         ),
     )

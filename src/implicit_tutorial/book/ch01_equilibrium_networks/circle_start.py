@@ -102,7 +102,7 @@ def _draw(implicit_scale: float) -> go.Figure:
     angle_axis(figure)
     own, *others = functions(implicit_scale)
     for number, f in enumerate(others):
-        thin = style.measured("other networks", style.MEASURED, width=1) | {"opacity": 0.5}
+        thin = style.measured("other networks", style.MEASURED, width=1) | {"opacity": 0.8}
         figure.add_scatter(x=CIRCLE_ANGLES, y=f, **thin, showlegend=number == 0)
     figure.add_scatter(x=CIRCLE_ANGLES, y=own, **style.measured("the book's network", width=3))
     for sign in (1, -1):

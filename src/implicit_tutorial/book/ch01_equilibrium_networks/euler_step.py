@@ -44,7 +44,8 @@ def euler_step() -> Computed:
         caption=(
             "The dashed curves are the flow; all of them spiral into the star. Dots are explicit Euler "
             "steps of length $h$, and $h=1$ is Picard's iteration, which never arrives here. **Drag** the "
-            "start: the steps leave the flow wherever they begin. **Move** $h$ down until the dots follow "
+            "start: at $h=1$ the steps leave the flow wherever they begin. **Move** $h$ down until the dots "
+            "follow "
             "the flow."
         ),
         alt=(
@@ -116,7 +117,12 @@ def _figures(rest: Tensor) -> list[go.Figure]:
     star = style.points(color=style.HOLDS, size=12, symbol="star")
     plane.add_scatter(x=array(rest[:, 0]), y=array(rest[:, 1]), **star)
     gap = style.figure(
-        title="distance to the rest point", x_title="time s", y_log=True, y_range=(1e-5, 10), height=350
+        title="distance to the rest point",
+        x_title="time s",
+        x_range=(-0.3, _TIME + 0.6),  # the last step may end half a step later
+        y_log=True,
+        y_range=(1e-5, 10),
+        height=350,
     )
     gap.add_scatter(x=array(_TIMES), **style.theory("flow"))
     gap.add_scatter(**style.marked("steps of length h", size=5, width=1.2))

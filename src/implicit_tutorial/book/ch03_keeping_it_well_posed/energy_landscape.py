@@ -97,7 +97,9 @@ def _what_picard_does() -> str:
 def _where_it_leaves() -> str:
     """At the largest coupling the equilibrium lies beyond the corner of the picture, at no other."""
     far = [float(it.solve(A, b, solver=it.Newton()).z.max()) > TOP for A, b, _ in _problems()]
-    return says(", which then lies beyond the corner", far == [False] * (len(far) - 1) + [True])
+    return says(
+        f", which at $c = {COUPLINGS[-1]:g}$ lies beyond the corner", far == [False] * (len(far) - 1) + [True]
+    )
 
 
 def observe(coupling: Tensor, s1: Tensor, s2: Tensor, nodes: Tensor) -> dict[str, Tensor]:

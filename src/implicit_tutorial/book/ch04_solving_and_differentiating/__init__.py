@@ -6,7 +6,11 @@ from implicit_tutorial.book.ch04_solving_and_differentiating.cheaper_gradients i
     milliseconds,
     training,
 )
-from implicit_tutorial.book.ch04_solving_and_differentiating.comparison import comparison, measured
+from implicit_tutorial.book.ch04_solving_and_differentiating.comparison import (
+    comparison,
+    eager_sweeps,
+    measured,
+)
 from implicit_tutorial.book.ch04_solving_and_differentiating.each_sample import each_sample
 from implicit_tutorial.book.ch04_solving_and_differentiating.first_distances import first_distances
 from implicit_tutorial.book.ch04_solving_and_differentiating.rotating_digit import (

@@ -33,6 +33,12 @@ def measured(matrix: str, solver: str) -> tuple[float, float] | str:
     return float(solution.steps.double().mean()), float(-torch.log10(relative))
 
 
+def eager_sweeps(matrix: str) -> float:
+    """Mean sweeps of Anderson's method in its plain form, which mixes at every sweep from the first."""
+    solution = it.solve(*problems()[matrix], solver=it.Anderson(start_gain=0, period=1))
+    return float(solution.steps.double().mean())
+
+
 def milliseconds(matrix: str, solver: str) -> float | None:
     """The stored time, None where there is none because the solver fails."""
     seconds = SOLVER_TIMES.at(matrix=matrix, solver=solver)["seconds"]

@@ -99,9 +99,8 @@ def rotating_digit() -> Explorer:
             f"First: its first frames, {_SHOWN} at most. Second: Picard's "
             "sweeps for each frame, from zero and from the equilibrium of the frame before; dashed, what "
             "one evaluation of the map and the rate $\\sigma_A/\\sqrt2$ let one expect. **Move** the "
-            "degrees a frame, then the tolerance. **Notice** that halving the step saves about the same "
-            "number of "
-            "sweeps each time, as long as more than one or two are left."
+            "degrees a frame, then the tolerance. **Notice** that halving the step saves about as many "
+            "sweeps more each time, as long as more than one or two are left."
         ),
         alt=(
             "A strip of small images of a digit, each turned a little further. Second, sweeps against the "

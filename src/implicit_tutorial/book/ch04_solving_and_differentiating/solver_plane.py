@@ -106,7 +106,7 @@ def _draw(solver: str) -> go.Figure:
 
 def _readout(solver: str) -> str:
     found = stored(solver)
-    words = [f"{solver} finds {np.isfinite(found).mean():.0%} of the equilibria"]
+    words = [f"{solver} arrives at {np.isfinite(found).mean():.0%} of the points"]
     for s, a in ((0.5, 0.5), (0.5, 2.0), (1.5, 0.5)):
         sweeps = found[PLANE.index(a), PLANE.index(s)]
         words.append((f"{sweeps:.0f} sweeps" if sweeps > 0 else "none") + f" at s = {s:g}, a = {a:g}")

@@ -119,12 +119,29 @@ def spectrum() -> Explorer:
         ),
         alt=(
             "First, the complex plane with the unit circle and eigenvalues that fill a disc, an interval of "
-            "the real axis, or a small disc with one more eigenvalue far to the right. Second, two falling "
-            "curves on a logarithmic axis: close together for the disc; apart for the other two, and the "
-            "farther "
-            "the larger the radius."
+            "the real axis, or a small disc with one more eigenvalue to its right. Second, two falling "
+            "curves "
+            f"on a logarithmic axis: {_how_far_apart()}"
         ),
         readout=_readout,
+    )
+
+
+def _how_far_apart() -> str:
+    """Anderson's sweeps as a share of Picard's, over the radii."""
+    share = {
+        shape: [
+            len(race(shape, r).residuals["Anderson"]) / len(race(shape, r).residuals["Picard"]) for r in RADII
+        ]
+        for shape in SPECTRA
+    }
+    apart = share["interval"] + share["outlier"][1:]
+    return says(
+        "close together for the disc, and for the outlier at the smallest radius; else apart, and the "
+        "farther the larger the radius.",
+        min(share["disc"] + share["outlier"][:1]) > 0.85
+        and max(apart) < 0.65
+        and all(share[shape] == sorted(share[shape], reverse=True) for shape in ("interval", "outlier")),
     )
 
 

@@ -157,7 +157,8 @@ def _what_to_notice() -> str:
             ),
             says(
                 "The output curve jumps up and down up to 0.4, and flattens in the end too; but from "
-                f"$\\sigma_A = 0.4$ on it is the steeper one by {min(late):.1f} to {max(late):.1f} powers.",
+                f"$\\sigma_A = 0.4$ on, at infinite width, it is the steeper one by {min(late):.1f} to "
+                f"{max(late):.1f} powers.",
                 zigzag == [scale <= 0.4 for scale in _SCALES]
                 and min(late) > 1.85
                 and max(late) < 2.15

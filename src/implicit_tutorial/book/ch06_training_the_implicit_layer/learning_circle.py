@@ -258,7 +258,7 @@ def _slow_first() -> str:
     inside, beside = zip(*missed, strict=True)
     first = all((w[0, 1:one] > w[1, 1:one] + 0.3).all() for w in shares)
     return says(
-        f"the slow wave comes first, and at time 1 is learned to {100 * min(slow):.0f} to "
+        f"the slow wave comes first, and at the stops is learned at time 1 to {100 * min(slow):.0f} to "
         f"{100 * max(slow):.0f} %, the fast one to {100 * max(fast):.0f} % at most (fitted beside the gap); "
         "and the gap between the samples is filled by the kernel's taste, not by the target.",
         first and min(slow) > 0.55 and max(fast) < 0.1 and min(inside) > 3 * max(beside),
@@ -276,6 +276,7 @@ def _where_they_part() -> str:
     lost = {(w, k) for (w, k, _), off in gaps.items() if not np.isfinite(off).all()}
     worst = {cell: float(np.nanmax(off)) for cell, off in gaps.items()}
     faint, (narrow, *_, last, widest) = min(CIRCLE_OUTPUT), WIDTHS
+    smaller = " and ".join(map(str, WIDTHS[:-2]))
     farthest = [off for (_, k, _), off in worst.items() if k == faint]
     nearer = all(
         min(off for (w, k, _), off in worst.items() if k == scale and w < last)
@@ -285,8 +286,7 @@ def _where_they_part() -> str:
     return says(
         "**Notice** how far network and prediction part at their worst along the way: at each width farthest "
         f"for $\\kappa = {faint:g}$, by {min(farthest):.2f} to {max(farthest):.2f} in the root mean square, "
-        f"and at each $\\kappa$ less far for the widths {last} and {widest} than for the smaller ones. At "
-        "width "
+        f"and at each $\\kappa$ less far for the widths {last} and {widest} than for {smaller}. At width "
         f"{narrow} and $\\kappa = {faint:g}$ the network loses its equilibria on the way.",
         all(worst[w, faint, kind] >= off for (w, _, kind), off in worst.items())
         and nearer

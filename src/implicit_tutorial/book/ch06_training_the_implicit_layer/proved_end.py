@@ -16,7 +16,7 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.studies import (
 from implicit_tutorial.book.evidence import THEOREM, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
-from implicit_tutorial.prose import at_most, powers
+from implicit_tutorial.prose import at_least, at_most, powers
 
 #: Where the start is drawn, and what lies beyond all times; the axes.
 _START, _END = 1e-2, 1e5
@@ -96,7 +96,7 @@ def _readout(output_scale: float, width: int, implicit_scale: float) -> str:
         return f"{first} The flow is never proved to reach one ({run['status']}); ‖A‖₂ = {run['norm']:.2f}."
     share = run["largest_step"] / run["stable_step"]
     step = (
-        f"proved for steps up to {100 * share:.0f} % of the longest stable one"
+        f"proved for steps up to {at_least(100 * share, 3)} % of the longest stable one"
         if share > 0
         else "no step is proved"
     )

@@ -17,17 +17,18 @@ from implicit_tutorial.explorer.point import Point
 LABELS = (0.5, 1.5, 2.0, 3.0)
 FRACTIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
 STEPS, LIMIT = 400, 1e-3
-_TOP, _EDGE = 6.0, 1.95
-_FEEDBACKS = torch.linspace(-2.5, 0.985, 140, dtype=torch.float64)
+_TOP, _EDGE, _LEFT_END = 6.0, 1.95, -2.5
+_FEEDBACKS = torch.linspace(_LEFT_END, 0.985, 140, dtype=torch.float64)
 #: What is left of the error, where the flow is drawn.
 _LEFT = torch.logspace(0, np.log10(LIMIT), 60, dtype=torch.float64)
 _LINE = (
     "{begun?There is no equilibrium to start from.|"
     "At the minimum the longest stable step is {stable:.3g} times that at the start. {gone?{still?{arrived?"
-    "{calm?{thrown?Descent does not arrive{swings?|: it jumps to and fro}.|"
+    "{calm?{thrown?Descent does not arrive{swings?|: it jumps to and fro{wide?|, also left of the picture}}.|"
     "A step throws descent far back, and after {taken:d} steps it still creeps up again.}|"
     "Descent is still on its way after {taken:d} steps.}|"
-    "Descent {calm?{swings?|jumps to and fro, and }comes close by chance after|arrives in} {taken:d} step"
+    "Descent {calm?{swings?|jumps to and fro{wide?|, also left of the picture}, and }"
+    "comes close by chance after|arrives in} {taken:d} step"
     "{several?|s}.}|Descent starts at the minimum.}|"
     "Step {taken:d} lands at a = {last:.3g}: no equilibrium.}}"
 )
@@ -107,6 +108,7 @@ def observe(
         "several": taken != 1,
         "arrived": (1 / (1 - last) - label).abs() < LIMIT,
         "calm": calm,
+        "wide": path.amin() < _LEFT_END,
         "thrown": rises & (path.amin() < -10),
         "swings": (high[1:] != high[:-1]).sum() > 20,
     }
@@ -115,7 +117,7 @@ def observe(
 def _figures() -> list[go.Figure]:
     """Both panels without what is computed."""
     look = {"height": 400, "legend_rows": 4}
-    limits = {"x_range": (-2.5, 2), "y_range": (-0.3, _TOP)}
+    limits = {"x_range": (_LEFT_END, 2), "y_range": (-0.3, _TOP)}
     loss = style.figure(title="loss", x_title="feedback a", **limits, **look)
     loss.add_scatter(x=[1, 1], y=[-0.3, _TOP], **style.guide("no equilibrium beyond"))
     loss.add_scatter(x=array(_FEEDBACKS), **style.theory("L(a)"))
@@ -171,8 +173,8 @@ def _what_to_notice() -> str:
     ends = [_end(2.0, fraction) for fraction in FRACTIONS]
     return says(
         "**Notice** that from $a = 0$ the flow creeps up to the minimum, and so does descent with a step of "
-        "0.02. Longer ones, though stable at the start, pass the minimum: one of 0.05 still settles; one "
-        "of 0.1 jumps about it; those of 0.2 and 0.3 are thrown far back, out of the picture; and from 0.5 "
+        "0.02. Of the longer stops, all stable at the start, 0.05 passes the minimum and still settles; "
+        "0.1 jumps about it; those of 0.2 and 0.3 are thrown far back, out of the picture; and from 0.5 "
         "on they land on the pole at $a = 1$, or beyond.",
         ends == ["creeps", "settles", "jumps", "thrown", "thrown", "lost", "lost"] and max(FRACTIONS) < 1,
     )

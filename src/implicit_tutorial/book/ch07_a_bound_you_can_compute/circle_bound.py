@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import cache
 
@@ -66,8 +67,10 @@ def circle_bound() -> Explorer:
         ),
         alt="A target with a slow and a fast wave, samples on it, and a mean curve with a grey band. "
         + says(
-            "The band gets narrower as samples are added.",
-            all(posterior(SIZES[-1])[1].mean() < 0.7 * posterior(n)[1].mean() for n in SIZES[:2]),
+            "The band gets narrower as samples are added, at every angle up to 200 of them; from there to "
+            "400 "
+            "it stays about as wide.",
+            _narrower(),
         ),
         readout=_readout,
     )
@@ -108,3 +111,11 @@ def _what_to_notice() -> str:
         and all(t > e for t, e in zip(totals, errors, strict=True))
         and errors[-1] < errors[0] / 3,
     )
+
+
+def _narrower() -> bool:
+    """Whether the band narrows at every angle up to 200 samples, and hardly changes from there to 400."""
+    bands = {n: posterior(n)[1] for n in SIZES}
+    few = [n for n in SIZES if n <= 200]
+    narrower = all((bands[b] <= bands[a]).all() for a, b in itertools.pairwise(few))
+    return bool(narrower) and few[-1] == 200 and abs(bands[400].mean() / bands[200].mean() - 1) < 0.02

@@ -199,7 +199,8 @@ def circle_width() -> Computed:
             half[512].high < half[128].low,
         )
         + says(
-            "**Notice** where it lies: in every state nearly all of the stored networks' error, "
+            "**Notice** where it lies: in every state nearly all of the stored networks' error, taken "
+            "together, "
             f"{at_least(100 * gap)} % or more, is in the gap between the samples.",
             gap > 0.85,
         ),

@@ -96,8 +96,8 @@ def _squares(target: str) -> go.Figure:
 def _readout(target: str) -> str:
     curve, t = bound_curve(target), network_bounds(target, 128).set_index("n_samples")
     return (
-        f"At n = 1024: the sign of a draw is wrong at no more than {curve['total'][1024]:.3f} of all inputs "
-        f"at infinite width, {t['total'][1024]:.3f} for a network of width 128; measured are "
+        f"At n = 1024: the sign of a draw is wrong at no more than {at_most(curve['total'][1024], 3)} of all "
+        f"inputs at infinite width, {at_most(t['total'][1024], 3)} for a network of width 128; measured are "
         f"{curve['test_error'][1024]:.3f} and {t['test_error'][1024]:.3f}."
     )
 

@@ -126,8 +126,8 @@ def as_small_as_you_like() -> Numbers:
         "bound_slopes": " and ".join(map(signed(2), slopes["total"])),
         "error_slopes": " and ".join(map(signed(2), slopes["test_error"])),
         "bound_off": at_most(100 * apart()),
-        "bound_least": least,
-        "bound_most": most,
+        "bound_least": at_most(least, 3),
+        "bound_most": at_most(most, 3),
     }
 
 

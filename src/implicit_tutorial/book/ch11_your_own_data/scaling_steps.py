@@ -84,6 +84,7 @@ def scaling_steps() -> Explorer:
     apart = [np.median(angles(t, STEPS[3])) for t in TABLES]
     near = [np.quantile(angles(t, STEPS[0]), 0.95) for t in TABLES]
     kept = [np.median(angles(t, STEPS[4])) for t in TABLES]
+    right = [float((np.abs(angles(t, STEPS[3]) - 90) < 30).mean()) for t in TABLES]
     return Explorer(
         draw,
         [Control("table", TABLES), Control("step", STEPS, label="inputs")],
@@ -98,9 +99,9 @@ def scaling_steps() -> Explorer:
             min(raw.values()) > 0.5 and max(near) < 45,
         )
         + says(
-            "that on the sphere most angles are about a right one; and that an offset makes them smaller "
-            "again: that is the price of keeping the norm.",
-            all(80 < a < 95 for a in apart) and all(k < a - 20 for k, a in zip(kept, apart, strict=True)),
+            "that on the sphere two thirds of the angles are within 30° of a right one; and that an offset "
+            "makes them smaller again: that is the price of keeping the norm.",
+            all(0.64 < s < 0.7 for s in right) and all(k < a - 20 for k, a in zip(kept, apart, strict=True)),
         ),
         alt="First, a histogram of the angles between two inputs: "
         + says("a peak near zero for the inputs as they are, ", max(near) < 45)

@@ -38,6 +38,16 @@ def networks(
     return frame[chosen]
 
 
+def mean_errors(table: str) -> pd.DataFrame:
+    """Mean test error of the stored networks, over κ (rows) and σ_A (columns)."""
+    return networks(table).pivot_table("test_error", "output_scale", "implicit_scale")
+
+
+def spread(errors: pd.DataFrame) -> float:
+    """By what share the largest entry of a row is above its smallest, at the most."""
+    return float((errors.max(axis=1) / errors.min(axis=1)).max() - 1)
+
+
 @explorer("which-scales")
 def which_scales() -> Explorer:
     """Held-out error against σ_A, movement against κ, and what the trained matrix still satisfies."""
@@ -54,8 +64,8 @@ def which_scales() -> Explorer:
         rows = networks(table, implicit_scale, output_scale)
         kept, near = rows["monotone"].max(), int((rows["end"] != "nothing proved").sum())
         return (
-            f"Lazy training moves A by {moved:.2f}, {'within' if moved <= spare else 'beyond'} the "
-            f"{max(spare, 0):.2f} to spare. The networks end at {kept:.3f} or below, "
+            f"Lazy training moves A by {moved:.2f}, {_beside(moved, spare)}. The networks end at {kept:.3f} "
+            "or below, "
             f"{'well-posed' if kept < 1 else 'not all certified'}; mean test error "
             f"{rows['test_error'].mean():.3f}. A global minimum is proved near {near} of {len(rows)}."
         )
@@ -72,7 +82,7 @@ def which_scales() -> Explorer:
         caption="First: the error at samples left out, at infinite width (dashed, mean-field; dotted, one "
         "standard error), and the test errors of networks with the chosen $\\kappa$. Second: how far $A$ "
         "moves at the chosen $\\sigma_A$; dashed, the lazy law; dotted, the $1 - \\sqrt2\\,\\sigma_A$ that "
-        "the monotone condition has to spare. Third: its value $\\lambda_{\\max}\\bigl((A + "
+        "the monotone condition has to spare, if anything. Third: its value $\\lambda_{\\max}\\bigl((A + "
         "A^\\top)/2\\bigr)$ after training, which must stay below 1. Rings: the choice. **Move** "
         "$\\sigma_A$, then $\\kappa$. " + facts[0],
         alt="Three plots. " + facts[1],
@@ -156,7 +166,7 @@ def _error(table: str, implicit_scale: float, output_scale: float) -> go.Figure:
 
 def _movement(table: str, implicit_scale: float, output_scale: float) -> go.Figure:
     x = {"x_title": "output_scale κ", "x_log": True, "x_range": (0.2, 20), "x_ticks": (0.25, 1, 4, 16)}
-    y = {"y_log": True, "y_range": (0.02, 10)}
+    y = {"y_log": True, "y_range": (0.008, 10)}
     fig = style.figure(title="movement ‖A − A₀‖", **x, **y, height=360, legend_rows=2)
     law = [lazy_movement(table, implicit_scale, k) for k in _GRID]
     fig.add_scatter(x=_GRID, y=law, **style.theory("lazy law"))
@@ -182,3 +192,10 @@ def _condition(table: str, implicit_scale: float, output_scale: float) -> go.Fig
 def _ring(fig: go.Figure, x: float, y: float) -> go.Figure:
     look = style.points(None, style.SERIES[1], symbol="circle-open", size=18, line={"width": 3})
     return fig.add_scatter(x=[x], y=[y], **look, showlegend=False, hoverinfo="skip")
+
+
+def _beside(moved: float, spare: float) -> str:
+    """A movement and what there is to spare, in words."""
+    if spare <= 0:
+        return "with nothing to spare"
+    return f"{'within' if moved <= spare else 'beyond'} the {spare:.2g} to spare"
