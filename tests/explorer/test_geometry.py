@@ -22,6 +22,7 @@ BROKEN = [
     (".it-control output { margin-left: -12em; }", "lie over one another"),
     (".it-plot .xtick text { transform: translateX(-300px); }", "is cut off"),
     (".it-plot .ytick text { transform: translateY(30px); }", "lie over one another"),
+    (".it-plot .gtitle { transform: translateY(12px); }", "lie over one another"),
 ]
 
 
