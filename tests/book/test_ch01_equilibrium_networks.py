@@ -87,6 +87,7 @@ def test_the_last_column_of_the_infinitely_deep_network_is_its_equilibrium():
     np.testing.assert_allclose(picture[:, -1], picture[:, 29], atol=1e-8)
     assert np.abs(picture[:, -1] - picture[:, 0]).max() > 0.1
     assert np.isnan(fig.infinitely_deep().panels(implicit_scale=1.6)[0]["data"][0]["z"][:, -1]).all()
+    assert fig.infinitely_deep().readout(implicit_scale=0.6).endswith("from layer 5 on.")
 
 
 def test_c2_the_equilibrium_of_the_stacked_matrix_is_the_forward_pass():

@@ -16,7 +16,7 @@ from implicit_tutorial.book.ch03_keeping_it_well_posed.energy_landscape import C
 from implicit_tutorial.book.ch03_keeping_it_well_posed.guarantees import STRONG, rows
 from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, finder, remedied
 from implicit_tutorial.book.ch03_keeping_it_well_posed.splitting_paths import TURNS, turning
-from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COST, training
+from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDIES, REMEDY_COST, training
 from implicit_tutorial.book.ch03_keeping_it_well_posed.training_remedies import stored_time
 from implicit_tutorial.book.descent import RATE, WIDTH, descend, network
 from implicit_tutorial.book.tasks import task as book_task
@@ -310,3 +310,12 @@ def test_the_answer_on_time_names_every_remedy_that_costs():
         assert many[name] < 0.9
     assert 1 < many["Perron–Frobenius"] < 1.15
     assert 1.3 < many["symmetric"] < many["monotone"] < 1.6
+
+
+def test_the_text_says_how_the_splittings_sweeps_change():
+    """“Stay near 25 at 0.7, and climb from 13 and 12 to 18 at 0.5.”"""
+    for method, first in {"monotone": 13, "symmetric": 12}.items():
+        near = REMEDIES.at(method=method, implicit_scale=0.7)["sweeps"]
+        assert 22 <= min(near) <= max(near) <= 26
+        climbing = REMEDIES.at(method=method, implicit_scale=0.5)["sweeps"]
+        assert (climbing[0], climbing[-1]) == (first, 18)

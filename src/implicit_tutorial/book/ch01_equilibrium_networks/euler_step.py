@@ -45,8 +45,7 @@ def euler_step() -> Computed:
             "The dashed curves are the flow; all of them spiral into the star. Dots are explicit Euler "
             "steps of length $h$, and $h=1$ is Picard's iteration, which never arrives here. **Drag** the "
             "start: at $h=1$ the steps leave the flow wherever they begin. **Move** $h$ down until the dots "
-            "follow "
-            "the flow."
+            "follow the flow."
         ),
         alt=(
             "First, the plane of two units: dashed spirals run into a star, and a polygon of steps either "

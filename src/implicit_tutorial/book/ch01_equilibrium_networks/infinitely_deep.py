@@ -49,10 +49,8 @@ def infinitely_deep() -> Explorer:
         changed = np.abs(np.diff(z, axis=1)).max(axis=0) > 0.05
         first = int(np.flatnonzero(changed).max()) + 2 if changed.any() else 1
         text = f"from layer {first} on" if first < depth else "not yet within 30 layers"
-        return (
-            f"implicit_scale {implicit_scale:.1f}: none of the {len(z)} units shown moves by more than 0.05 "
-        )
-        f"{text}."
+        units = f"none of the {len(z)} units shown"
+        return f"implicit_scale {implicit_scale:.1f}: {units} moves by more than 0.05 {text}."
 
     scales = [round(0.2 * k, 1) for k in range(1, 9)]
     return Explorer(
