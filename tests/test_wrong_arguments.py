@@ -395,7 +395,7 @@ CALLS: dict[str, Call] = {
     ),
     "EquilibriumNetwork.forward": Call({"self": NET, "X": X}, {"X": INPUTS}),
     "EquilibriumNetwork.injection": Call({"self": NET, "X": X}, {"X": INPUTS}),
-    "EquilibriumNetwork.initial_output": Call({"self": CENTERED, "X": X}, {"X": INPUTS}),
+    "EquilibriumNetwork.initial_output": Call({"self": CENTERED, "X": X}, {"X": INPUTS, "refine": FLAG}),
     "EquilibriumNetwork.initial_problem": Call({"self": CENTERED, "X": X}, {"X": INPUTS}),
     "EquilibriumNetwork.output": Call(
         {"self": NET, "z": STATES},

@@ -181,3 +181,9 @@ class EquilibriumNetwork(nn.Module):
     def _check_inputs(self, X: Tensor) -> None:
         check_rows(X, self.n_inputs, "X", self.W, row="input", column="input dimension")
         check_finite(X=X)
+
+
+# Not as a decorator: to the fingerprints of the stored studies that would be another function.
+for name in ("initial_output",):
+    setattr(EquilibriumNetwork, name, checked(getattr(EquilibriumNetwork, name)))
+del name
