@@ -125,6 +125,7 @@ class EquilibriumNetwork(nn.Module):
         f = self.output(self.equilibrium(X).z)
         return f - self.initial_output(X) if self.centered else f
 
+    @checked
     def initial_output(self, X: Tensor, *, refine: bool = False) -> Tensor:
         """f₀(x), the output at initialization that a centered network subtracts.
 
@@ -181,9 +182,3 @@ class EquilibriumNetwork(nn.Module):
     def _check_inputs(self, X: Tensor) -> None:
         check_rows(X, self.n_inputs, "X", self.W, row="input", column="input dimension")
         check_finite(X=X)
-
-
-# Not as a decorator: to the fingerprints of the stored studies that would be another function.
-for name in ("initial_output",):
-    setattr(EquilibriumNetwork, name, checked(getattr(EquilibriumNetwork, name)))
-del name

@@ -209,6 +209,8 @@ def _forget():
         ("Says something", "Says it better", set()),
         ("return x + LIMIT", "return (\\n        x + LIMIT\\n    )".replace("\\\\n", "\\n"), set()),
         ("def f(", "def renamed(", {"f"}),
+        ("def f(", "@checked\\ndef f(", set()),
+        ("def f(", "@doubled\\ndef f(", {"f"}),
     ],
 )
 def test_a_digest_tells_what_a_function_does(tmp_path, monkeypatch, before, after, changed) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from implicit_tutorial.equilibrium.checks import checked
+
 PACKAGE = Path(__file__).resolve().parents[1]
 
 #: A function by module and qualified name, as "equilibrium.picard:Picard.run", and the digest of its source.
@@ -45,7 +47,8 @@ def changes(fingerprint: Mapping[str, str]) -> list[str]:
 def digest(name: str) -> str:
     """Eight digits for what a function does: its code, its class's attributes, the constants that it names.
 
-    Comments, docstrings, annotations and layout do not count. A function that is not there is "gone".
+    Comments, docstrings, annotations and layout do not count, nor ``checked``, which refuses arguments and
+    changes no value. A function that is not there is "gone".
     """
     module, _, qualified = name.partition(":")
     names = _module(module)
@@ -124,6 +127,12 @@ def _canonical(node: Any) -> str:
     fields = [(key, value) for key, value in ast.iter_fields(node) if key not in skipped]
     if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
         fields = [(key, value[1:] if key == "body" else value) for key, value in fields]
+    fields = [(key, _computing(value) if key == "decorator_list" else value) for key, value in fields]
     return (
         f"{type(node).__name__}({','.join(f'{key}={_canonical(value)}' for key, value in fields if value)})"
     )
+
+
+def _computing(decorators: list[ast.expr]) -> list[ast.expr]:
+    """Those that change what a function returns."""
+    return [d for d in decorators if not (isinstance(d, ast.Name) and d.id == checked.__name__)]
