@@ -182,10 +182,8 @@ def test_a_step_beside_its_products():
 
 
 def test_importing_beside_torch():
-    (row,) = check("import", ratios.importing(SMALL, repeats=1))
-    assert row["value"] == row["seconds"] / row["peer_seconds"]
-    # It imports torch too; but each is started once here, on a machine that may be busy.
-    assert row["value"] > 0.5
+    (row,) = check("import", ratios.importing(SMALL, repeats=3))
+    assert 1 < row["value"] == row["seconds"] / row["peer_seconds"]
 
 
 def test_infinite_width_beside_elementwise_passes():
