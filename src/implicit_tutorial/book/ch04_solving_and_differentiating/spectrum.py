@@ -120,8 +120,7 @@ def spectrum() -> Explorer:
         alt=(
             "First, the complex plane with the unit circle and eigenvalues that fill a disc, an interval of "
             "the real axis, or a small disc with one more eigenvalue to its right. Second, two falling "
-            "curves "
-            f"on a logarithmic axis: {_how_far_apart()}"
+            f"curves on a logarithmic axis: {_how_far_apart()}"
         ),
         readout=_readout,
     )

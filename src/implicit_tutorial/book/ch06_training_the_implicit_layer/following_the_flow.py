@@ -114,7 +114,7 @@ def _falls() -> str:
     slopes = orders()
     return says(
         f"Each falls on the whole, with a slope between −{min(slopes):.1f} and −{max(slopes):.1f}. For one "
-        "per cent the "
-        "exponential flow needs the fewest kernel evaluations, and gradient descent the most products.",
+        "per cent the exponential flow needs the fewest kernel evaluations, and gradient descent the most "
+        "products.",
         min(slopes) > 0.6 and max(slopes) < 1.4 and fewest and most,
     )

@@ -300,8 +300,7 @@ def _both() -> str:
     misses = [_misses(f) for f in _complete()]
     return says(
         f"All start flat, follow the slow wave and then the fast one, to {at_least(100 * min(fast))} % or "
-        "more "
-        "beside the gap; in a gap without samples they end "
+        "more beside the gap; in a gap without samples they end "
         f"{at_least(min(m for m, _ in misses), 1)} or more from the target, and elsewhere within "
         f"{at_most(max(b for _, b in misses), 1)}, both in the root mean square, unless the network is "
         "lost on the way.",

@@ -68,8 +68,7 @@ def circle_bound() -> Explorer:
         alt="A target with a slow and a fast wave, samples on it, and a mean curve with a grey band. "
         + says(
             "The band gets narrower as samples are added, at every angle up to 200 of them; from there to "
-            "400 "
-            "it stays about as wide.",
+            "400 it stays about as wide.",
             _narrower(),
         ),
         readout=_readout,

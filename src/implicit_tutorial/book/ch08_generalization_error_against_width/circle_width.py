@@ -200,8 +200,7 @@ def circle_width() -> Computed:
         )
         + says(
             "**Notice** where it lies: in every state nearly all of the stored networks' error, taken "
-            "together, "
-            f"{at_least(100 * gap)} % or more, is in the gap between the samples.",
+            f"together, {at_least(100 * gap)} % or more, is in the gap between the samples.",
             gap > 0.85,
         ),
         alt="Two panels. First, over the angle, functions through thirteen samples of a dotted target, with "
