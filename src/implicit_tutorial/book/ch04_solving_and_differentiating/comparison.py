@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch04_solving_and_differentiating.setting import SOLVERS, problems
+from implicit_tutorial.book.ch04_solving_and_differentiating.setting import PLAIN_ANDERSON, SOLVERS, problems
 from implicit_tutorial.book.ch04_solving_and_differentiating.studies import SOLVER_TIMES
 
 
@@ -34,8 +34,8 @@ def measured(matrix: str, solver: str) -> tuple[float, float] | str:
 
 
 def eager_sweeps(matrix: str) -> float:
-    """Mean sweeps of Anderson's method in its plain form, which mixes at every sweep from the first."""
-    solution = it.solve(*problems()[matrix], solver=it.Anderson(start_gain=0, period=1))
+    """Mean sweeps of Anderson's method as in textbooks."""
+    solution = it.solve(*problems()[matrix], solver=PLAIN_ANDERSON())
     return float(solution.steps.double().mean())
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 
 import implicit_tutorial as it
-from implicit_tutorial.book.ch04_solving_and_differentiating.setting import SOLVERS
+from implicit_tutorial.book.ch04_solving_and_differentiating.setting import PLAIN_ANDERSON, SOLVERS
 
 
 def first_distances(sweeps: int = 6, turn: float = 1.5) -> str:
@@ -18,7 +16,7 @@ def first_distances(sweeps: int = 6, turn: float = 1.5) -> str:
     lines.append("─" * len(lines[0]))
     for name, solver in SOLVERS.items():
         # Six sweeps are too few for Anderson to find out that mixing pays.
-        eager = partial(solver, start_gain=0, period=1) if solver is it.Anderson else solver
+        eager = PLAIN_ANDERSON if solver is it.Anderson else solver
         shown = []
         for k in range(1, sweeps + 1):
             z = it.solve(A, b, solver=eager(max_steps=k), throw=False).z

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -26,6 +26,8 @@ SOLVERS: dict[str, Callable] = {
     solver.__name__: solver
     for solver in (it.Picard, it.Anderson, it.Broyden, it.ForwardBackward, it.PeacemanRachford, it.Newton)
 }
+#: Anderson as in textbooks, which mixes at every sweep from the first; by default it leaves a disc to Picard.
+PLAIN_ANDERSON = partial(it.Anderson, start_gain=0, period=1)
 #: Where a solve may start, from zero or from the last solution, each with its colour.
 STARTS = {"cold": style.SERIES[1], "warm": style.SERIES[0]}
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import implicit_tutorial as it
+from implicit_tutorial.book.ch04_solving_and_differentiating.setting import PLAIN_ANDERSON
 from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.book.oracles import gaussian, normal
 from implicit_tutorial.book.says import says
@@ -21,11 +22,8 @@ from implicit_tutorial.explorer import Control, Explorer, explorer, style
 WIDTH, LIMIT = 1024, 2000
 SPECTRA = ("disc", "interval", "outlier")
 RADII = (0.5, 0.7, 0.85)
-#: Anderson as in textbooks: by default it leaves a disc to Picard, and there would be nothing to compare.
-RACERS = {
-    "Picard": it.Picard(max_steps=LIMIT),
-    "Anderson": it.Anderson(max_steps=LIMIT, start_gain=0, period=1),
-}
+#: With its defaults Anderson would be Picard on a disc, and there would be nothing to compare.
+RACERS = {"Picard": it.Picard(max_steps=LIMIT), "Anderson": PLAIN_ANDERSON(max_steps=LIMIT)}
 
 
 def matrix(spectrum: str, radius: float) -> Tensor:
