@@ -21,6 +21,7 @@ def main() -> None:
     unknown = sorted(set(arguments.ratios) - set(RATIOS))
     if unknown:
         parser.error(f"no ratio {unknown[0]!r}; choose from {', '.join(RATIOS)}")
+    stored.origin()
     torch.set_num_threads(arguments.threads)
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     for name in arguments.ratios or RATIOS:

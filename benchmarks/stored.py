@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,23 @@ from implicit_tutorial.book.benchmarks import BENCHMARKS, PATH
 from implicit_tutorial.book.provenance import provenance
 
 
+def origin() -> dict[str, Any]:
+    """The circumstances of a run: command, versions, machine. A missing peer is named at once."""
+    try:
+        return provenance("python -m benchmarks", "torchdeq", "numpy")
+    except PackageNotFoundError as missing:
+        raise SystemExit(
+            f"{missing.name} is not installed: `make bench` installs what it compares with"
+        ) from None
+
+
 def replace(name: str, rows: list[dict[str, Any]], *, seconds: float, path: Path = PATH) -> None:
     """Store a benchmark's rows; those of others stay if they were made under the same circumstances."""
-    origin = provenance("python -m benchmarks", "torchdeq", "numpy")
-    content = origin | {"seconds": {}, "rows": {}}
+    made = origin()
+    content = made | {"seconds": {}, "rows": {}}
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
-        if all(before[key] == value for key, value in origin.items()):
+        if all(before[key] == value for key, value in made.items()):
             content = before
     content["seconds"][name] = round(seconds, 1)
     content["rows"][name] = [{key: _plain(value) for key, value in row.items()} for row in rows]

@@ -3,10 +3,13 @@
 import copy
 import json
 import re
+import sys
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 from bs4 import BeautifulSoup
 
+from benchmarks import __main__ as command
 from benchmarks import ratios, stored
 from implicit_tutorial.book import benchmarks as book
 from implicit_tutorial.prose import powers
@@ -141,6 +144,16 @@ def test_a_benchmark_measured_again_replaces_its_rows_only(tmp_path, monkeypatch
     machine["threads"] = 2  # rows of other circumstances do not share a table
     stored.replace("flow", [{"value": 4.0}], seconds=1, path=path)
     assert json.loads(path.read_text())["rows"] == {"flow": [{"value": 4.0}]}
+
+
+def test_a_peer_that_is_missing_is_named_before_anything_is_measured(monkeypatch):
+    def version(*_):
+        raise PackageNotFoundError("torchdeq")
+
+    monkeypatch.setattr(stored, "provenance", version)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "import"])
+    with pytest.raises(SystemExit, match=r"torchdeq is not installed: `make bench`"):
+        command.main()
 
 
 def test_figures_are_drawn_from_the_stored_rows(table):
