@@ -242,7 +242,7 @@ def test_the_tiles_have_the_colours_of_the_bar_and_a_title():
 def test_a_failing_run_is_told_in_a_sentence():
     shown = fig.phase_diagram()
     said = shown.readout(steps=0, output_scale=min(scales()), width=min(widths()))
-    assert "Stored run there: left the well-posed region at" in said
+    assert "Stored run of the framed tile: left the well-posed region at" in said
     lost = shown.readout(steps=400, output_scale=0.1, width=12)
     assert "it has left the well-posed region" in lost
 

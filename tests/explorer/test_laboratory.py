@@ -334,13 +334,24 @@ def test_the_python_of_an_example_gives_the_pages_numbers(tab, capsys, which):
 def test_a_network_that_loses_its_equilibrium_says_so(tab, capsys):
     choose(tab, width=32, implicit_scale=0.9, output_scale=0.1)
     shown = trained(tab, 2000)
-    assert "the sweeps no longer settle" in tab.inner_text("#lab-said")
+    assert "the sweeps no longer settle on the samples" in tab.inner_text("#lab-said")
     history = in_python(tab, capsys)["history"]
     assert history.attrs["status"] == "left the well-posed region"
     assert list(shown.step) == list(history.step[: len(shown)])
-    choose(tab, implicit_scale=1.3, width=16)
-    if tab.evaluate("implicitLaboratory.benches[0].lost"):
-        assert "From the start the sweeps of this network do not settle" in tab.inner_text("#lab-said")
+    choose(tab, implicit_scale=1.3, width=128, output_scale=1)
+    assert "From the start the sweeps of this network do not settle" in tab.inner_text("#lab-said")
+    assert "the labels cost" in tab.inner_text("#lab-before"), "the infinitely wide network is there"
+    assert tab.inner_text("#lab-conditions").count(": not measured") == 3
+    assert tab.inner_text("#lab-play") == "Play"
+
+
+def test_a_row_without_a_function_says_so(tab):
+    """At the samples the sweeps still settle, at other angles no longer."""
+    choose(tab, width=64, implicit_scale=0.5, output_scale=0.1, seed=0)
+    shown = trained(tab, 3)
+    assert np.isnan(shown.test_error.iloc[-1])
+    assert np.isfinite(shown.train_loss.iloc[-1])
+    assert "so there is no function to show" in tab.inner_text("#lab-said")
 
 
 def test_the_experiments_of_the_text_show_what_it_asks_for(tab):

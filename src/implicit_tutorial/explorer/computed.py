@@ -187,7 +187,7 @@ def repeated(times: int, once: Callable[[Tensor], Tensor], start: Tensor) -> Ten
 
 
 def settled(
-    once: Callable[[Tensor], Tensor], start: Tensor, *, close: float, most: int
+    once: Callable[[Tensor], Tensor], start: Tensor, *, close: Tensor | float, most: Tensor | int
 ) -> tuple[Tensor, Tensor]:
     """Where applying a function leads, and whether it settled: at last it moved by ``close`` of itself."""
 

@@ -56,8 +56,8 @@ def _what_depth_does(scales: list[float]) -> str:
     for scale in scales:
         error, typical = truncation(scale).error, scale / math.sqrt(2)
         seen = np.flatnonzero(error > _LOWEST)[2:]
-        slower = max(slower, math.exp(np.polyfit(seen, np.log(error[seen]), 1)[0]) / typical)
-        off = max(off, (error[seen] / typical**seen).max())
+        ratio = error[seen] / typical**seen
+        slower, off = max(slower, (ratio ** (1 / seen)).max()), max(off, ratio.max())
     last = max(scale for scale in scales if truncation(scale).norm < 1)
     safe = all(
         (t.error <= t.norm ** np.arange(len(t.error)) + _FLOOR).all()

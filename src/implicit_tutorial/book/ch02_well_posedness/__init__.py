@@ -6,7 +6,7 @@ from implicit_tutorial.book.ch02_well_posedness.counts import counts
 from implicit_tutorial.book.ch02_well_posedness.initialization_scale import initialization_scale
 from implicit_tutorial.book.ch02_well_posedness.ladder_map import ladder_map
 from implicit_tutorial.book.ch02_well_posedness.ladder_thresholds import ladder_thresholds
-from implicit_tutorial.book.ch02_well_posedness.rate import rate
+from implicit_tutorial.book.ch02_well_posedness.rate import predicted_steps, rate
 from implicit_tutorial.book.ch02_well_posedness.two_units import two_units
 from implicit_tutorial.explorer import number
 

@@ -33,8 +33,9 @@ def cobweb() -> Computed:
         constants={"grid": _GRID},
         choices={"0/equilibrium/marker.symbol": ["circle-open", "circle"]},
         line=(
-            "{count?No equilibrium|Exactly one equilibrium: z = {only:.3g}|Two equilibria: z = 0 and z = "
-            "{upper:.3g}|Infinitely many equilibria: every z ≥ 0}. Picard "
+            "{count?No equilibrium|Exactly one equilibrium: z = {only:.3g}{beyond?|, right of the picture}|"
+            "Two equilibria: z = 0 and z = {upper:.3g}{beyond?|, right of the picture}|Infinitely many "
+            "equilibria: every z ≥ 0}. Picard "
             f"{ending('from_zero')} from 0, and {ending('from_start')} from {{start:.3g}}."
         ),
     )
@@ -93,6 +94,7 @@ def observe(a: Tensor, b: Tensor, start: Tensor, grid: Tensor) -> dict[str, Tens
         "count": torch.where(all_of_them, 3 * one, off * one + on * one),
         "only": torch.where(on, upper, 0 * b),
         "upper": upper,
+        "beyond": (on & (upper > TOP)) * one,
     }
 
 

@@ -34,8 +34,9 @@ def ladder_map() -> Explorer:
         ),
         alt=(
             "The plane of the two cross weights p and q. The exact region lies between two hyperbolas; "
-            "inside it a strip for the monotone condition, a rounded square for the spectral norm, a "
-            "square for the row sums, and a four-pointed star for the Perron root."
+            "inside it a strip for the monotone condition, a square with two rounded corners for the "
+            "spectral norm, a square for the row sums, a four-pointed star for the Perron root, and in grey "
+            "the spectral radius."
         ),
         readout=lambda s: (
             f"Self-connection {signed(1)(s)}: "

@@ -34,7 +34,7 @@ def training_remedies() -> Explorer:
         caption=(
             f"Gradient descent on $\\Theta$ alone: width {WIDTH}, {SAMPLES} noisy labels. Sweeps to a "
             "relative residual of $10^{-6}$, Picard's, or those of Peaceman and Rachford where only "
-            "monotonicity is guaranteed; a cross marks the step at which no equilibrium was found. Loss, "
+            "monotonicity is guaranteed; a cross marks the step at which some were not found. Loss, "
             "and the same quantity on new inputs against labels without noise. $\\rho(DA)$ at the input "
             "that takes the most sweeps: at one (dotted) Picard no longer settles. Dashed: plain descent "
             "from the same "

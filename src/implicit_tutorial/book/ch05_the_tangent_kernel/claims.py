@@ -103,8 +103,8 @@ def infinite_width(kernels: Callable) -> Iterator[Measurement]:
 @claim(
     "C11",
     r"$\lambda_{\min}(K^\infty)$ is at least $\sigma_A^2/(2 - \sigma_A^2)$ times that of the output "
-    "layer: at infinite width the implicit layer alone learns every data set without equal inputs, and "
-    r"from $\sigma_A = 1$ on no slower than the output layer.",
+    "layer: at infinite width the implicit layer alone learns every data set on the sphere without equal "
+    r"inputs, and from $\sigma_A = 1$ on no slower than the output layer.",
     subject=limit_kernels,
 )
 def implicit_layer_suffices(kernels: Callable) -> Iterator[Measurement]:

@@ -181,7 +181,7 @@ def _computation() -> Computation:
         choices={f"0/{name}/showlegend": [False, True] for name in ("network", "exact flow")},
         line=(
             "Root mean square distance: {off:.2g} to the prediction, {error:.2g} to the target."
-            "{there? Training has left the well-posed region: there is no function any more.|}"
+            "{there? At some angle no equilibrium is found now: there is no function to draw.|}"
         ),
     )
 
@@ -284,10 +284,11 @@ def _where_they_part() -> str:
         for scale in CIRCLE_OUTPUT
     )
     return says(
-        "**Notice** how far network and prediction part at their worst along the way: at each width farthest "
+        "**Notice** how far network and prediction part at their worst, at the stops: at each width farthest "
         f"for $\\kappa = {faint:g}$, by {min(farthest):.2f} to {max(farthest):.2f} in the root mean square, "
-        f"and at each $\\kappa$ less far for the widths {last} and {widest} than for {smaller}. At width "
-        f"{narrow} and $\\kappa = {faint:g}$ the network loses its equilibria on the way.",
+        f"and at each $\\kappa$ less far for the widths {last} and {widest} than for {smaller}. "
+        f"Between the stops narrow networks may be thrown farther off for $\\kappa = {faint:g}$, or lose "
+        f"their equilibria; at the stops only those of width {narrow} do.",
         all(worst[w, faint, kind] >= off for (w, _, kind), off in worst.items())
         and nearer
         and lost == {(narrow, faint)},

@@ -221,13 +221,13 @@ def _beside_the_lines() -> str:
 def _how_it_moves() -> str:
     def steady(c: Curves) -> bool:
         norms, movement = c.history.norm_A, c.history.movement
-        small = movement <= 0.9 * norms.iloc[0]
+        small = movement < 5 / 6 * norms
         return bool((np.abs(norms[small] / norms.iloc[0] - 1) < 0.05).all())
 
     found = [curves(*cell) for cell in _CELLS]
     rises = all((np.diff(c.history.movement) >= 0).all() for c in found)
     return says(
-        "The movement rises throughout; the norm stays the same to five per cent until A has moved by nine "
-        "tenths of it.",
+        "The movement rises throughout; the norm stays the same to five per cent as long as A has moved by "
+        "less than five sixths of it.",
         rises and all(map(steady, found)),
     )

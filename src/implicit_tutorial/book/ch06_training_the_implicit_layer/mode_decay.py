@@ -174,7 +174,7 @@ def _computation() -> Computation:
         },
         draws=circle_training.DRAWS | {"W": ("width", X.shape[1])},
         line=(
-            "{there?This network has left the well-posed region: there is no error any more.|"
+            "{there?For some label no equilibrium is found now: there is no error to draw.|"
             "So far the error vector was never farther from its prediction than {off:.2g} % of its start.}"
         ),
     )
@@ -226,8 +226,9 @@ def _what_to_notice() -> str:
     return " ".join(
         [
             says(
-                f"**Notice** how far thin and dashed part at the most: {words}, of the length of the error "
-                f"at the start. From {narrow} to {middle} this falls by a factor of four or more; beyond, "
+                "**Notice** how far the whole error of the thin network, of eight parts, is from its "
+                f"prediction at the most: {words}, of its length at the start. From {narrow} to {middle} "
+                "this falls by a factor of four or more; beyond, "
                 "these single networks tell nothing of $1/\\sqrt m$: for that C14 below takes the mean of "
                 "several.",
                 all(gaps[middle, k] < gaps[narrow, k] / 4 for k in MODES_OUTPUT)

@@ -48,9 +48,11 @@ def proved_end() -> Explorer:
             "The loss of gradient flow on twenty inputs with labels of mean square one. Diamond: from here "
             "on an exact global minimum is proved to lie near the network; at the left edge, before the "
             "first step. Disc: from here on the flow is proved to reach one. Dotted: what C12 would have "
-            "certified at the start. **Move** $\\kappa$ and $m$. " + _what_to_notice()
+            "certified at the start, where that is above the lower edge. **Move** $\\kappa$ and $m$. "
+            + _what_to_notice()
         ),
-        alt="A loss over time, both logarithmic, with a diamond and a disc on it. " + _alt(),
+        alt="A loss over time, both logarithmic, with a diamond and a disc on it where these are proved. "
+        + _alt(),
         readout=_readout,
     )
 

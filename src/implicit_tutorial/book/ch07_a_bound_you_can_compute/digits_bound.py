@@ -17,7 +17,7 @@ from implicit_tutorial.book.ch07_a_bound_you_can_compute.studies import (
 from implicit_tutorial.book.evidence import MEAN_FIELD, THEOREM, stored
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
-from implicit_tutorial.prose import at_least, at_most
+from implicit_tutorial.prose import at_most
 
 #: What is varied, by the name of the control's stop: the setting, the axis and its ends.
 AXES = {
@@ -113,7 +113,7 @@ def _what_to_notice() -> str:
     flat = [*scales, *outputs.loc[3.0:]]
     return says(
         f"**Notice** that the images matter most: {at_most(n[150], 3)} is guaranteed from "
-        f"150, {at_most(n[1200], 3)} from 1200. The scales hardly do: {at_least(min(flat), 3)} to "
+        f"150, {at_most(n[1200], 3)} from 1200. The scales hardly do: {at_most(min(flat), 3)} to "
         f"{at_most(max(flat), 3)} for every $\\sigma_A$ and each "
         "$\\kappa$ from 3 on.",
         n.is_monotonic_decreasing and max(flat) - min(flat) < 0.03 < n[150] - n[1200],

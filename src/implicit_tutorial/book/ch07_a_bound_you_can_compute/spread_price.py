@@ -1,4 +1,4 @@
-"""What a wider prior costs and buys: relative entropy against training error (C21)."""
+"""What a wider prior costs and buys: the kl that it allows, against training error (C21)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPREADS = tuple(2.0 ** (k / 4) for k in range(-12, 13))
 _CURVES = {
     "bound": ("bound", style.BOUND),
     "training": ("training error", style.TRAIN),
-    "entropy": ("relative entropy", style.SERIES[0]),
+    "entropy": ("allowed kl", style.SERIES[0]),
 }
 
 
@@ -69,10 +69,12 @@ def spread_price() -> Explorer:
         tag=MEAN_FIELD.on(samples=N_SAMPLES),
         caption=(
             f"Even digits against odd ones, {N_SAMPLES} images at infinite width, $\\sigma_A = 0.5$, one "
-            "prior to choose from. To the right the prior lets outputs differ more. Dotted: guessing. "
+            "prior to choose from. To the right the prior lets outputs differ more. *Allowed kl*: the right "
+            "side of the theorem, $(\\mathrm{KL}(Q\\Vert P) + \\ln(\\xi(n)/\\delta))/n$ where no "
+            "draws and no choices are to be paid for. Dotted: guessing. "
             "**Move** $s$, with which the posterior takes the labels. " + _what_to_notice()
         ),
-        alt="Three curves over the spread of the prior: bound, training error, relative entropy. "
+        alt="Three curves over the spread of the prior: bound, training error, allowed kl. "
         + says(
             "The bound falls to a lowest place between one half and two, and rises again.",
             all(_dips_once(noise) and 0.5 <= best(noise)["spread"] <= 2 for noise in NOISES),
@@ -103,7 +105,7 @@ def _readout(noise: float) -> str:
     b = best(noise)
     return (
         f"Best at a spread of {b['spread']:.2g}: bound {b['bound']:.3f} from a training error of "
-        f"{b['training']:.3f} and a relative entropy of {b['entropy']:.3f}; the labels decide "
+        f"{b['training']:.3f} and an allowed kl of {b['entropy']:.3f}; the labels decide "
         f"{b['directions']:.0f} directions."
     )
 
@@ -118,6 +120,6 @@ def _what_to_notice() -> str:
     training, entropy, bound = ([row[name] for row in rows] for name in ("training", "entropy", "bound"))
     return says(
         "**Notice** that where the bound is lowest, a smaller $s$ buys fewer training errors with more "
-        f"relative entropy, and that the best bargain is $s = {NOISES[int(np.argmin(bound))]:g}$.",
+        f"kl, and that the best bargain is $s = {NOISES[int(np.argmin(bound))]:g}$.",
         (np.diff(training) > 0).all() and (np.diff(entropy) < 0).all() and 0 < np.argmin(bound) < 4,
     )

@@ -35,8 +35,9 @@ def the_wrong_thing() -> Numbers:
     says("five draws at each width", (draws.loc[[64, 128, 256, 512]] == 5).all())
     says("from 128 on it rises", mean[64] > mean[128] < mean[256] < mean[512])
     says("the intervals overlap", errors[64].high > errors[512].low)
-    numbers = {"fall": mean[64] - mean[128], "second": mean[128], "last": mean[512]}
-    return {name: f"{value:.3f}" for name, value in numbers.items()}
+    # What a reader sees is the difference of two rounded numbers.
+    fall = round(mean[64], 4) - round(mean[128], 4)
+    return {"fall": f"{fall:.4f}", "second": f"{mean[128]:.3f}", "last": f"{mean[512]:.3f}"}
 
 
 def against_the_line() -> Numbers:

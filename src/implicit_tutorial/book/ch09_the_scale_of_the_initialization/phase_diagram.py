@@ -211,9 +211,8 @@ def _computation() -> Computation:
             "This network at κ²t = {time_now:.3g}: mean square error {train_error:.2g}, "
             "{end?on its way|trained|it has left the well-posed region}; features moved by {moved:.2g} of "
             "their length; rightmost eigenvalue {rightmost:.2f}.{found?"
-            " At some angle no equilibrium is found from zero.|} Stored run there: {stored_status?"
-            + "|".join(_ENDS.values())
-            + "}."
+            " At some angle no equilibrium is found from zero.|} Stored run of the framed tile: "
+            "{stored_status?" + "|".join(_ENDS.values()) + "}."
         ),
     )
 
@@ -257,7 +256,7 @@ def phase_diagram() -> Computed:
             error.loc[0.5:].is_monotonic_increasing and late.max() < 1.3 * late.min(),
         )
         + says(
-            f"Then move $m$ down: the error rises, to {narrow['test_error'][smallest]:.3f} at $m = 64$, "
+            f"There move $m$ down: the error rises, to {narrow['test_error'][smallest]:.3f} at $m = 64$, "
             "and below that the stored run fails.",
             narrow["test_error"][smallest] > late.max() and run(smallest, 48)["status"] != "finished",
         ),

@@ -67,7 +67,8 @@ def advance(
     tried = torch.where(goes, h, 0 * h)
     w = _integrated(here, tried, e, one)
     close = torch.where(tried * largest > _SHORT, _ROUGHLY + 0 * h, _EXACTLY + 0 * h)
-    z_there, u_there, found = _linearised(moved(A, z, u, w), b, v, z, u, close)
+    most = _SWEEPS * goes  # at a fold, where no more steps are taken, all would be in vain
+    z_there, u_there, found = _linearised(moved(A, z, u, w), b, v, z, u, close, most)
     there, across = kernel(z_there, u_there, z_there, u_there), kernel(z, u, z_there, u_there)
     mean = _integrated((here + there) / 2, tried, e, one) / 2
     A_new = moved(moved(A, z, u, mean), z_there, u_there, mean)
@@ -79,7 +80,7 @@ def advance(
     good = found & (wrong <= 1)
     A_new = torch.where(good, A_new, A)
     z_new, u_new, found = _linearised(
-        A_new, b, v, torch.where(good, z_there, z), torch.where(good, u_there, u), _EXACTLY
+        A_new, b, v, torch.where(good, z_there, z), torch.where(good, u_there, u), _EXACTLY, most
     )
     taken = good & found & goes
     factor = 0.8 / torch.sqrt(wrong + _TINY)
@@ -142,12 +143,13 @@ def _bound(K: Tensor) -> Tensor:
 
 
 def _linearised(
-    A: Tensor, b: Tensor, v: Tensor, z: Tensor, u: Tensor, close: Tensor | float
-) -> tuple[Tensor, Tensor, Tensor]:
+    A: Tensor, b: Tensor, v: Tensor, z: Tensor, u: Tensor, close: Tensor | float,
+    most: Tensor | int = _SWEEPS,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """State and adjoint, from what they were nearby, and whether both were found."""
-    z, there = settled(Problem(A, b), z, close=close, most=_SWEEPS)
+    z, there = settled(Problem(A, b), z, close=close, most=most)
     active = (z > 0) * torch.ones((), dtype=z.dtype)
-    u, back = settled(Problem(A.T, v.expand(z.shape), active), u, close=close, most=_SWEEPS)
+    u, back = settled(Problem(A.T, v.expand(z.shape), active), u, close=close, most=most)
     return z, u, there & back
 
 

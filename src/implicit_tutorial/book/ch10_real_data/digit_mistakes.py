@@ -71,8 +71,8 @@ def digit_mistakes() -> Explorer:
         [Control("rank", tuple(range(1, total + 1)), label="mistake")],
         tag=MEAN_FIELD.on(samples=N_TRAIN),
         caption="The unseen images that the mean predictor at infinite width, $\\sigma_A = 1/2$, gets "
-        "wrong, that with the largest output first. The bar is two standard deviations over the draw of the "
-        "initial function. "
+        "wrong, that with the output farthest from zero first. The bar is two standard deviations over the "
+        "draw of the initial function. "
         + says(
             "**Move** to the later ones. **Notice** that every bar but the first crosses zero: there an "
             "initialization that is right lies within two deviations.",

@@ -226,6 +226,7 @@ var implicitLaboratory = (() => {
     forget() {
       [this.rows, this.limit, this.lost, this.cursor] = [[], null, null, 0];
       this.at.before.textContent = "";
+      this.at.play.firstElementChild.textContent = "Play";
       this.show(0);
     }
 
@@ -248,7 +249,7 @@ var implicitLaboratory = (() => {
       this.playing = on && this.rows.length > 0;
       at.play.setAttribute("aria-pressed", String(this.playing));
       at.said.setAttribute("aria-live", this.playing ? "off" : "polite");
-      at.play.firstElementChild.textContent = this.playing ? "Pause" : this.done && this.cursor >= this.rows.length - 1 ? "Play again" : "Play";
+      at.play.firstElementChild.textContent = this.playing ? "Pause" : this.done && this.rows.length && this.cursor >= this.rows.length - 1 ? "Play again" : "Play";
       clearTimeout(this.ticking);
       if (this.playing) this.tick();
       else this.write();
@@ -302,11 +303,10 @@ var implicitLaboratory = (() => {
 
     /** The sentences of a row, if there is one, and of what was lost behind the last. @param {any} row */
     tell(row) {
-      const { at, lost } = this;
+      const { lost } = this;
       const last = lost && this.cursor >= this.rows.length - 1;
-      if (last && !row) at.before.textContent = "";
       const sentences = [row && implicitWords.told(row, this.prepared, this.source.classes), last && implicitWords.lost(lost)];
-      at.said.textContent = sentences.filter(Boolean).join(" ");
+      this.at.said.textContent = sentences.filter(Boolean).join(" ");
     }
 
     // ---------------------------------------------------------------- what the reader takes along
