@@ -95,6 +95,7 @@ def observe(
         "1/this network/y": error[None],
         "error": error,
         "mean": here,
+        "known": known * torch.ones_like(kappa),
         "limit_error": line,
         "lost": (cell * lost).sum(),
     }
@@ -165,8 +166,8 @@ def _computation() -> Computation:
         draws=DRAWS,
         line=(
             "This network: error {error:.3g}, loss {loss:.2g}"
-            "{there?; its sweeps no longer settle|}. Mean of the stored ones {mean:.3g}, at infinite width "
-            "{limit_error:.3g}.{lost?"
+            "{there?; at some angle its sweeps do not settle now|}. At infinite width "
+            "{limit_error:.3g}; {known?no networks are stored here|mean of the stored ones {mean:.3g}}.{lost?"
             + "|".join(["", *(f" {k} of {len(CIRCLE_SEEDS)} networks did not finish." for k in range(1, 9))])
             + "}"
         ),

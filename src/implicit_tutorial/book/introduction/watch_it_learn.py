@@ -56,7 +56,7 @@ def watch_it_learn() -> Computed:
         draws=DRAWS,
         line=(
             "Loss {loss:.3g}, of the dashed prediction {lazy_loss:.3g}."
-            "{there? The sweeps no longer settle: there is no function to show.|}"
+            "{there? At some angle the sweeps do not settle now: there is no function to draw.|}"
         ),
     )
     return Computed(

@@ -245,14 +245,19 @@ var implicitLaboratory = (() => {
 
     play(/** @type {boolean} */ on) {
       const { at } = this;
-      if (on && this.done && this.cursor >= this.rows.length - 1) this.show(0);
+      if (on && this.done && this.last) this.show(0);
       this.playing = on && this.rows.length > 0;
       at.play.setAttribute("aria-pressed", String(this.playing));
       at.said.setAttribute("aria-live", this.playing ? "off" : "polite");
-      at.play.firstElementChild.textContent = this.playing ? "Pause" : this.done && this.rows.length && this.cursor >= this.rows.length - 1 ? "Play again" : "Play";
+      at.play.firstElementChild.textContent = this.playing ? "Pause" : this.done && this.rows.length && this.last ? "Play again" : "Play";
       clearTimeout(this.ticking);
       if (this.playing) this.tick();
       else this.write();
+    }
+
+    /** Whether no row lies behind the one that is shown. */
+    get last() {
+      return this.cursor >= this.rows.length - 1;
     }
 
     /** Nothing is left to compute. */
@@ -264,7 +269,7 @@ var implicitLaboratory = (() => {
     async tick() {
       const begun = performance.now(), { worker } = this;
       if (this.shown && !document.hidden) {
-        if (this.cursor >= this.rows.length - 1) {
+        if (this.last) {
           if (this.done) return this.play(false);
           try {
             const row = await worker.ask("next");
@@ -304,8 +309,8 @@ var implicitLaboratory = (() => {
     /** The sentences of a row, if there is one, and of what was lost behind the last. @param {any} row */
     tell(row) {
       const { lost } = this;
-      const last = lost && this.cursor >= this.rows.length - 1;
-      const sentences = [row && implicitWords.told(row, this.prepared, this.source.classes), last && implicitWords.lost(lost)];
+      const ended = lost && this.last;
+      const sentences = [row && implicitWords.told(row, this.prepared, this.source.classes), ended && implicitWords.lost(lost)];
       this.at.said.textContent = sentences.filter(Boolean).join(" ");
     }
 

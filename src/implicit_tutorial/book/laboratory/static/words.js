@@ -26,8 +26,9 @@ var implicitWords = (() => {
   /** What a row of the history says. @param {any} row @param {any} prepared @param {string[]} [classes] */
   function told(row, prepared, classes) {
     const n = prepared.y.length;
-    const line = `Step ${row.step}, time ${say(row.time)}. Mean square error on the samples ${say((2 * row.train_loss) / n)}, lazy ${say((2 * row.lazy_loss) / n)}; on the rows held out ${say(row.test_error)}, lazy ${say(row.lazy_test_error)}.${Number.isNaN(row.test_error) ? " At some inputs that are not samples the sweeps do not settle, so there is no function to show." : ""}`;
-    if (!classes || Number.isNaN(row.test_error)) return line;
+    const line = `Step ${row.step}, time ${say(row.time)}. Mean square error on the samples ${say((2 * row.train_loss) / n)}, lazy ${say((2 * row.lazy_loss) / n)}; on the rows held out ${say(row.test_error)}, lazy ${say(row.lazy_test_error)}.`;
+    if (Number.isNaN(row.test_error)) return `${line} Beside the samples some sweeps do not settle: there is no function.`;
+    if (!classes) return line;
     const middle = -prepared.label_mean / prepared.label_scale; // of −1 and 1
     const right = prepared.labels_test.filter((y, i) => y > middle === row.f[i] > middle).length;
     return `${line} Held out, ${right} of ${prepared.labels_test.length} are told right (+1: ${classes[1].trim()}).`;
@@ -36,8 +37,8 @@ var implicitWords = (() => {
   /** Where training stopped, for its sweeps find no equilibrium any more. @param {{step: number}} lost */
   const lost = ({ step }) =>
     step
-      ? `In step ${step} the sweeps no longer settle on the samples, so training ends here. A wider network or a larger output_scale helps to keep the equilibrium; a smaller implicit_scale may.`
-      : "From the start the sweeps of this network do not settle, so there is nothing to train here; another solver may find equilibria that it has. A smaller implicit_scale helps.";
+      ? `In step ${step} the sweeps no longer settle on the samples, so training ends. A wider network or a larger output_scale helps.`
+      : "From the start the sweeps of this network do not settle, so there is nothing to train; another solver may find equilibria that it has. A smaller implicit_scale helps.";
 
   /** The conditions of C5 as items of a list, with their values in a row if there is one. @param {any} [row] */
   function conditions(row) {
