@@ -121,20 +121,39 @@ def test_as_many_cones_cover_a_direction_as_it_has_equilibria(p, q):
     assert (covers == 1).all() == (p * q < 1)
 
 
-def test_states_show_every_equilibrium_and_whether_picard_returns_to_it():
-    panel = fig.two_units().panels(p=-1.6, q=-1.6, b1=1.0, b2=1.0)[1]
+@pytest.mark.parametrize(
+    ("p", "q", "b1", "b2", "count"),
+    [
+        (-1.6, -1.6, 1.0, 1.0, 3),
+        # A unit that is off stands at its kink, and drives the other as soon as it is pushed.
+        (-1.6, -1.6, 1.0, 1.6, 2),
+        (-1.6, -1.6, 1.6, 1.0, 2),
+        (-0.8, -0.8, 1.0, 0.8, 1),
+        (-1.6, 1.6, 1.0, -1.6, 1),
+        (1.6, 1.6, 0.0, 0.0, 1),
+        (-1.6, -1.6, 0.0, 0.0, 1),
+        (1.6, 1.6, 0.0, -1.0, 2),
+    ],
+)
+def test_states_show_every_equilibrium_and_whether_picard_returns_to_it(p, q, b1, b2, count):
+    panel = fig.two_units().panels(p=p, q=q, b1=b1, b2=b2)[1]
     shown = trace(panel, "equilibrium")
-    A = floats([0, -1.6], [-1.6, 0])
+    A, b = floats([0, p], [q, 0]), floats([b1, b2])
     found = 0
     for x, y, symbol in zip(shown["x"], shown["y"], shown["marker"]["symbol"], strict=True):
         z = floats([x, y])
         if z.isnan().all():  # the pattern solves nothing
             continue
         found += 1
-        torch.testing.assert_close(torch.relu(z @ A.T + 1), z)
-        pushed = it.solve(A, torch.ones_like(z), z0=z + floats([1e-3, -1e-3]), throw=False).z
-        assert (symbol == "circle") == bool((pushed - z).norm() < 1e-6)
-    assert found == 3
+        torch.testing.assert_close(torch.relu(z @ A.T + b), z)
+        back = []
+        for push in ([1e-3, -1e-3], [-1e-3, 1e-3], [1e-3, 1e-3]):
+            pushed = (z + floats(push)).clamp(min=0)
+            for _ in range(400):
+                pushed = torch.relu(pushed @ A.T + b)
+            back.append(bool((pushed - z).norm() < 1e-6))
+        assert (symbol == "circle") == all(back)
+    assert found == count
 
 
 @pytest.mark.parametrize(

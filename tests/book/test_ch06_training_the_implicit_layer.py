@@ -110,7 +110,7 @@ def test_the_readout_says_what_descent_does(label: float, fraction: float) -> No
     turns = int((side[1:] != side[:-1]).sum())
     error = abs(1 / (1 - path[-1]) - label) if path[-1] < 1 else np.inf
     assert ("no equilibrium" in said) == (path[-1] >= 1)
-    assert ("arrives in" in said or "by chance" in said) == (error < LIMIT)
+    assert ("arrives in" in said or "lands close" in said) == (error < LIMIT)
     assert ("to and fro" in said) <= (turns > 20)
     assert ("on its way" in said) <= (turns == 0)
     assert ("throws" in said) <= (path.min() < -10 and turns < 10)

@@ -10,6 +10,7 @@ import torch
 
 import implicit_tutorial as it
 from implicit_tutorial.book import ch09_the_scale_of_the_initialization as fig
+from implicit_tutorial.book.ch09_the_scale_of_the_initialization import phase_network
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.circle_scale import WIDTHS, excess
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.existence_map import both, minima
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.kappa_law import (
@@ -39,6 +40,7 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import 
 from implicit_tutorial.book.circle import CIRCLE
 from implicit_tutorial.book.tasks import task
 from implicit_tutorial.explorer import style
+from implicit_tutorial.explorer.computed import call
 from tests.book.traces import trace
 
 
@@ -245,6 +247,18 @@ def test_a_failing_run_is_told_in_a_sentence():
     assert "Stored run of the framed tile: left the well-posed region at" in said
     lost = shown.readout(steps=400, output_scale=0.1, width=12)
     assert "it has left the well-posed region" in lost
+
+
+@pytest.mark.parametrize(("output_scale", "width", "end"), [(0.1, 12, 2), (3.0, 64, 1)])
+def test_where_no_step_is_taken_nothing_is_swept(monkeypatch, output_scale, width, end):
+    """Neither where the equilibrium is lost, at whose fold all sweeps would be in vain, nor at the end."""
+    computation = fig.phase_diagram().computation
+    state = computation.run({"steps": 130.0, "output_scale": output_scale, "width": width})
+    assert state["end"] == end
+    monkeypatch.setattr(phase_network.Problem, "__call__", lambda *_: pytest.fail("a sweep"))
+    after = call(computation.advance, state)
+    for name in ("A", "z", "u", "e", "time_now", "lost"):
+        assert torch.equal(after[name], state[name])
 
 
 def test_the_unit_by_hand_ends_where_the_text_says():

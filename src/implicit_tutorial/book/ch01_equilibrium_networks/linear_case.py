@@ -51,7 +51,8 @@ def linear_case() -> Explorer:
         tag=THEOREM | measured(width=1, seeds=None, samples=None),
         caption=(
             "Move the weight $a$. The distance to the equilibrium falls on a straight line of slope "
-            "$\\log|a|$. At $a=-1$ it stays, and at $a=-1.2$ the layers run away from an equilibrium that "
+            "$\\log|a|$; for $a=0$ one layer arrives. At $a=-1$ it stays, and at $a=-1.2$ the layers run "
+            "away from an equilibrium that "
             "is still there."
         ),
         alt=(

@@ -210,7 +210,11 @@ def certified_error(solve: Callable) -> Iterator[Measurement]:
             moved = sol.z + rtol * normal(n, m, seed=13)
             bound = sol.certificate.error_bound(sol.A, sol.b, moved)
             ratios.append(torch.linalg.vector_norm(moved - exact, dim=1) / bound)
-        yield below(f"{case} the largest error is {{}} % of its certified bound", torch.cat(ratios).max(), 1)
+        yield below(
+            f"at the scale {scale:g}, {case}, the largest error is {{}} % of its certified bound",
+            torch.cat(ratios).max(),
+            1,
+        )
         if scale < 0.5:
             L = float(torch.linalg.matrix_norm(A, 2))
             before, after = (solve(A, b, solver=Picard(max_steps=k), throw=False).z for k in (8, 9))

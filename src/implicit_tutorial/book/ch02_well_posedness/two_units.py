@@ -179,10 +179,14 @@ def observe(
     there = torch.stack([solves * one for _, _, solves in found])
     nowhere = torch.where(there > 0, 0 * there, there * 0 / (0 * there))
     tied = (p * q).abs() < 1  # ρ(DA)² of the only pattern in which the units drive one another
+    # A unit at its kink may drive the other too. Around a loop whose sign is negative the relu stops it.
+    grows = (p * q >= 1 - _SINGULAR) * one
+    kinks = [(at.abs() <= _SINGULAR) * one for at in (b1, b2, q * b1 + b2, p * b2 + b1)]
+    loose = [grows * kinks[0] * kinks[1] * (p > 0), grows * kinks[2], grows * kinks[3]]
     shown |= {
         "1/equilibrium/x": torch.stack([z1 for z1, _, _ in found]) + nowhere,
         "1/equilibrium/y": torch.stack([z2 for _, z2, _ in found]) + nowhere,
-        "1/equilibrium/marker.symbol": torch.stack([one, one, one, tied * one]),
+        "1/equilibrium/marker.symbol": torch.stack([*(one - k for k in loose), tied * one]),
         "product": p * q,
         "tiles": torch.where(singular(p, q), 2 * one, (p * q < 1) * one),
         "count": counted(p, q, b1, b2),

@@ -112,7 +112,10 @@ def _what_to_notice() -> str:
                 and set(stand(hard)) == {"converged", "still moving"},
             ),
             says("at $1.3$ most of the circle is lost. ", (stand(lost) == "diverged").mean() > 0.5),
-            says(f"Above $\\sigma_A = {max(certified):g}$ nothing is certified.", certified == [0.4, 0.6]),
+            says(
+                f"From the stop at {min(set(SCALES) - set(certified)):g} on nothing is certified.",
+                certified == [scale for scale in SCALES if scale < 0.7],
+            ),
         ]
     )
 

@@ -52,8 +52,9 @@ def solver_plane() -> Explorer:
         [Control("solver", list(SOLVERS))],
         tag=THEOREM | MEAN_FIELD | measured(width=PLANE_WIDTH, seeds=1, samples=PLANE_SAMPLES),
         caption=(
-            "$A = sS + aR$ with $S$ symmetric, $R$ antisymmetric, both from one Gaussian matrix of width 64 "
-            "and of norm about one; the diagonal $s = a$ holds the Gaussian matrices. Colour: sweeps to "
+            "$A = sS + aR$ with $S$ symmetric, $\\lambda_{\\max}(S) = 1$, and $R$ antisymmetric of norm one, "
+            "both from one Gaussian matrix of width 64; along the diagonal $s = a$ lie Gaussian matrices, "
+            "nearly. Colour: sweeps to "
             "$10^{-10}$, on a logarithmic scale; empty: not found in 500 sweeps, or refused. Lines: "
             "$\\lVert A\\rVert_2 = 1$ (dashed), the monotone limit $s = 1$ (solid), and the typical limit "
             "$\\rho(DA) = 1$ of Picard (dotted). **Move** the solver. **Notice** which of the three lines, "

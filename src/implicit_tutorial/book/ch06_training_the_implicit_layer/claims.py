@@ -88,7 +88,7 @@ def certified_convergence(certificate: Callable) -> Iterator[Measurement]:
     )
     yield below("the matrix moves by {} % of the radius allowed", history.movement.iloc[-1] / proof.r_star, 1)
     yield above(
-        "the matrix moves by {} times the least that fits the labels",
+        "the matrix moves by {} times what its tangent at the start needs to fit the labels",
         history.movement.iloc[-1] / (proof.initial_error / proof.s0),
         0.9,
     )

@@ -28,7 +28,7 @@ _LINE = (
     "A step throws descent far back, and after {taken:d} steps it still creeps up again.}|"
     "Descent is still on its way after {taken:d} steps.}|"
     "Descent {calm?{swings?|jumps to and fro{wide?|, also left of the picture}, and }"
-    "comes close by chance after|arrives in} {taken:d} step"
+    "lands close after|arrives in} {taken:d} step"
     "{several?|s}.}|Descent starts at the minimum.}|"
     "Step {taken:d} lands at a = {last:.3g}: no equilibrium.}}"
 )
@@ -191,6 +191,6 @@ def _follows() -> str:
         off.append(np.abs(error / exact - 1)[error > 0.05 * error[0]].max())
     return says(
         "With the smallest step the points stay within a third of it until a twentieth of the error is left, "
-        f"for labels up to {LABELS[2]:g}; for {LABELS[3]:g} they jump away from it even then.",
+        f"for labels at the stops up to {LABELS[2]:g}; for {LABELS[3]:g} they jump away from it even then.",
         max(off) < 1 / 3 and _end(LABELS[3], step) == "jumps",
     )

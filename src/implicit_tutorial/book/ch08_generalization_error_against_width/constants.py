@@ -38,7 +38,7 @@ def law_table() -> str:
     """C and p with their 95 % intervals, one curve a line, to the two digits that the column has room for."""
     both = ((name, law.C, law.exponent) for name, law in laws().items())
     laid = ((name, *(f"{e.value:.2g} [{e.low:.2g}, {e.high:.2g}]" for e in fit)) for name, *fit in both)
-    return aligned([("setting", "C", "exponent p"), *laid]).replace("-", "−")
+    return aligned([("setting", "C for p = 1", "p where it is free"), *laid]).replace("-", "−")
 
 
 def signs(part: str = "total") -> dict[int, list[str]]:

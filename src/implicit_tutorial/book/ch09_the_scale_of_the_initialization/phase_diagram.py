@@ -256,8 +256,8 @@ def phase_diagram() -> Computed:
             error.loc[0.5:].is_monotonic_increasing and late.max() < 1.3 * late.min(),
         )
         + says(
-            f"There move $m$ down: the error rises, to {narrow['test_error'][smallest]:.3f} at $m = 64$, "
-            "and below that the stored run fails.",
+            f"At $\\kappa = {smallest:g}$ move $m$ down: the error rises, to "
+            f"{narrow['test_error'][smallest]:.3f} at $m = 64$, and below that the stored run fails.",
             narrow["test_error"][smallest] > late.max() and run(smallest, 48)["status"] != "finished",
         ),
         alt="Three panels. A map over output scale and width, both logarithmic: "
