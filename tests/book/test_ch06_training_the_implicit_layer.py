@@ -307,7 +307,7 @@ def test_a_network_that_is_lost_has_no_function() -> None:
     explorer = fig.learning_circle()
     assert np.isnan(learned(32, 0.3)[-1]).all()
     lost = {"time": 200, "width": 32, "output_scale": 0.3}
-    assert "left the well-posed region" in explorer.readout(**lost)
+    assert "no equilibrium is found now" in explorer.readout(**lost)
     for name in ("network", "exact flow"):
         gone, there = trace(explorer, name, **lost), trace(explorer, name)
         assert np.isnan(gone["y"]).all()
