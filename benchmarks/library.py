@@ -35,7 +35,6 @@ def importing(setting: Setting, *, repeats: int = 7) -> Iterator[Row]:
         return float(done.stdout)
 
     seen: list[float] = []
-    seconds("implicit_tutorial")  # reads all files once, torch's too
 
     def rounds() -> dict[str, float]:
         times = {"torch": seconds("torch"), "library": seconds("implicit_tutorial")}

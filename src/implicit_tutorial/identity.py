@@ -212,7 +212,7 @@ def _globals(code: types.CodeType, names: Mapping[str, Any]) -> dict[str, Any]:
 
 def _filled(cell: types.CellType) -> bool:
     try:
-        cell.cell_contents  # noqa: B018
+        cell.cell_contents  # noqa: B018 (an empty cell raises when it is read)
     except ValueError:
         return False
     return True

@@ -186,6 +186,7 @@ def test_a_step_beside_its_products():
 def test_importing_beside_torch():
     """That the library takes longer than torch alone is no matter of chance: see tests/test_imports.py."""
     (row,) = check("import", ratios.importing(SMALL, repeats=1))
+    assert row["value"] == row["seconds"] / row["peer_seconds"]
     assert min(row["seconds"], row["peer_seconds"]) > 0.1
 
 

@@ -151,6 +151,7 @@ def test_a_peer_that_is_missing_is_named_before_anything_is_measured(monkeypatch
         raise PackageNotFoundError("torchdeq")
 
     monkeypatch.setattr(stored, "provenance", version)
+    monkeypatch.setitem(command.RATIOS, "import", lambda *_: pytest.fail("measured"))
     monkeypatch.setattr(sys, "argv", ["benchmarks", "import"])
     with pytest.raises(SystemExit, match=r"torchdeq is not installed: `make bench`"):
         command.main()

@@ -123,6 +123,7 @@ def test_a_single_step_in_single_precision(page, name) -> None:
     (values,) = between(name, 1, seed=5)
     step = float(computation.run(values | {computation.clock: 0.0})["step"])
 
+    @cache
     def matrix(steps: int) -> np.ndarray:
         return computation.run(values | {computation.clock: steps * step})["A"].double().flatten().numpy()
 

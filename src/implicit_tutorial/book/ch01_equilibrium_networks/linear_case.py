@@ -52,8 +52,7 @@ def linear_case() -> Explorer:
         caption=(
             "Move the weight $a$. The distance to the equilibrium falls on a straight line of slope "
             "$\\log|a|$; for $a=0$ one layer arrives. At $a=-1$ it stays, and at $a=-1.2$ the layers run "
-            "away from an equilibrium that "
-            "is still there."
+            "away from an equilibrium that is still there."
         ),
         alt=(
             "First, the state after L layers as dots that approach the dashed equilibrium. Second, their "

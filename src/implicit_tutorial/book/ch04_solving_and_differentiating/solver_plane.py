@@ -54,11 +54,10 @@ def solver_plane() -> Explorer:
         caption=(
             "$A = sS + aR$ with $S$ symmetric, $\\lambda_{\\max}(S) = 1$, and $R$ antisymmetric of norm one, "
             "both from one Gaussian matrix of width 64; along the diagonal $s = a$ lie Gaussian matrices, "
-            "nearly. Colour: sweeps to "
-            "$10^{-10}$, on a logarithmic scale; empty: not found in 500 sweeps, or refused. Lines: "
-            "$\\lVert A\\rVert_2 = 1$ (dashed), the monotone limit $s = 1$ (solid), and the typical limit "
-            "$\\rho(DA) = 1$ of Picard (dotted). **Move** the solver. **Notice** which of the three lines, "
-            "if any, stops it."
+            "nearly. Colour: sweeps to $10^{-10}$, on a logarithmic scale; empty: not found in 500 sweeps, "
+            "or refused. Lines: $\\lVert A\\rVert_2 = 1$ (dashed), the monotone limit $s = 1$ (solid), and "
+            "the typical limit $\\rho(DA) = 1$ of Picard (dotted). **Move** the solver. **Notice** which of "
+            "the three lines, if any, stops it."
         ),
         alt=(
             "A plane with the size of the symmetric part to the right and that of the antisymmetric part "

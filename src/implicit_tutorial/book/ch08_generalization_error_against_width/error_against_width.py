@@ -43,7 +43,7 @@ def error_against_width() -> Explorer:
     """Test errors of every run against width (C17)."""
     means, below, thin_above = (sum(counts) for counts in zip(*sides().values(), strict=True))
     noisy = [name for name in SETTINGS if "noise" in name]
-    alone = "linear + quadratic, implicit scale 1.1"
+    (alone,) = (name for name in SETTINGS if len(movement(name)) == 1)
     return Explorer(
         _draw,
         [Control("setting", list(SETTINGS), start="linear + quadratic, κ = 1")],
@@ -59,7 +59,7 @@ def error_against_width() -> Explorer:
         + says(
             "The line below the figure says how far the features moved: the less, the wider the "
             f"networks are, in every setting but “{alone}”, where it knows one width only.",
-            all(movement(name).is_monotonic_decreasing for name in SETTINGS) and len(movement(alone)) == 1,
+            all(movement(name).is_monotonic_decreasing for name in SETTINGS),
         ),
         alt="Test errors over the width, both logarithmic, with their means: "
         + says(
