@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -11,12 +12,16 @@ import torch
 import implicit_tutorial as it
 from implicit_tutorial.book import ch03_keeping_it_well_posed as fig
 from implicit_tutorial.book.ch03_keeping_it_well_posed import paths
-from implicit_tutorial.book.ch03_keeping_it_well_posed.circle_remedies import LARGE, SHOWN, circle_run
 from implicit_tutorial.book.ch03_keeping_it_well_posed.energy_landscape import COUPLINGS, coupled
 from implicit_tutorial.book.ch03_keeping_it_well_posed.guarantees import STRONG, rows
-from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, finder, remedied
+from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import LARGE, METHODS, SCALES, finder, remedied
 from implicit_tutorial.book.ch03_keeping_it_well_posed.splitting_paths import TURNS, turning
-from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDIES, REMEDY_COST, training
+from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import (
+    CIRCLE_REMEDIES,
+    REMEDIES,
+    REMEDY_COST,
+    training,
+)
 from implicit_tutorial.book.ch03_keeping_it_well_posed.training_remedies import stored_time
 from implicit_tutorial.book.descent import RATE, WIDTH, descend, network
 from implicit_tutorial.book.tasks import task as book_task
@@ -157,6 +162,34 @@ def test_a_cross_marks_the_step_that_fails():
     assert told.endswith(f"A step takes {100 * share:.0f} % of a plain one's time.")
 
 
+def test_each_run_says_what_is_proved_at_its_end():
+    explorer = fig.training_remedies()
+    for row in REMEDIES.table.itertuples():
+        told = explorer.readout(method=row.method, implicit_scale=row.implicit_scale)
+        if METHODS[row.method].constraint:
+            assert row.end == "not asked"
+            assert "proved" not in told
+        else:
+            lost = training(row.method, row.implicit_scale).failed is not None
+            assert row.end == ("nothing proved" if lost else "minimum proved")
+            assert ("A global minimum is proved to lie near its end." in told) is not lost
+
+
+def test_the_minimum_that_is_proved_near_the_end_of_a_plain_run_is_found_there():
+    """Least-norm Newton steps by autograd, from where descent ends until the labels are fitted to 1e-10."""
+    (X, y, *_), net = fig.task(), network(None, 0.7)
+    labels = y + net(X).detach()
+    assert float(list(descend(net, X, y, finder("none")))[-1].loss) > 1
+    net.solver, end = it.Newton(), net.Theta.detach().clone()
+    for _ in range(40):
+        f = net(X)
+        rows = [torch.autograd.grad(out, net.Theta, retain_graph=True)[0].flatten() for out in f]
+        step = torch.linalg.lstsq(torch.stack(rows), (labels - f).detach(), driver="gelsd").solution
+        net.Theta.data += 0.5 * step.view_as(net.Theta)
+    assert float((net(X).detach() - labels).abs().max()) < 1e-10
+    assert 0.7 / math.sqrt(WIDTH) * float((net.Theta.detach() - end).norm()) < 0.83
+
+
 def test_each_panel_shows_its_own_quantity():
     run, plain = training("l1 rows", 0.5), training("none", 0.5)
     panels = fig.training_remedies().panels(method="l1 rows", implicit_scale=0.5)
@@ -281,19 +314,19 @@ def test_on_the_circle_a_plain_run_is_descent_through_the_networks_own_gradient(
         loss = (net(X) - LARGE * y).square().mean() / 2
         losses.append(loss.item())
         net.Theta.data -= RATE * torch.autograd.grad(loss, net.Theta)[0]
-    run = circle_run("none")
-    assert losses[-1] / losses[0] == pytest.approx(run.left, rel=1e-3)
-    assert (run.first, run.last) == (28, 92)
+    run = CIRCLE_REMEDIES.at(remedy="none")
+    assert losses[-1] / losses[0] == pytest.approx(run["left"], rel=1e-3)
+    assert (run["first"], run["last"]) == (28, 92)
 
 
 def test_on_the_circle_each_remedy_keeps_what_it_promises():
-    plain = circle_run("none")
-    for name in SHOWN[1:]:
-        kept = circle_run(name)
-        assert kept.stretch < 0.91 < plain.stretch  # γ = 0.9, and 1 − μ = 0.9
-        assert kept.last - kept.first <= 3 < plain.last - plain.first
-    lines = fig.circle_remedies().splitlines()[2:]
-    assert [line.split("  ")[0] for line in lines] == list(SHOWN)
+    runs = CIRCLE_REMEDIES.table.set_index("remedy")
+    plain, kept = runs.loc["none"], runs.drop("none")
+    assert kept.stretch.max() < 0.91 < plain.stretch  # γ = 0.9, and 1 − μ = 0.9
+    assert (kept["last"] - kept["first"]).max() <= 3 < plain["last"] - plain["first"]
+    head, _, *lines = (re.split(r" {2,}", line) for line in fig.circle_remedies().splitlines())
+    assert head[-1] == "a minimum proved near"
+    assert {line[0]: line[-1] for line in lines} == {"none": "yes"} | dict.fromkeys(kept.index, "not asked")
 
 
 def test_the_answer_on_time_names_every_remedy_that_costs():

@@ -44,8 +44,10 @@ from implicit_tutorial.book.ch04_solving_and_differentiating.solver_plane import
 from implicit_tutorial.book.ch04_solving_and_differentiating.spectrum import RACERS, WIDTH, matrix, race
 from implicit_tutorial.book.ch04_solving_and_differentiating.spectrum import predicted as best_rate
 from implicit_tutorial.book.ch04_solving_and_differentiating.studies import (
+    GRADIENT_DESCENT,
     PLANE,
     SOLVER_TIMES,
+    WARM_TRAINING,
     plane_matrix,
     plane_parts,
     plane_sweeps,
@@ -287,7 +289,7 @@ def test_the_mean_field_error_of_a_wide_network(scale):
 
 def test_training_is_plain_descent():
     """Three steps through unrolled autograd."""
-    net, X, y = network(0.4, 64), inputs(), target()
+    net, X, y = it.EquilibriumNetwork(5, 64, implicit_scale=0.4, seed=0), inputs(), target()
     K = it.network_kernels(net, X).implicit.detach()
     rate = 0.5 * len(X) / float(torch.linalg.eigvalsh(K)[-1])
     for k in range(3):
@@ -304,6 +306,11 @@ def test_every_gradient_trains(name):
     run = training(name, 0.4)
     assert len(run) == 41
     assert run[-1] < 0.2 * run[0]
+
+
+@pytest.mark.parametrize("study", [GRADIENT_DESCENT, WARM_TRAINING], ids=lambda study: study.name)
+def test_near_the_end_of_each_run_a_minimum_is_proved(study):
+    assert set(study.table["end"]) == {"minimum proved"}
 
 
 # ---- reuse ----

@@ -24,11 +24,11 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.certified_width imp
 from implicit_tutorial.book.ch06_training_the_implicit_layer.following_the_flow import cheapest
 from implicit_tutorial.book.ch06_training_the_implicit_layer.following_the_flow import runs as integrations
 from implicit_tutorial.book.ch06_training_the_implicit_layer.learning_circle import learned, predicted
-from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_curves import (
+from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_curves import curves
+from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_run import (
     DECAY,
     TIMES,
     WIDTH,
-    curves,
     network,
     task,
 )
@@ -418,9 +418,9 @@ def test_the_limits_rates_are_those_of_the_kernels() -> None:
 
 def test_stored_integration_errors_agree_with_another_reference() -> None:
     """The exponential flow in 320 fixed steps in place of torchdiffeq."""
-    exact, _ = studies.follow("sphere", it.ExponentialFlow(steps=320))
+    exact, *_ = studies.follow("sphere", it.ExponentialFlow(steps=320))
     for method, parameter in (("single sweep", 0.25), ("exponential flow", 10)):
-        f, last = studies.follow("sphere", studies.INTEGRATORS[method][0](parameter))
+        f, last, _ = studies.follow("sphere", studies.INTEGRATORS[method][0](parameter))
         error = float((f - exact).norm() / exact.norm())
         frame = integrations("sphere", method)
         stored = frame[frame.parameter == parameter].iloc[0]

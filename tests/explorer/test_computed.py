@@ -274,6 +274,51 @@ def test_two_hundred_steps_end_where_torch_ends(page, explorers, wasm):
     assert float((found - A).abs().max()) < 1e-10 * float(A.abs().max())
 
 
+def countdown():
+    """Five steps that change a number, and many that change nothing."""
+
+    def begin(first, Q):
+        return {"left": first, "P": Q, "step": 1 + 0 * first}
+
+    def advance(left, P, Q):
+        return {"left": torch.clamp(left - 1, min=0), "P": torch.where(left > 0, P @ Q, P)}
+
+    def observe(left):
+        return {"0/rest/y": left[None], "end": (left <= 0) * 1.0}
+
+    def figures():
+        return [style.figure(y_range=(0, 9)).add_scatter(x=[0], y=[0], **style.points("rest"))]
+
+    computation = Computation(
+        begin=begin,
+        advance=advance,
+        observe=observe,
+        clock="time",
+        constants={"Q": torch.linalg.qr(normals_of(64)).Q},
+        line="{left:d} left.",
+    )
+    controls = [Control("time", [0, 1, 20_000], fmt="d"), Control("first", [5, 7], fmt="d")]
+    return Computed(figures, computation, controls, name="countdown", caption="Wait.", alt="A number.")
+
+
+def normals_of(n):
+    return torch.from_numpy(normals(0, n, n))
+
+
+def test_what_changes_no_more_is_shown_as_it_is(browser, tmp_path):
+    """Of 20 000 steps those are left out that come after the last change, by page and kernel."""
+    explorer, answers = countdown(), []
+    while not answers or not answers[-1]:
+        answers.append(explorer.computation.run_for(0.0, {"time": 20_000, "first": 5})[1])
+    assert answers == [False] * 4 + [True]
+    with reader(browser, "file:") as tab:
+        tab.goto(write_page(tmp_path, explorer.html()).as_uri())
+        tab.wait_for_selector("figure[data-shown]")
+        assert tab.evaluate(MOVE, ["countdown", (2, 1)])["line"] == "0 left."
+        taken = tab.evaluate("implicitTutorial.explorers.get('countdown').source.computation.taken")
+        assert 7 <= taken < 20_000
+
+
 def test_a_function_that_is_not_the_stored_ones_is_noticed(browser, tmp_path):
     """The page of one function, compared with another that is off by one per mille."""
 

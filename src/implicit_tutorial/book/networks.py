@@ -25,6 +25,13 @@ _RTOL, _MAX_STEPS = 0.05, 300
 _LARGEST = 1024
 #: A history in which only what costs nothing is written down.
 PLAIN = Record(every=1, movement=False, norm=False, spectrum=False)
+#: What a readout says of the end of a run (C20).
+ENDS = {
+    "certified": "From its end the flow is proved to reach a global minimum.",
+    "minimum proved": "A global minimum is proved to lie near its end.",
+    "nothing proved": "Nothing is proved at its end.",
+    "not asked": "",
+}
 #: The setting of C16.
 REFERENCE = {"target": ["linear + quadratic"], "implicit_scale": [0.5]}
 

@@ -36,7 +36,10 @@ class Computation:
     """
 
     observe: Pure
-    """From the state to what is shown. What bears the name of a state replaces it."""
+    """From the state to what is shown. What bears the name of a state replaces it.
+
+    A number ``end`` that is not zero says that further steps would change nothing.
+    """
     begin: Pure | None = None
     """The state at time zero."""
     advance: Pure | None = None
@@ -68,7 +71,8 @@ class Computation:
         return self.run_for(math.inf, values)[0]
 
     def run_for(self, seconds: float, values: Mapping[str, Any]) -> tuple[dict[str, Tensor], bool]:
-        """Results of the steps that so many seconds allow, one at least, and whether that were all."""
+        """Results of the steps that so many seconds allow, one at least, and whether more would change "
+        "them."""
         settings = tuple((name, v) for name, v in values.items() if name != self.clock)
         missing = 0
         taken, state = self._reached.get(settings, (0, None))
@@ -85,7 +89,8 @@ class Computation:
                     break
             self._reached.pop(settings, None)  # the last one comes last
             self._reached[settings] = taken, state
-        return state | numbers(values) | call(self.observe, state), not missing
+        seen = call(self.observe, state)
+        return state | numbers(values) | seen, not missing or bool(seen.get("end", 0))
 
     def forget(self, kept: int) -> None:
         """Keep the last so many settings' states, where someone moves handles as long as they like."""

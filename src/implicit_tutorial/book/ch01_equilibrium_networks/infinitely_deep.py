@@ -45,7 +45,9 @@ def infinitely_deep() -> Explorer:
     def readout(implicit_scale: float) -> str:
         z, limit = states(implicit_scale)
         if limit is None:
-            return f"implicit_scale {implicit_scale:.1f}: nothing settles, so the last column is empty."
+            return (
+                f"implicit_scale {implicit_scale:.1f}: the state does not settle; the last column is empty."
+            )
         changed = np.abs(np.diff(z, axis=1)).max(axis=0) > 0.05
         first = int(np.flatnonzero(changed).max()) + 2 if changed.any() else 1
         text = f"from layer {first} on" if first < depth else "not yet within 30 layers"
@@ -60,11 +62,11 @@ def infinitely_deep() -> Explorer:
         caption=(
             "One input travels through the layers from left to right; each row is a unit. Move "
             "`implicit_scale`. The columns stop changing, soon or late, and agree with the last one, the "
-            "equilibrium. At 1.4 and above nothing settles and the last column is empty."
+            "equilibrium. At 1.4 and above the state does not settle, and the last column is empty."
         ),
         alt=(
             "Heat map of the activations of twenty-four units over thirty layers, with a separate last "
-            "column for the equilibrium. After a few layers every row keeps one colour."
+            "column for the equilibrium. After some layers every row keeps one colour."
         ),
         readout=readout,
     )

@@ -161,15 +161,21 @@ def state(implicit_scale: float) -> dict[str, Tensor]:
     return _computation().shown({"implicit_scale": implicit_scale})
 
 
+#: Between two stops.
+_JUST_BEFORE = (1.335, 1.345)
+
+
 def _where_picard_ends() -> str:
     """Picard fails at the scales at which ρ(DA) is above one, and at no other; near them it is slow."""
     ends = [scale for scale in SCALES if state(scale)["radius"] >= 1]
     last = max(scale for scale in SCALES if scale < ends[0])
     rule = all((not state(scale)["found"]) == (scale in ends) for scale in SCALES)
     slow = float(state(last)["sweeps"] / state(last)["expected"])
+    between = {bool(state(scale)["found"]) for scale in _JUST_BEFORE}
     return (
         says("it gives up about where the *smaller* disc reaches the unit circle: ", rule)
-        + f"for this draw between {last:g} and {ends[0]:g}, in mean field at $\\sqrt2$. "
+        + f"in mean field at $\\sqrt2$, for this draw at the stops from {ends[0]:g} on. "
+        + says("A little before that it comes and goes, as units switch. ", between == {False, True})
         + says(
             f"At {last:g} it takes {slow:.1f} times as many sweeps as the mean-field rate says.", slow > 1.5
         )

@@ -74,7 +74,9 @@ def two_units() -> Computed:
             "and the second start. "
             "**Move** $p$ and $q$ both to $-1.6$: the cones overlap, and with $b = (1, 1)$ two winners and a "
             "tie are all equilibria; drag $b$ over the edge of a cone, and equilibria appear or vanish. "
-            "**Notice** that the cones tile the plane, without gap or overlap, exactly as long as $pq < 1$."
+            "**Notice** that the cones, none of them flat, tile the plane without gap or overlap exactly as "
+            "long as "
+            "$pq < 1$."
         ),
         alt=(
             "First, the plane of injections with four coloured cones, one for each activation pattern of "

@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch03_keeping_it_well_posed.setting import METHODS, SCALES, Training
-from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDY_COST, training
+from implicit_tutorial.book.ch03_keeping_it_well_posed.studies import REMEDIES, REMEDY_COST, training
 from implicit_tutorial.book.descent import LIMIT, SAMPLES, STEPS, WIDTH
 from implicit_tutorial.book.evidence import measured
+from implicit_tutorial.book.networks import ENDS
 from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
@@ -30,7 +31,7 @@ def training_remedies() -> Explorer:
             Control("method", list(METHODS), label="remedy"),
             Control("implicit_scale", list(SCALES), start=0.9, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
-        tag=measured(width=WIDTH, seeds=1, samples=SAMPLES),
+        tag=measured(width=WIDTH, seeds=1, samples=SAMPLES).ending(REMEDIES.table["end"]),
         caption=(
             f"Gradient descent on $\\Theta$ alone: width {WIDTH}, {SAMPLES} noisy labels. Sweeps to a "
             "relative residual of $10^{-6}$, Picard's, or those of Peaceman and Rachford where only "
@@ -41,7 +42,7 @@ def training_remedies() -> Explorer:
             f"$\\sigma_A$. {_what_plain_descent_does()} **Move** the remedy at $\\sigma_A = 0.9$. **Notice** "
             "which remedies keep the sweeps flat, and what they pay for it in loss and in test error. "
             "(Gradients here are exact: the adjoint is solved by Newton's method. Times were measured once, "
-            "on one core.)"
+            "on one core. That a minimum lies near an end is proved as in chapter 6, if $\\Theta$ is free.)"
         ),
         alt=(
             "Four curves against the step of gradient descent for the chosen remedy, each beside the curve "
@@ -108,10 +109,13 @@ def _readout(method: str, implicit_scale: float) -> str:
         f"the test error from {here.test[0]:.2f} to {_last(here)}"
     )
     ratio = stored_time(method, implicit_scale) / stored_time("none", implicit_scale)
-    time = "" if method == "none" else f" A step takes {100 * ratio:.0f} % of a plain one's time."
-    if here.failed is None:
-        return f"All {STEPS} steps: {who}'s {changes}.{time}"
-    return f"{who} fails at step {here.failed}. Before that its {changes}.{time}"
+    time = "" if method == "none" else f"A step takes {100 * ratio:.0f} % of a plain one's time."
+    run = (
+        f"All {STEPS} steps: {who}'s"
+        if here.failed is None
+        else (f"{who} fails at step {here.failed}. Before that its")
+    )
+    return " ".join(filter(None, [f"{run} {changes}.", ENDS[here.end], time]))
 
 
 def _last(run: Training) -> str:

@@ -17,24 +17,26 @@ from implicit_tutorial.book.ch04_solving_and_differentiating.setting import (
     INPUTS,
     SAMPLES,
     WIDTH,
-    gradient,
     inputs,
 )
-from implicit_tutorial.book.ch04_solving_and_differentiating.studies import GRADIENT_TIMES
+from implicit_tutorial.book.ch04_solving_and_differentiating.studies import (
+    DESCENT_STEPS,
+    GRADIENT_DESCENT,
+    GRADIENT_SCALES,
+    GRADIENT_TIMES,
+    NARROW,
+)
 from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
-SCALES = (0.4, 0.7, 1.0)
 PRODUCTS = 12
-#: Training: the width, the steps of descent, the step in units of 1/λ_max(K), the tolerance of the solver.
-_NARROW, _STEPS, _RATE, _RTOL = 64, 40, 0.5, 1e-6
 
 
-def network(scale: float, width: int = WIDTH) -> it.EquilibriumNetwork:
+def network(scale: float) -> it.EquilibriumNetwork:
     """The network whose gradient is taken."""
-    return it.EquilibriumNetwork(INPUTS, width, implicit_scale=scale, seed=0)
+    return it.EquilibriumNetwork(INPUTS, WIDTH, implicit_scale=scale, seed=0)
 
 
 def target() -> Tensor:
@@ -85,18 +87,9 @@ def predicted(scale: float, products: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return relative, np.degrees(np.arcsin(np.minimum(relative, 1)))
 
 
-@cache
 def training(name: str, scale: float) -> np.ndarray:
-    """Loss before each step of descent on Θ along the named gradient, and after the last one."""
-    net, X, y, way = network(scale, _NARROW), inputs(), target(), GRADIENTS[name]
-    kernel = it.network_kernels(net, X).implicit.detach()
-    rate = _RATE * len(X) / float(torch.linalg.eigvalsh(kernel)[-1])
-    losses = []
-    for _ in range(_STEPS + 1):
-        loss, slope = gradient(net, X, y, way, rtol=_RTOL)
-        losses.append(loss)
-        net.Theta.data -= rate * slope
-    return np.array(losses)
+    """Stored loss before each step of descent on Θ along the named gradient, and after the last one."""
+    return np.array(GRADIENT_DESCENT.at(gradient=name, implicit_scale=scale)["loss"])
 
 
 def milliseconds(name: str, scale: float) -> float:
@@ -111,13 +104,20 @@ def cheaper_gradients() -> Explorer:
         _draw,
         [
             Control("gradient", list(GRADIENTS), start="one step"),
-            Control("implicit_scale", list(SCALES), start=0.7, label="implicit_scale $\\sigma_A$", fmt=".1f"),
+            Control(
+                "implicit_scale",
+                list(GRADIENT_SCALES),
+                start=0.7,
+                label="implicit_scale $\\sigma_A$",
+                fmt=".1f",
+            ),
         ],
-        tag=MEAN_FIELD | measured(width=(_NARROW, WIDTH), seeds=1, samples=SAMPLES),
+        tag=MEAN_FIELD
+        | measured(width=(NARROW, WIDTH), seeds=1, samples=SAMPLES).ending(GRADIENT_DESCENT.table["end"]),
         caption=(
             f"First and second: relative error and angle of the gradient of a network of width {WIDTH}, "
             "after so many products with $A^\\top$ in the backward pass; dashed, $\\rho^{k+1}$ and its "
-            f"arcsine with $\\rho = \\sigma_A/\\sqrt2$. Third: gradient descent at width {_NARROW} along the "
+            f"arcsine with $\\rho = \\sigma_A/\\sqrt2$. Third: gradient descent at width {NARROW} along the "
             "chosen gradient, and along the exact one (dashed). **Move** $\\sigma_A$, then the gradient. "
             f"**Notice** that SHINE runs beside the phantom, and {_what_training_feels()}"
         ),
@@ -133,7 +133,7 @@ def cheaper_gradients() -> Explorer:
 def _what_training_feels() -> str:
     """The final loss along each gradient over that along the exact one, at all scales."""
     over = {
-        name: [float(training(name, scale)[-1] / training("exact", scale)[-1]) for scale in SCALES]
+        name: [float(training(name, scale)[-1] / training("exact", scale)[-1]) for scale in GRADIENT_SCALES]
         for name in GRADIENTS
     }
     close = over["phantom, 5 steps"] + over["SHINE + 4 sweeps"]
@@ -159,7 +159,7 @@ def _draw(gradient: str, implicit_scale: float) -> list[go.Figure]:
         ):
             line = style.measured(name, color) | {"mode": "lines+markers"}
             panel.add_scatter(x=k, y=way[:, column], **line)
-    steps = {"x_title": "step of gradient descent", "x_range": (0, _STEPS)}
+    steps = {"x_title": "step of gradient descent", "x_range": (0, DESCENT_STEPS)}
     loss = style.figure(title="loss", **steps, y_range=(5e-3, 2.0), **look)
     loss.add_scatter(y=training("exact", implicit_scale), **style.theory("exact"))
     loss.add_scatter(y=training(gradient, implicit_scale), **style.measured("chosen", style.TRAIN))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 import implicit_tutorial as it
 from implicit_tutorial.book.ch04_solving_and_differentiating import setting
+from implicit_tutorial.book.networks import end
 from implicit_tutorial.book.oracles import gaussian, normal
 from implicit_tutorial.book.study import Study, grid
 from implicit_tutorial.book.timing import best_times
@@ -20,10 +21,15 @@ PLANE = [round(0.1 * k, 1) for k in range(25)]
 
 #: Training from the last states: σ_A, width, number of steps, and their size in units of 1/λ_max(K).
 WARM_SCALE, WARM_WIDTH, WARM_STEPS, _WARM_RATE = 0.8, 128, 40, 0.3
+#: Training along cheaper gradients: σ_A, the width, the number of steps, their size, the solver's tolerance.
+GRADIENT_SCALES, NARROW, DESCENT_STEPS, _RATE, _RTOL = (0.4, 0.7, 1.0), 64, 40, 0.5, 1e-6
 
 
 def warm_descent(*, tolerance: float) -> dict[str, Any]:
-    """Mean sweeps of each step of descent on Θ with exact gradients, each problem solved cold and warm."""
+    """Mean sweeps of each step of descent on Θ with exact gradients, each problem solved cold and warm.
+
+    And what is proved at the end.
+    """
     X = setting.inputs()
     net = it.EquilibriumNetwork(X.shape[1], WARM_WIDTH, implicit_scale=WARM_SCALE, seed=0)
     b, y, solver = net.injection(X).detach(), it.data.linear_quadratic(X), it.Picard(rtol=tolerance)
@@ -42,7 +48,8 @@ def warm_descent(*, tolerance: float) -> dict[str, Any]:
             rows.append([float(s.steps.double().mean()) for s in (cold, warm, back, again)])
             mismatch = (net.output(z) - y) * (net.implicit_scale / (net.width * len(X)))
             net.Theta -= step * (mismatch[:, None] * u).T @ z
-    return dict(zip(("cold", "warm", "back", "again"), map(list, zip(*rows, strict=True)), strict=True))
+    sweeps = zip(("cold", "warm", "back", "again"), map(list, zip(*rows, strict=True)), strict=True)
+    return dict(sweeps) | {"end": end(net, X, y)["end"]}
 
 
 WARM_TRAINING = Study(
@@ -50,6 +57,30 @@ WARM_TRAINING = Study(
     "How many sweeps does training save that begins each solve where the last one ended?",
     warm_descent,
     grid(tolerance=setting.TOLERANCES),
+)
+
+
+def gradient_descent(*, gradient: str, implicit_scale: float) -> dict[str, Any]:
+    """Loss before each step of descent on Θ along the named gradient and after the last one, and its end."""
+    X, way = setting.inputs(), setting.GRADIENTS[gradient]
+    y = it.data.linear_quadratic(X)
+    net = it.EquilibriumNetwork(X.shape[1], NARROW, implicit_scale=implicit_scale, seed=0)
+    kernel = it.network_kernels(net, X).implicit.detach()
+    rate = _RATE * len(X) / float(torch.linalg.eigvalsh(kernel)[-1])
+    losses = []
+    for _ in range(DESCENT_STEPS):
+        loss, slope = setting.gradient(net, X, y, way, rtol=_RTOL)
+        losses.append(loss)
+        net.Theta.data -= rate * slope
+    last, _ = setting.gradient(net, X, y, way, rtol=_RTOL)
+    return {"loss": [*losses, last], "end": end(net, X, y)["end"]}
+
+
+GRADIENT_DESCENT = Study(
+    "gradient_descent",
+    "What does training feel of a cheaper gradient?",
+    gradient_descent,
+    grid(implicit_scale=GRADIENT_SCALES, gradient=list(setting.GRADIENTS)),
 )
 
 
@@ -116,7 +147,7 @@ GRADIENT_TIMES = Study(
     "gradient_times",
     "What does each gradient cost?",
     gradient_times,
-    grid(implicit_scale=[0.4, 0.7, 1.0], gradient=list(setting.GRADIENTS)),
+    grid(implicit_scale=GRADIENT_SCALES, gradient=list(setting.GRADIENTS)),
     clock=best_times,
 )
 

@@ -45,7 +45,7 @@ def warm_training() -> Explorer:
     return Explorer(
         _draw,
         [tolerance_control()],
-        tag=measured(width=WARM_WIDTH, seeds=1, samples=SAMPLES),
+        tag=measured(width=WARM_WIDTH, seeds=1, samples=SAMPLES).ending(WARM_TRAINING.table["end"]),
         caption=(
             f"Gradient descent on $\\Theta$, width {WARM_WIDTH}, $\\sigma_A = {WARM_SCALE}$. Mean sweeps "
             "of the forward solve (first) and of the adjoint solve (second) at each step, from zero and from "

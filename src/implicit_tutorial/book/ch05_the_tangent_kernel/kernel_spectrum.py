@@ -152,7 +152,7 @@ def _what_to_notice() -> str:
         [
             says(
                 "**Notice** that the implicit curve rises at every frequency, and flattens: from "
-                f"$k^{{-{steep[0]:.1f}}}$ to $k^{{-{steep[-1]:.1f}}}$ between the frequencies 2 and 20.",
+                f"$k^{{-{steep[0]:.1f}}}$ to $k^{{-{steep[-1]:.1f}}}$, fitted to the frequencies 2 to 20.",
                 (np.diff(implicit, axis=0) > 0).all() and (np.diff(steep) < 1e-9).all(),
             ),
             says(

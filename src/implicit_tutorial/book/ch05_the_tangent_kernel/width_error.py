@@ -112,7 +112,7 @@ def _what_to_notice() -> str:
                 "**Move** $\\sigma_A$. **Notice** that the slope stays, "
                 f"between $-{-max(slopes):.2f}$ and $-{-min(slopes):.2f}$, and the price rises: from "
                 f"{_SCALES[0]:g} to {_SCALES[-1]:g} by a factor of {factors['implicit']:.2f} for the "
-                "implicit layer, which has the most to add.",
+                "implicit layer, whose price rises the most.",
                 min(slopes) > -0.56
                 and max(slopes) < -0.46
                 and rises

@@ -22,13 +22,12 @@ from implicit_tutorial.book.ch06_training_the_implicit_layer.learning_circle imp
     waves,
 )
 from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_curves import (
-    IMPLICIT,
-    OUTPUT,
     curves,
     loss_curves,
     moved,
     reached,
 )
+from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_run import IMPLICIT, OUTPUT
 from implicit_tutorial.book.ch06_training_the_implicit_layer.mode_decay import mode_decay
 from implicit_tutorial.book.ch06_training_the_implicit_layer.proved_end import moments, proved_end
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import demanding_task, unit_labels

@@ -138,7 +138,8 @@ def proved_end(certificate: Callable) -> Iterator[Measurement]:
 
 @claim(
     "C22",
-    r"If $10\,\Delta(r) < cs$ for $r = 4\lVert e\rVert/cs$ and a $c \le 1$, then descent with any step "
+    r"If $10\,\Delta(r) < cs$ for $r = 4\lVert e\rVert/cs$ and a $c \le 1$, and $r(\gamma_i + k_i) < 1$ for "
+    r"every sample, then descent with any step "
     r"$\eta \le (2 - c)/(\lVert J\rVert + \Delta(r))^2$ in $A$ stays in $\lVert A' - A\rVert_F \le r$ and "
     r"converges. With a step longer than $2/\lambda_{\max}(K)$ in $\Theta$ a minimum with this kernel is "
     "unstable.",

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from implicit_tutorial import data
+from implicit_tutorial.book.ch06_training_the_implicit_layer.loss_run import IMPLICIT, OUTPUT, loss_curves
 from implicit_tutorial.book.ch06_training_the_implicit_layer.setting import QUIET, SOLVER, unit_labels, watch
 from implicit_tutorial.book.networks import end, solver_for
 from implicit_tutorial.book.study import Study, grid
@@ -71,17 +72,17 @@ def end_time(inputs: str) -> tuple[float, float]:
     return _DECAYS / float(values[0]), float(values[-1] / values[0])
 
 
-def follow(inputs: str, method: Any) -> tuple[Tensor, Any]:
-    """The predictor at the end of the time, and the last row of the history."""
+def follow(inputs: str, method: Any) -> tuple[Tensor, Any, EquilibriumNetwork]:
+    """The predictor at the end of the time, the last row of the history, and the network."""
     net, (X, y, X_test) = network(inputs), sample(inputs)
     history = train(net, X, y, method=method, until=Until(time=end_time(inputs)[0]), record=QUIET)
     with torch.no_grad():
-        return net(X_test), history.iloc[-1]
+        return net(X_test), history.iloc[-1], net
 
 
 def reference_flow(*, inputs: str) -> dict[str, Any]:
     """The predictor at the end of the time, by torchdiffeq's adaptive Runge–Kutta method."""
-    predictor, _ = follow(inputs, ReferenceFlow(rtol=1e-4))
+    predictor, *_ = follow(inputs, ReferenceFlow(rtol=1e-4))
     return {"status": "finished", "predictor": predictor.tolist()}
 
 
@@ -100,7 +101,7 @@ def integration(*, inputs: str, method: str, parameter: float) -> dict[str, Any]
     n × m by m × m: sweeps, and updates of Θ, of which the predictor–corrector makes three a step.
     """
     exact = torch.tensor(REFERENCE_FLOW.table.set_index("inputs").predictor[inputs], dtype=torch.float64)
-    f, last = follow(inputs, INTEGRATORS[method][0](parameter))
+    f, last, net = follow(inputs, INTEGRATORS[method][0](parameter))
     steps, flow = int(last.step), method == "exponential flow"
     return {
         "status": "finished",
@@ -108,6 +109,7 @@ def integration(*, inputs: str, method: str, parameter: float) -> dict[str, Any]
         "error": torch.linalg.vector_norm(f - exact) / torch.linalg.vector_norm(exact),
         "evaluations": 2 * steps + 1 if flow else steps,
         "products": int(last.forward_sweeps + last.adjoint_sweeps) + steps * (3 if flow else 1),
+        **end(net, *sample(inputs)[:2]),
     }
 
 
@@ -123,6 +125,13 @@ INTEGRATION = Study(
         for parameter in reversed(parameters)
     ),
     needs=(REFERENCE_FLOW,),
+)
+
+LOSS_CURVES = Study(
+    "loss_curves",
+    "How does the loss fall, and how far does A move, at each pair of scales?",
+    loss_curves,
+    grid(implicit_scale=IMPLICIT, output_scale=OUTPUT),
 )
 
 #: What may be trained, by the name it has in the chapter.

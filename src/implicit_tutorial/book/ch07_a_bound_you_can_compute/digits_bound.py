@@ -114,7 +114,7 @@ def _what_to_notice() -> str:
     return says(
         f"**Notice** that the images matter most: {at_most(n[150], 3)} is guaranteed from "
         f"150, {at_most(n[1200], 3)} from 1200. The scales hardly do: {at_most(min(flat), 3)} to "
-        f"{at_most(max(flat), 3)} for every $\\sigma_A$ and each "
+        f"{at_most(max(flat), 3)} for every $\\sigma_A$ up to {scales.index[-1]:g} and each "
         "$\\kappa$ from 3 on.",
         n.is_monotonic_decreasing and max(flat) - min(flat) < 0.03 < n[150] - n[1200],
     )
