@@ -70,7 +70,7 @@ window.inspect = {
     const scrolls = (e) =>
       e && e !== document.body &&
       (["auto", "scroll"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
-    return [...document.querySelectorAll(kinds.map((kind) => `.bd-article ${kind}`).join())]
+    return [...document.querySelectorAll([...kinds.map((kind) => `.bd-article ${kind}`), ".prev-next-area svg"].join())]
       .filter((e) => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e))
       .map((e) => `${e.tagName}: ${e.textContent.slice(0, 60)}`);
   },

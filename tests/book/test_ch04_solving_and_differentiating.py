@@ -252,7 +252,11 @@ def test_solvers_stop_where_the_theory_says():
     picard = np.isfinite(stored("Picard"))
     assert picard[limit < 0.7].mean() > 0.97
     assert not picard[limit > 1.15].any()
-    assert np.isfinite(stored("Anderson"))[(limit > 1.15) & (s < 1)].all()
+    anderson = np.isfinite(stored("Anderson"))
+    assert anderson[(limit > 1.15) & (s < 1)].all()
+    stretched = anderson[s == 1.5]  # with more and more turning
+    assert not stretched[:7].any()
+    assert stretched[7:11].all()
 
 
 # ---- gradients ----

@@ -260,6 +260,11 @@ def test_a_click_on_the_map_brings_its_point_there(page: Any) -> None:
     handle = figure(page, name).locator(".it-handle")
     box = handle.bounding_box()
     assert box["x"] + box["width"] / 2 == pytest.approx(x, abs=1)
+    # As near as a neighbour in the map, where the handle itself takes the click.
+    page.mouse.click(x, y + 0.4 * box["height"])
+    moved = assert_right(page, name)
+    assert moved["width"] < at["width"]
+    assert handle.bounding_box()["y"] - box["y"] == pytest.approx(0.4 * box["height"], abs=2)
     assert_right(page, name, **values)
     assert handle.get_attribute("aria-valuetext") == "0.234, 128"
     assert handle.bounding_box()["x"] < box["x"] - 50

@@ -94,7 +94,7 @@ def observe(
     values = torch.cat([radius[None], implicit_scale * sizes])
     rate = implicit_scale / math.sqrt(2)
     after = torch.arange(SWEEPS + 1, dtype=residual.dtype)  # the first sweep, from zero, has the residual 1
-    apart = torch.abs(scales - implicit_scale)
+    apart = torch.abs(scales - implicit_scale - 1e-9)  # in the middle of two stops, the higher one
     nearest = (apart == apart.amin()) * torch.ones_like(apart)
     share = (nearest[:, None] * shares).sum(0) / nearest.sum()
     shown = {

@@ -73,7 +73,7 @@ def two_units() -> Computed:
             "returns to it from nearby, if slowly), and Picard from two starts. **Drag** the injection $b$, "
             "and the second start. "
             "**Move** $p$ and $q$ both to $-1.6$: the cones overlap, and with $b = (1, 1)$ two winners and a "
-            "tie are all equilibria; drag $b$ over the edge of a cone, and equilibria appear or vanish. "
+            "tie are all equilibria; drag $b$ over the edge of the overlap, and two appear or vanish. "
             "**Notice** that the cones, none of them flat, tile the plane without gap or overlap exactly as "
             "long as "
             "$pq < 1$."

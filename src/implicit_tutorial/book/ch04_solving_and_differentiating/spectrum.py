@@ -151,7 +151,7 @@ def _below_the_dashes() -> str:
     ]
     return says(
         "The eigenvalues of a finite matrix do not fill the disc to its rim, so there both curves end "
-        "somewhat below the dashed line.",
+        "below the dashed line.",
         min(ends) > 1e-3 and max(ends) < 1,
     )
 

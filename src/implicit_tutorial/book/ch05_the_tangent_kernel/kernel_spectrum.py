@@ -89,11 +89,11 @@ def kernel_spectrum() -> Explorer:
 
     def draw(implicit_scale: float, frequency: int) -> list[go.Figure]:
         axes = {"x_title": "frequency k", "x_log": True, "x_range": (0.85, 24), "y_range": (1e-7, 30)}
-        spectra = style.figure(title="eigenvalues", **axes, y_log=True, height=400)
+        spectra = style.figure(title="eigenvalues", **axes, y_log=True, height=430)
         spectra.update_xaxes(tickvals=[1, 2, 3, 5, 10, 20], ticktext=["1", "2", "3", "5", "10", "20"])
         spectra.add_scatter(x=[frequency] * 2, y=[1e-7, 30], **style.guide(), showlegend=False)
         title = f"eigenfunctions of frequency {frequency}"
-        waves = style.figure(title=title, x_title="input angle φ", y_range=(-1.6, 6.9), height=400)
+        waves = style.figure(title=title, x_title="input angle φ", y_range=(-4, 7.4), height=430)
         angle_axis(waves)
         names = {"tickvals": list(offset.values()), "ticktext": [f"{layer}  " for layer in offset]}
         waves.update_yaxes(showgrid=False, zeroline=False, **names)

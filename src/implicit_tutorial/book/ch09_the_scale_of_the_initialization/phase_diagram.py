@@ -48,10 +48,10 @@ _ENDS = {
     "finished": "eigenvalue {stored_rightmost:.2f}, error {stored_error:.3f} at 200 test points",
     "left the well-posed region": "left the well-posed region at {stored_rightmost:.2f}",
     "no equilibrium found from zero": (
-        "trained to {stored_rightmost:.2f}; but from zero the solver finds no equilibrium any more"
+        "trained, eigenvalue {stored_rightmost:.2f}; but from zero the solver finds no equilibrium any more"
     ),
     "no equilibrium found at a test point": (
-        "trained to {stored_rightmost:.2f}; but at a test point the solver finds no equilibrium"
+        "trained, eigenvalue {stored_rightmost:.2f}; but at a test point the solver finds no equilibrium"
     ),
 }
 #: Larger than any value of a stored run: in the place of one that there is not.

@@ -9,6 +9,7 @@ from torch import Tensor
 from implicit_tutorial.book.circle_training import DRAWS, advance, begin, seen
 from implicit_tutorial.book.drawing import angle_axis
 from implicit_tutorial.book.evidence import measured
+from implicit_tutorial.book.says import says
 from implicit_tutorial.book.tasks import CIRCLE_ANGLES, CIRCLE_SAMPLES, circle_target, on_circle
 from implicit_tutorial.explorer import Control, explorer, style
 from implicit_tutorial.explorer.computed import Computation, Computed
@@ -38,6 +39,19 @@ def _figures() -> list[go.Figure]:
         x=CIRCLE_SAMPLES, y=circle_target(CIRCLE_SAMPLES), **style.points("samples", style.TARGET)
     )
     return [figure]
+
+
+def _too_long(computation: Computation) -> str:
+    """What the smallest κ does: the loss rises between two stops, and another network is lost."""
+    small = {"output_scale": OUTPUTS[0]}
+    wide = small | {"width": 128, "implicit_scale": 0.9}
+    before, after = (float(computation.shown(wide | {"time": t})["loss"]) for t in (1, 3))
+    narrow = computation.shown(small | {"width": 32, "implicit_scale": 0.5, "time": 100})
+    return says(
+        f"At $\\kappa = {OUTPUTS[0]:g}$ a step can be too long for it: the loss may rise in between, and the "
+        "narrow network is lost.",
+        after > before and not bool(narrow["there"]),
+    )
 
 
 @explorer("watch-it-learn")
@@ -70,9 +84,10 @@ def watch_it_learn() -> Computed:
         ],
         caption=(
             "A network of infinite depth learns a function on the circle from the 13 dots, and only its "
-            "matrix $A$ is trained. **Press** *Play*: this page trains it while you watch. Then change the "
-            "width and the scales, and play again. **Notice** where the network leaves the dashed line, "
-            "which is what its tangent kernel at the start predicts."
+            "matrix $A$ is trained. **Press** *Play*: this page trains it while you watch, by steps of "
+            "gradient descent. Then change the width and the scales, and play again. **Notice** where the "
+            "network leaves the dashed line, which is what its tangent kernel at the start predicts. "
+            f"{_too_long(computation)}"
         ),
         alt=(
             "A function of the angle: a dotted target with 13 samples on it, the function of the network as "

@@ -346,7 +346,15 @@ var implicitComputed = (() => {
         const [x, y] = axes(), box = plot.getBoundingClientRect();
         go([x.p2l(event.clientX - box.left - x._offset), y.p2l(event.clientY - box.top - y._offset)]);
       };
+      /* Bring the point to where the pointer is let go, unless it was moved: where there is but one, near or far. */
+      const alone = source.points.every((other) => other === point || other.panel !== point.panel);
+      const click = (down) => {
+        if (alone) addEventListener("pointerup", (up) => {
+          if (up.pointerId === down.pointerId && Math.hypot(up.clientX - down.clientX, up.clientY - down.clientY) < 4) follow(up);
+        }, { once: true });
+      };
       handle.addEventListener("pointerdown", (event) => {
+        click(event);
         handle.setPointerCapture(event.pointerId);
         event.preventDefault();
         handle.focus();
@@ -367,12 +375,8 @@ var implicitComputed = (() => {
         }));
       });
       // Plotly covers the page while a button is down: a click never reaches the plot.
-      const alone = source.points.every((other) => other === point || other.panel !== point.panel);
-      if (alone) plot.addEventListener("pointerdown", (down) => {
-        if (!plot._fullLayout || !down.target.closest(".nsewdrag")) return;
-        addEventListener("pointerup", (up) => {
-          if (up.pointerId === down.pointerId && Math.hypot(up.clientX - down.clientX, up.clientY - down.clientY) < 4) follow(up);
-        }, { once: true });
+      plot.addEventListener("pointerdown", (down) => {
+        if (plot._fullLayout && down.target.closest(".nsewdrag")) click(down);
       });
       plot.parentElement.append(handle);
       return put;

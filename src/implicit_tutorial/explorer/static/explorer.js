@@ -83,7 +83,7 @@ Object.assign(implicitTutorial, (() => {
 
     get query() {
       const values = this.source.controls.map(
-        ({ name }, k) => `${name}=${encodeURIComponent(this.source.value(k, this.position[k]))}`,
+        ({ name }, k) => `${name}=${encodeURIComponent(this.source.written(k, this.position[k]))}`,
       );
       return [...values, ...(this.source.query ?? [])].join("&");
     }
