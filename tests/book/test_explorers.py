@@ -149,7 +149,7 @@ def test_the_tag_says_what_the_stored_rows_are(name: str) -> None:
     near = ends["minimum proved"] + ends["certified"]
     asked = near + ends["nothing proved"]
     others = f", {ends['not asked']} more not asked" if ends["not asked"] else ""
-    proved = f"a minimum proved at the end of {near} of {asked} runs{others}"
+    proved = f"a minimum proved at the end of {near} of {asked} stored runs{others}"
     assert said[facts + 1 :] == ([proved] if asked else [])
 
 

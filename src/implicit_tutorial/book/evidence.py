@@ -98,11 +98,11 @@ def of_rows(
 
 
 def _ends(ends: Counter) -> str:
-    """At how many runs' ends a global minimum is proved nearby, of those that were asked (C20)."""
+    """At how many stored runs' ends a global minimum is proved nearby, of those that were asked (C20)."""
     asked = sum(n for end, n in ends.items() if end != "not asked")
     near, silent = asked - ends["nothing proved"], ends["not asked"]
     others = f", {silent} more not asked" if silent else ""
-    return f"a minimum proved at the end of {near} of {asked} runs{others}" if asked else ""
+    return f"a minimum proved at the end of {near} of {asked} stored runs{others}" if asked else ""
 
 
 def _values(counts: Counts) -> set[int]:

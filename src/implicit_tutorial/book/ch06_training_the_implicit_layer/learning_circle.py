@@ -284,11 +284,12 @@ def _where_they_part() -> str:
         for scale in CIRCLE_OUTPUT
     )
     return says(
-        "**Notice** how far network and prediction part at their worst, at the stops: at each width farthest "
+        "**Notice** how far network and prediction part at their worst, at the stops and with these samples: "
+        "at each width farthest "
         f"for $\\kappa = {faint:g}$, by {min(farthest):.2f} to {max(farthest):.2f} in the root mean square, "
         f"and at each $\\kappa$ less far for the widths {last} and {widest} than for {smaller}. "
-        f"Between the stops narrow networks may be thrown farther off for $\\kappa = {faint:g}$, or lose "
-        f"their equilibria; at the stops only those of width {narrow} do.",
+        f"Between the stops, or with samples of yours, networks may be thrown farther off for "
+        f"$\\kappa = {faint:g}$, or lose their equilibria; here only those of width {narrow} do.",
         all(worst[w, faint, kind] >= off for (w, _, kind), off in worst.items())
         and nearer
         and lost == {(narrow, faint)},

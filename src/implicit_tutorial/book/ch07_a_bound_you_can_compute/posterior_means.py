@@ -81,9 +81,9 @@ def _readout(output_scale: float) -> str:
     t, other = trained(output_scale), tangent(output_scale)
     b = t.loc[t["total"].idxmin()]
     return (
-        f"κ = {output_scale:g}: at best {b['total']:.3f} about a trained network (training error "
-        f"{b['training_error']:.3f}, divergence {b['divergence']:.0f}), {other['total']:.3f} about the "
-        f"tangent's mean ({other['training_error']:.3f}, {other['divergence']:.0f})."
+        f"κ = {output_scale:g}: at best {at_most(b['total'], 3)} about a trained network (training error "
+        f"{b['training_error']:.3f}, divergence {b['divergence']:.0f}), {at_most(other['total'], 3)} about "
+        f"the tangent's mean ({other['training_error']:.3f}, {other['divergence']:.0f})."
     )
 
 
