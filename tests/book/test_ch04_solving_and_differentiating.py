@@ -45,6 +45,7 @@ from implicit_tutorial.book.ch04_solving_and_differentiating.spectrum import RAC
 from implicit_tutorial.book.ch04_solving_and_differentiating.spectrum import predicted as best_rate
 from implicit_tutorial.book.ch04_solving_and_differentiating.studies import (
     GRADIENT_DESCENT,
+    GRADIENT_SCALES,
     PLANE,
     SOLVER_TIMES,
     WARM_TRAINING,
@@ -310,6 +311,11 @@ def test_every_gradient_trains(name):
     run = training(name, 0.4)
     assert len(run) == 41
     assert run[-1] < 0.2 * run[0]
+
+
+@pytest.mark.parametrize("scale", GRADIENT_SCALES)
+def test_shine_trains_better_than_a_single_step(scale):
+    assert training("exact", scale)[-1] < training("SHINE", scale)[-1] < training("one step", scale)[-1]
 
 
 @pytest.mark.parametrize("study", [GRADIENT_DESCENT, WARM_TRAINING], ids=lambda study: study.name)

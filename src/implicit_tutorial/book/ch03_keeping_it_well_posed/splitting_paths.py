@@ -64,9 +64,8 @@ def _who_slows_down() -> str:
         for said in [ends(turning(torch.tensor(turn, dtype=torch.float64)), start)[0]]
     )
     return says(
-        f"From the first start, and $a = 0.8$ to {TURNS[-1]:g}, forward–backward's sweeps grow "
-        f"{last_f / f:.1f} times, and "
-        f"Peaceman–Rachford's {last_r / r:.1f} times, less than $a$ itself.",
+        f"From $a = 0.8$ to {TURNS[-1]:g}, and with the first start, forward–backward's sweeps grow "
+        f"{last_f / f:.1f} times, and Peaceman–Rachford's {last_r / r:.1f} times, less than $a$ itself.",
         last_r / r < TURNS[-1] / 0.8 < last_f / f,
     )
 

@@ -110,11 +110,9 @@ def _readout(method: str, implicit_scale: float) -> str:
     )
     ratio = stored_time(method, implicit_scale) / stored_time("none", implicit_scale)
     time = "" if method == "none" else f"A step takes {100 * ratio:.0f} % of a plain one's time."
-    run = (
-        f"All {STEPS} steps: {who}'s"
-        if here.failed is None
-        else (f"{who} fails at step {here.failed}. Before that its")
-    )
+    run = f"{who} fails at step {here.failed}. Before that its"
+    if here.failed is None:
+        run = f"All {STEPS} steps: {who}'s"
     return " ".join(filter(None, [f"{run} {changes}.", ENDS[here.end], time]))
 
 
