@@ -294,15 +294,11 @@ def countdown():
         advance=advance,
         observe=observe,
         clock="time",
-        constants={"Q": torch.linalg.qr(normals_of(64)).Q},
+        constants={"Q": torch.linalg.qr(torch.from_numpy(normals(0, 64, 64))).Q},
         line="{left:d} left.",
     )
     controls = [Control("time", [0, 1, 20_000], fmt="d"), Control("first", [5, 7], fmt="d")]
     return Computed(figures, computation, controls, name="countdown", caption="Wait.", alt="A number.")
-
-
-def normals_of(n):
-    return torch.from_numpy(normals(0, n, n))
 
 
 def test_what_changes_no_more_is_shown_as_it_is(browser, tmp_path):

@@ -71,8 +71,7 @@ class Computation:
         return self.run_for(math.inf, values)[0]
 
     def run_for(self, seconds: float, values: Mapping[str, Any]) -> tuple[dict[str, Tensor], bool]:
-        """Results of the steps that so many seconds allow, one at least, and whether more would change "
-        "them."""
+        """Results of the steps that so many seconds allow, one at least, and whether they are final."""
         settings = tuple((name, v) for name, v in values.items() if name != self.clock)
         missing = 0
         taken, state = self._reached.get(settings, (0, None))

@@ -75,8 +75,7 @@ def two_units() -> Computed:
             "**Move** $p$ and $q$ both to $-1.6$: the cones overlap, and with $b = (1, 1)$ two winners and a "
             "tie are all equilibria; drag $b$ over the edge of the overlap, and two appear or vanish. "
             "**Notice** that the cones, none of them flat, tile the plane without gap or overlap exactly as "
-            "long as "
-            "$pq < 1$."
+            "long as $pq < 1$."
         ),
         alt=(
             "First, the plane of injections with four coloured cones, one for each activation pattern of "

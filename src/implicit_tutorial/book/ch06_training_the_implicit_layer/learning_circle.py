@@ -285,10 +285,9 @@ def _where_they_part() -> str:
     )
     return says(
         "**Notice** how far network and prediction part at their worst, at the stops and with these samples: "
-        "at each width farthest "
-        f"for $\\kappa = {faint:g}$, by {min(farthest):.2f} to {max(farthest):.2f} in the root mean square, "
-        f"and at each $\\kappa$ less far for the widths {last} and {widest} than for {smaller}. "
-        f"Between the stops, or with samples of yours, networks may be thrown farther off for "
+        f"at each width farthest for $\\kappa = {faint:g}$, by {min(farthest):.2f} to {max(farthest):.2f} in "
+        f"the root mean square, and at each $\\kappa$ less far for the widths {last} and {widest} than "
+        f"for {smaller}. Between the stops, or with samples of yours, networks may be thrown farther off for "
         f"$\\kappa = {faint:g}$, or lose their equilibria; here only those of width {narrow} do.",
         all(worst[w, faint, kind] >= off for (w, _, kind), off in worst.items())
         and nearer

@@ -191,7 +191,7 @@ def _follows() -> str:
         off.append(np.abs(error / exact - 1)[error > 0.05 * error[0]].max())
     return says(
         "With the smallest step the points stay within a third of it until a twentieth of their error is "
-        "left, "
-        f"for labels at the stops up to {LABELS[2]:g}; for {LABELS[3]:g} they jump away from it even then.",
+        f"left, for labels at the stops up to {LABELS[2]:g}; for {LABELS[3]:g} they jump away from it even "
+        "then.",
         max(off) < 1 / 3 and _end(LABELS[3], step) == "jumps",
     )

@@ -264,9 +264,9 @@ var implicitComputed = (() => {
         const values = this.values(frame.drawn), { computation } = this;
         computation.begin(values);
         const wanted = computation.steps(values[this.clock]);
-        const taken = computation.advance(wanted);
+        const arrived = computation.advance(wanted);
         const shown = computation.seen.get(wanted) ?? computation.observe();
-        frame.unfinished = !taken && !shown.end?.data[0];
+        frame.unfinished = !arrived && !shown.end?.data[0];
         for (const { height, now } of this.points) if (height) now[1] = shown[height].data[0];
         frame.line = computation.line(shown, values) + (frame.unfinished ? " Still on the way there." : "");
         return this.constant.map((constant, p) => ({

@@ -98,13 +98,13 @@ var implicitTutorial = (() => {
       return this.controls[k].texts[at];
     }
 
-    /* What paper says of each handle. */
     /* As the address has it: a stop as it is, between two of them what a reader would copy. */
     written(k, at) {
       const value = this.value(k, at);
       return Number.isInteger(at) ? value : Number(value.toPrecision(4));
     }
 
+    /* What paper says of each handle. */
     words(position) {
       return this.controls.map((_, k) => this.text(k, position[k]));
     }
