@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.draw import split
+
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -22,7 +24,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("IMPLICIT_TUTORIAL_LIVE", "0")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(trylast=True)  # after -k, so that what is asked for by name is tried
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items[:], left = split(items)
+    config.hook.pytest_deselected(items=left)
     # Two processes finish together if the files that take long are begun first.
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -32,3 +32,17 @@ def drawn(cases: Sequence[T], count: int, what: str) -> list[T]:
         return list(cases)
     chosen = random.Random(commit() + what).sample(range(len(cases)), count)
     return [cases[k] for k in sorted(chosen)]
+
+
+def split(items: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """The tests that are tried, and those that are left to other commits: with ``pytest.mark.some(k)``, all
+    but k cases of a test."""
+    cases: dict[tuple[Path, str], list[Any]] = {}
+    for item in items:
+        if item.get_closest_marker("some"):
+            cases.setdefault((item.path, item.originalname), []).append(item)
+    left = set()
+    for (path, name), of_test in cases.items():
+        (count,) = of_test[0].get_closest_marker("some").args
+        left |= set(of_test) - set(drawn(of_test, count, f"{path.name} {name}"))
+    return [item for item in items if item not in left], [item for item in items if item in left]

@@ -32,9 +32,11 @@ from implicit_tutorial.book.ch09_the_scale_of_the_initialization.phase_diagram i
     widths,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.setting import (
+    RICH,
     TARGET,
     lazy_movement,
     lazy_width,
+    map_prediction,
 )
 from implicit_tutorial.book.ch09_the_scale_of_the_initialization.studies import PHASE, great_circle
 from implicit_tutorial.book.circle import CIRCLE
@@ -325,3 +327,12 @@ def test_the_map_of_existence_shows_what_is_proved_now():
             assert list(trace(panel, name)["x"]) == list(expected["output_scale"])
             shown += len(expected)
         assert shown == len(minima())
+
+
+def test_rich_networks_of_the_map_beside_infinite_width():
+    """As the open questions say: the wide ones at the smallest scale, and the narrow ones."""
+    t = minima().merge(cells()["features"].reset_index(), on=["output_scale", "width"])
+    t = t[(t["trained"] > 0.5) & (t["features"] > RICH)]
+    over = t["flow_error"] / t["output_scale"].map(lambda k: map_prediction(k).test_error)
+    assert over[(t["width"] >= 128) & (t["output_scale"] == min(scales()))].max() < 2 / 5
+    assert (over[t["width"] <= 32] > 1).mean() > 0.5

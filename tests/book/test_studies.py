@@ -48,6 +48,7 @@ def test_the_code_that_made_it_is_todays(name: str) -> None:
     assert not chosen.changed, f"made by other code; run: make studies, or {chosen.command}"
 
 
+@pytest.mark.some(12)
 @pytest.mark.parametrize("name", [name for name, s in studies().items() if not s.machine_bound])
 def test_cells_come_out_as_stored(name: str) -> None:
     chosen = studies()[name]

@@ -31,9 +31,21 @@ def pages() -> list[str]:
 
 
 @cache
-def computed(name: str) -> dict[str, Any]:
-    """What a page knows of a figure of the book beside its frames; of one in no chapter, made anew."""
+def stored(name: str) -> dict[str, Any] | None:
+    """What a chapter's page knows of a figure beside its frames; None of one in no chapter."""
     for page in pages():
         if f'data-name="{name}"' in page:
             return document_of(page, name)["computed"]
-    return explorers()[name]().document()
+    return None
+
+
+@cache
+def computed(name: str) -> dict[str, Any]:
+    """What a page knows of a figure of the book beside its frames; of one in no chapter, made anew."""
+    return stored(name) or explorers()[name]().document()
+
+
+def is_dragged(name: str) -> bool:
+    """Whether a figure has points, told without making those that train networks for their captions."""
+    document = stored(name)
+    return bool(document["points"] if document else explorers()[name]().points)

@@ -261,6 +261,7 @@ TRAJECTORY = """([document, values, count, options]) => {
 }"""
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize("wasm", [True, False])
 def test_two_hundred_steps_end_where_torch_ends(page, explorers, wasm):
     computation = explorers["learn"].computation

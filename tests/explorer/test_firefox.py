@@ -73,6 +73,7 @@ def tab(firefox_program: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         assert not outside
 
 
+@pytest.mark.some(12)
 @pytest.mark.parametrize("wasm", [True, False])
 @pytest.mark.parametrize("name", CASES)
 def test_each_operation_gives_what_torch_gives(tab: Tab, name: str, wasm: bool) -> None:

@@ -184,6 +184,7 @@ RUN = """([programs, sample, settings, steps, options]) => {
 WAYS = [(e, True) for e in EXAMPLES] + [(e, False) for e in drawn(EXAMPLES, 1, "laboratory")]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("example", "wasm"), WAYS, ids=[f"{e.name}-{wasm}" for e, wasm in WAYS])
 def test_fifty_steps_are_those_of_torch(tab, example, wasm):
     state, settings = experiment(example)
@@ -274,6 +275,7 @@ def test_nothing_is_trained_before_the_reader_says_so(tab):
     assert tab.locator("#lab-conditions li").count() == 3
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize("wait", [0, 100, 300])
 def test_play_that_comes_before_the_network_is_not_lost(tab, wait):
     settled(tab)
@@ -321,6 +323,7 @@ def test_where_motion_is_unwelcome_a_row_a_second_is_shown(browser, path):
         assert 1 <= tab.evaluate("implicitLaboratory.benches[0].cursor") <= 3
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", range(len(EXAMPLES)))
 def test_the_python_of_an_example_gives_the_pages_numbers(tab, capsys, which):
     tab.select_option("#lab-source", str(which))
@@ -613,6 +616,7 @@ def test_nothing_in_a_file_is_markup(tab):
 # ---------------------------------------------------------------- the page
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_page_is_whole_on_a_phone_and_for_a_reader_of_any_kind(browser, path, theme):
     with reader(browser, "file:", viewport={"width": 375, "height": 800}) as tab:
@@ -628,8 +632,7 @@ def test_the_page_is_whole_on_a_phone_and_for_a_reader_of_any_kind(browser, path
         tab.wait_for_function("document.querySelectorAll('.it-plot .main-svg').length >= 4")
         for width in (375, 1280):
             tab.set_viewport_size({"width": width, "height": 800})
-            tab.wait_for_timeout(300)
-            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            tab.wait_for_function("(width) => document.documentElement.scrollWidth <= width", arg=width)
         assert min(tab.evaluate("inspect.plotContrasts()")) >= 4.5
         tab.evaluate(AXE)
         found = tab.evaluate("inspect.axe()")

@@ -310,6 +310,7 @@ def test_the_true_error_of_the_unit_is_what_its_draws_measure():
     assert bound.test_error == pytest.approx(float(bound.errors[:200].mean()))
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize(("chance", "confidence"), [(0.5, 0.5), (0.8, 0.05)])
 def test_the_confidence_is_kept_in_repetitions(chance, confidence):
     """One unit, two inputs, labels with noise: the true error is an integral, and the bound is above it."""

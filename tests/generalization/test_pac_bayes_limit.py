@@ -124,6 +124,7 @@ def repetition(seed: int, confidence: float):
     return bound, float((CHANCES * negative + (1 - CHANCES) * (1 - negative)).mean())
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize("confidence", [0.05, 0.9])
 def test_the_confidence_is_kept_in_a_thousand_repetitions(confidence):
     found = [repetition(s, confidence) for s in range(500)]

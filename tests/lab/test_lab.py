@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from tests.browser import GEOMETRY, HANDLE, INSPECT, reader
-from tests.draw import drawn
+from tests.draw import EVERYTHING, drawn
 from tests.lab.conftest import TEXT_OF_ALL, OpenNotebook, wait_until
 
 # The environment is made first, if it is not there.
@@ -20,11 +20,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
-#: nbval runs all cells of all chapters, and tests/pages plays with all their figures. So it is enough here to
-#: run one that has every kind of output, and another cell by cell, drawn by the commit
-#: (IMPLICIT_TUTORIAL_DRAW=all runs all of them).
+#: nbval runs all cells of all chapters, and tests/pages plays with their figures. So it is enough here to run
+#: one that has every kind of output, at once or cell by cell (the commit draws which). With
+#: IMPLICIT_TUTORIAL_DRAW=all the others run, too, cell by cell.
 EVERY_KIND = "02_well_posedness"
-RUN = [EVERY_KIND, *drawn([c for c in CHAPTERS if c != EVERY_KIND], 1, "Lab")]
+AT_ONCE = drawn([True, False], 1, "Lab")[0]
+RUN = [EVERY_KIND, *(c for c in CHAPTERS if c != EVERY_KIND and EVERYTHING)]
 #: Where a run leaves a picture of each figure.
 PICTURES = ROOT / "_build" / "lab"
 
@@ -78,9 +79,9 @@ def reading(browser, lab: str) -> Iterator[OpenNotebook]:
 
 @pytest.fixture(scope="module", params=RUN)
 def notebook(browser, lab: str, request: pytest.FixtureRequest) -> Iterator[OpenNotebook]:
-    """A chapter, all of whose cells have run, one after the other but in the first."""
+    """A chapter, all of whose cells have run, one after the other or at once."""
     with opened(browser, lab, f"notebooks/{request.param}.ipynb", request.param) as notebook:
-        if request.param == EVERY_KIND:
+        if request.param == EVERY_KIND and AT_ONCE:
             notebook.run_all()
         else:
             notebook.run_cell_by_cell()

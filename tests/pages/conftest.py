@@ -14,7 +14,12 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from tests.draw import drawn
+
 ROOT = Path(__file__).resolve().parents[2]
+
+#: So many pages does a commit open in the browser.
+IN_THE_BROWSER = 8
 
 
 def documents() -> list[str]:
@@ -35,10 +40,14 @@ def documents() -> list[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test with an argument `document` runs for every page; the search page belongs to the book as well.
 
-    All tests of a module see one page before the next, so that they can share it in the browser.
+    All tests of a module see one page before the next, so that they can share it in the browser. To open one
+    there is dear: each commit draws those that are.
     """
     if "document" in metafunc.fixturenames:
-        metafunc.parametrize("document", [*documents(), "search"], scope="module")
+        pages = [*documents(), "search"]
+        if "tab" in metafunc.fixturenames:
+            pages = drawn(pages, IN_THE_BROWSER, "pages in the browser")
+        metafunc.parametrize("document", pages, scope="module")
 
 
 @pytest.fixture(scope="session")

@@ -151,6 +151,7 @@ def time_ratio(A, b, solver, reference, repeats=7):
     return statistics.median(seconds(solver) / seconds(reference) for _ in range(repeats))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("scale", [0.4, 0.8, 1.0, 1.2])
 def test_costs_no_more_than_picard_on_gaussian_matrices(make, scale):
     """C6's problems, counted: no sample takes more sweeps, and mixing never costs more than it saves."""

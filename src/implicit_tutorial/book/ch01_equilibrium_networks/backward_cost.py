@@ -20,6 +20,7 @@ from implicit_tutorial.book.ch01_equilibrium_networks.studies import (
     SEED,
 )
 from implicit_tutorial.book.evidence import stored
+from implicit_tutorial.book.says import says
 from implicit_tutorial.explorer import Control, Explorer, explorer, style
 
 
@@ -61,6 +62,19 @@ def break_even(width: int) -> float:
     return float(np.exp(np.interp(np.log(implicit), np.log(times), np.log(DEPTHS))))
 
 
+def _shapes_stay(widths: list[int]) -> str:
+    """From the third depth on memory and time grow like the depth, at each width."""
+    powers = [
+        np.diff(np.log(cost[2:])) / np.diff(np.log(DEPTHS[2:]))
+        for width in widths
+        for cost in (_bytes(width)[0], stored_times(width)[0])
+    ]
+    return says(
+        "both lines move, and from fifty layers on the shapes stay much the same.",
+        DEPTHS[2] == 50 and np.abs(np.array(powers) - 1).max() < 0.15,
+    )
+
+
 @explorer("backward-cost")
 def backward_cost() -> Explorer:
     """Memory (measured here) and time (stored) of one gradient against the depth of the unrolled network."""
@@ -95,8 +109,8 @@ def backward_cost() -> Explorer:
         tag=stored(BACKWARD_COST, samples=N_SAMPLES),
         caption=(
             "Memory and time of one gradient. The unrolled network pays for every layer, in both; of the "
-            "equilibrium one state is kept, whatever the number of sweeps that found it. Move `width`: both "
-            "lines move, the shapes stay."
+            "equilibrium one state is kept, whatever the number of sweeps that found it. Move `width`: "
+            f"{_shapes_stay(widths)}"
         ),
         alt=(
             "Two plots against depth from ten to one thousand, both axes logarithmic. The unrolled "

@@ -45,10 +45,10 @@ def training_remedies() -> Explorer:
             "on one core. That a minimum lies near an end is proved as in chapter 6, if $\\Theta$ is free.)"
         ),
         alt=(
-            "Four curves against the step of gradient descent for the chosen remedy, each beside the curve "
-            "of plain descent: the number of solver sweeps on a logarithmic axis, the training loss, the "
-            "test error, and the spectral radius of DA. Without a remedy the sweeps rise, and from the "
-            "largest scale a cross marks the failure."
+            "Four curves against the step of gradient descent: the number of solver sweeps on a logarithmic "
+            "axis, the training loss, the test error, and the spectral radius of DA. Where a remedy is "
+            "chosen, each lies beside the dashed curve of plain descent. Without a remedy the sweeps rise, "
+            "and from the largest scale a cross marks the failure."
         ),
         readout=_readout,
     )

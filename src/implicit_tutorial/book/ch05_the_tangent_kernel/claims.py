@@ -104,7 +104,7 @@ def infinite_width(kernels: Callable) -> Iterator[Measurement]:
     "C11",
     r"$\lambda_{\min}(K^\infty)$ is at least $\sigma_A^2/(2 - \sigma_A^2)$ times that of the output "
     "layer: at infinite width the implicit layer alone learns every data set on the sphere without equal "
-    r"inputs, and from $\sigma_A = 1$ on no slower than the output layer.",
+    r"inputs, and from $\sigma_A = 1$ on its slowest rate is no less than the output layer's.",
     subject=limit_kernels,
 )
 def implicit_layer_suffices(kernels: Callable) -> Iterator[Measurement]:

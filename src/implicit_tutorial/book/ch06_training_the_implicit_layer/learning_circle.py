@@ -259,8 +259,8 @@ def _slow_first() -> str:
     first = all((w[0, 1:one] > w[1, 1:one] + 0.3).all() for w in shares)
     return says(
         f"the slow wave comes first, and at the stops is learned at time 1 to {100 * min(slow):.0f} to "
-        f"{100 * max(slow):.0f} %, the fast one to {100 * max(fast):.0f} % at most (fitted beside the gap); "
-        "and the gap between the samples is filled by the kernel's taste, not by the target.",
+        f"{100 * max(slow):.0f} %, the fast one to {at_most(100 * max(fast), 1)} % at most (fitted beside "
+        "the gap); and the gap between the samples is filled by the kernel's taste, not by the target.",
         first and min(slow) > 0.55 and max(fast) < 0.1 and min(inside) > 3 * max(beside),
     )
 

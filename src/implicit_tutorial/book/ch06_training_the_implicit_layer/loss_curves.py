@@ -127,9 +127,10 @@ def loss_curves() -> Explorer:
         ],
         tag=THEOREM | MEAN_FIELD | stored(LOSS_CURVES, width=WIDTH, samples=SAMPLES),
         caption=(
-            f"Gradient flow on $\\Theta$ alone until the loss is a thousandth: width {WIDTH}, {SAMPLES} "
-            "inputs, $\\lVert e_0\\rVert = \\sqrt6$, one network. First, the loss; second, how far $A$ has "
-            f"moved, and its norm. **Move** $\\kappa$ down from 10 to 0.1 at $\\sigma_A = 0.4$. "
+            "Gradient flow on $\\Theta$ alone until a step ends below a thousandth of the loss: width "
+            f"{WIDTH}, {SAMPLES} inputs, $\\lVert e_0\\rVert = \\sqrt6$, one network. First, the loss; "
+            "second, how far $A$ has moved, and its norm. **Move** $\\kappa$ down from 10 to 0.1 at "
+            "$\\sigma_A = 0.4$. "
             f"{_what_to_notice()}"
         ),
         alt=(
@@ -177,8 +178,8 @@ def _what_to_notice() -> str:
             says(
                 f"Down to 1 the movement grows by a factor of {lazier:.1f}, like $1/\\kappa$, and the loss "
                 f"is down to a hundredth at the same time, to {100 * np.expm1(change):.0f} %; down to 0.1 it "
-                f"grows by {faint:.1f} only, and the curve leaves the prediction: it has reached a "
-                f"thousandth where the prediction still has {100 * left:.0f} % of the loss.",
+                f"grows by {faint:.1f} only, and the curve leaves the prediction: it ends below "
+                f"a thousandth of the loss where the prediction still has {100 * left:.0f} %.",
                 abs(lazier / 10 - 1) < 0.03 and change < 0.15 and faint < 5 and left > 0.1,
             ),
             says(

@@ -77,7 +77,7 @@ def which_layer() -> Explorer:
         tag=stored(TRAINED_LAYERS, width=_WIDTH, samples=_SAMPLES),
         caption=(
             "The same networks and the same 24 inputs in $\\mathbb R^6$, width 256; only the choice of what "
-            f"is trained differs. Each run stops at a mean square error of "
+            f"is trained differs. Each run stops with the first step that ends below a mean square error of "
             f"$10^{{{round(math.log10(STOP))}}}$. Lines: one network; points: the ends of three. **Move** "
             f"$\\sigma_A$ from 0.3 to 1.1. {_what_to_notice()}"
         ),

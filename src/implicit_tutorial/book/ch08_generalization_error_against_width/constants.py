@@ -94,12 +94,14 @@ def _draw(part: str) -> go.Figure:
     fits = laws(PARTS[part])
     names = list(reversed(fits))
     C = [fits[name].C * (1 / infinite(name)) for name in names]
-    figure = style.figure(x_title="C / E<sub>∞</sub>", x_range=reach(), height=480)
+    figure = style.figure(x_title="C / E<sub>∞</sub>", x_range=reach(), height=560)
     look = style.points(part, [style.MEASURED if c.sign else style.SERIES[4] for c in C], size=8)
     bars = intervals(C, thickness=1.5, color=style.GUIDE)
     figure.add_scatter(x=[c.value for c in C], y=names, error_x=bars, **look)
     figure.add_scatter(x=[0, 0], y=[names[0], names[-1]], **style.guide())
-    return figure.update_layout(showlegend=False)
+    # Of a narrow window a name in one line would leave little to the intervals.
+    rows = [name.replace(", ", ",<br>") for name in names]
+    return figure.update_layout(showlegend=False).update_yaxes(tickvals=names, ticktext=rows)
 
 
 def _readout(part: str) -> str:

@@ -63,9 +63,10 @@ def movement_and_the_edge(train: Callable) -> Iterator[Measurement]:
 
 @claim(
     "C19",
-    "For a target in the kernel's space the bound on the error of the sign at infinite width tends to "
-    r"zero with $n$: its divergence is at most $\frac12\ln\det(I + \tau^2 K_1/s^2) + \lVert "
-    r"g\rVert^2/2\tau^2$, whose mean is $o(n)$. Measured: wide networks have the same bound.",
+    "For a target in the kernel's space that is almost nowhere zero the bound on the error of the sign at "
+    r"infinite width tends to zero with $n$: its divergence is at most $\frac12\ln\det(I + \tau^2 "
+    r"K_1/s^2) + \lVert g\rVert^2/2\tau^2$, whose mean is $o(n)$. Measured: wide networks have the same "
+    "bound.",
     subject=pac_bayes_limit,
 )
 def arbitrarily_small_error(limit: Callable) -> Iterator[Measurement]:
