@@ -107,6 +107,13 @@ def typeset_outputs(app: Sphinx, doctree: document) -> None:
         app.env.get_domain("math").data["has_equations"][app.env.docname] = True
 
 
+def name_figures(app: Sphinx, doctree: document) -> None:
+    """A figure brings its own colours and space: it is none of the theme's ``text_html``."""
+    for output in doctree.findall(raw):
+        if "text_html" in output["classes"] and 'class="it-explorer' in output.astext():
+            output["classes"] = ["output", "it-output"]
+
+
 def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
     """Jupyter Book links thebe twice on every page (a script error) and thebe itself needs a network."""
 
@@ -123,6 +130,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("config-inited", tidy_theme)
     app.connect("doctree-read", drop_widget_state)
     app.connect("doctree-read", typeset_outputs)
+    app.connect("doctree-read", name_figures)
     app.connect("html-page-context", add_scripts)
     app.connect("html-page-context", add_laboratory)  # its scripts come behind
     app.connect("html-page-context", drop_thebe, priority=900)

@@ -151,6 +151,21 @@ window.inspect = {
     return found;
   },
 
+  // Styles that ask what holds a plot what it holds (:has): the browser would look through it whenever a point moves.
+  asking() {
+    const rules = (list) => [...list].flatMap((rule) => [rule, ...(rule.cssRules ? rules(rule.cssRules) : [])]);
+    const selectors = (text) => {
+      let depth = 0;
+      const marked = [...text].map((c) => ((depth += "([".includes(c) - ")]".includes(c)), c === "," && !depth ? "\n" : c));
+      return marked.join("").split("\n");
+    };
+    const question = /:has\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)/g;
+    return [...document.styleSheets].flatMap((sheet) => rules(sheet.cssRules))
+      .flatMap(({ selectorText = "" }) => selectors(selectorText))
+      .filter((selector) => selector.includes(":has("))
+      .filter((selector) => document.querySelector(".it-plot").closest(selector.replace(/:not\(:has/g, ":is(:has").replace(question, ":is(*)")));
+  },
+
   // WCAG contrast of every text that plotly wrote against what lies behind the plot.
   plotContrasts() {
     const rgb = (color) => (color.match(/[\d.]+/g) || []).map(Number);

@@ -320,15 +320,20 @@ def test_a_point_on_a_curve_stays_on_it(page: Any) -> None:
 
 
 #: Moves the handles, then draws everything anew; how many panels only moved, and where the drawings differ by
-#: more than the order of styles and a thousandth of a pixel.
+#: more than the order of attributes and styles, full opacity, and a thousandth of a pixel.
 ANEW = r"""async (figure, query) => {
   const explorer = implicitTutorial.explorers.get(figure.dataset.name), { move } = implicitTutorial;
   const settled = async () => {
     do await new Promise(requestAnimationFrame); while (explorer.pending || figure.ariaBusy === "true");
   };
-  const styled = (_, rules) => `style="${rules.split(";").map((rule) => rule.trim()).sort().join(";")}"`;
+  const styled = (_, rules) => {
+    const told = rules.split(";").map((rule) => rule.trim()).filter((rule) => rule && rule !== "opacity: 1");
+    return told.length ? ` style="${told.sort().join(";")}"` : "";
+  };
+  const sorted = (_, name, attributes) => `<${name} ${attributes.match(/[\w:-]+="[^"]*"/g).sort().join(" ")}`;
   const drawn = ({ innerHTML }) =>
-    innerHTML.replace(/style="([^"]*)"/g, styled).replace(/-?\d+\.\d+/g, (v) => Math.round(1000 * v) / 1000);
+    innerHTML.replace(/ style="([^"]*)"/g, styled).replace(/<(\w+)((?: [\w:-]+="[^"]*")+)/g, sorted)
+      .replace(/-?\d+\.\d+/g, (v) => Math.round(1000 * v) / 1000);
   let moved = 0;
   implicitTutorial.move = (...given) => {
     const done = move(...given);

@@ -21,3 +21,18 @@ def test_mathematics_that_a_cell_shows_is_typeset(html: str, loaded: bool) -> No
     env = SimpleNamespace(docname="page", get_domain={"math": domain}.__getitem__)
     offline_assets.typeset_outputs(SimpleNamespace(env=env), page)
     assert has_equations == {"page": loaded}
+
+
+@pytest.mark.parametrize(
+    ("html", "classes"),
+    [
+        ('<figure class="it-explorer" id="fig-waves">…</figure>', ["output", "it-output"]),
+        ("<table>…</table>", ["output", "text_html"]),
+    ],
+)
+def test_a_figure_is_none_of_the_themes_outputs(html: str, classes: list[str]) -> None:
+    """The theme asks what its outputs hold, and the browser would ask again whenever a point moves."""
+    page = new_document("page")
+    page += raw("", html, format="html", classes=["output", "text_html"])
+    offline_assets.name_figures(SimpleNamespace(), page)
+    assert page[0]["classes"] == classes

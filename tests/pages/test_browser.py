@@ -263,6 +263,9 @@ def test_a_server_gives_the_same(browser, served: str) -> None:
         tab.goto(f"{served}/notebooks/07_a_bound_you_can_compute.html")
         tab.evaluate("inspect.drawAll()")
         assert tab.locator(".it-plot:has(.main-svg)").count() == tab.locator(".it-plot").count() > 0
+        for theme in ("light", "dark"):  # from the disk a page may not read its style sheets
+            look(tab, 1280, theme)
+            assert tab.evaluate("inspect.asking()") == [], theme
 
 
 @pytest.mark.browser

@@ -127,15 +127,17 @@ def _plots(panels: Sequence[Panel], alt: str, pictures: bool) -> str:
     """One box a panel, with its height reserved so that the page does not jump when plotly arrives."""
     count = len(panels)
     heights = [panel["layout"].get("height", DEFAULT_HEIGHT) for panel in panels]
+    leads = count == 3 and heights[0] > max(heights[1:])
     boxes = []
     for p, height in enumerate(heights):
         label = alt if count == 1 else f"{alt} (panel {p + 1} of {count})"
-        lead = " it-lead" if p == 0 and count == 3 and height > max(heights[1:]) else ""
+        lead = " it-lead" if leads and p == 0 else ""
         boxes.append(
             f'<div class="it-plot{lead}" role="img" aria-label="{escape(label)}" style="height:{height}px">'
             f"{_picture(panels[p]) if pictures else ''}</div>"
         )
-    return f'<div class="it-panels">{"".join(boxes)}</div>'
+    led = " it-led" if leads else ""
+    return f'<div class="it-panels it-of-{count}{led}">{"".join(boxes)}</div>'
 
 
 def _picture(panel: Panel) -> str:

@@ -9,9 +9,10 @@ Object.assign(implicitTutorial, (() => {
 
   const plain = (node) => node?.constructor === Object || Array.isArray(node);
 
-  /* Whether two pieces of a figure are alike; a typed array is like itself alone, for it may be long. */
+  /* Whether two pieces of a figure are alike; to compare long arrays is nothing beside drawing them. */
   const alike = (one, other) =>
     one === other ||
+    (ArrayBuffer.isView(one) && ArrayBuffer.isView(other) && one.length === other.length && one.every((v, i) => Object.is(v, other[i]))) ||
     (plain(one) && plain(other) && one.length === other.length &&
       Object.keys({ ...one, ...other }).every((key) => alike(one[key], other[key])));
 
@@ -19,8 +20,8 @@ Object.assign(implicitTutorial, (() => {
   const flat = (trace) => (trace.marker?.angle ? { ...trace, marker: { ...trace.marker, angle: 0 }, angle: trace.marker.angle } : trace);
 
   /* Whether axes, legend and colours stay as they are when an attribute of a trace changes. */
-  function stays({ type, error_x, error_y, showlegend, zauto, visible, ...trace }, key, layout) {
-    if (visible !== true || !KINDS[type]?.includes(key) || error_x?.visible || error_y?.visible) return false;
+  function stays({ type, error_x, error_y, showlegend, zauto, zorder, visible, ...trace }, key, layout) {
+    if (visible !== true || zorder || !KINDS[type]?.includes(key) || error_x?.visible || error_y?.visible) return false;
     if (key === "text") return true;
     if (key === "angle") return !showlegend;
     if (key === "z") return zauto === false;
@@ -56,9 +57,23 @@ Object.assign(implicitTutorial, (() => {
     }
     const modules = new Set([...moved.keys()].map((i) => full[i]._module));
     for (const { crossTraceCalc } of modules) for (const axes of Object.values(layout._plots)) crossTraceCalc?.(plot, axes);
-    layout._basePlotModules.find(({ name }) => name === "cartesian").plot(plot); // all traces: it takes others away
+    for (const axes of Object.values(layout._plots)) draw(plot, axes, moved);
     for (const { name, style } of modules) if (name !== "scatter") style(plot); // its plot has done so
     return true;
+  }
+
+  /* Draw the moved traces of a pair of axes: points and lines one by one, and of other kinds all, for these take away what
+   * they are not told to draw. So do lines that are filled up to their neighbours. */
+  function draw(plot, axes, moved) {
+    const here = plot.calcdata.filter(([{ trace }]) => trace.visible === true && trace.xaxis + trace.yaxis === axes.id);
+    const anew = here.filter(([{ trace }]) => moved.has(trace.index));
+    for (const module of new Set(anew.map(([{ trace }]) => trace._module))) {
+      const among = (traces) => traces.filter(([{ trace }]) => trace._module === module);
+      const layer = axes.plot.select(`.${module.layerName ?? `${module.name}layer`}`);
+      if (module.name === "scatter" && among(here).every(([{ trace }]) => trace.fill === "none")) {
+        for (const one of among(anew)) module.plot(plot, axes, [one], layer, { duration: 0 });
+      } else module.plot(plot, axes, among(here), layer);
+    }
   }
 
   return { alike, move };
