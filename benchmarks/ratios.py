@@ -1,7 +1,8 @@
 """The ratios of the table: each measured by a function that returns its rows.
 
-A row holds the ratio as its ``value``, the times or bytes behind it, and ``accuracy``, the error of what was
-timed. Every function takes its sizes as arguments, so that a test can run it small.
+A row holds the ratio as its ``value`` (of a frame its milliseconds), the times or bytes behind it, and
+``accuracy``, the error of what was timed. Every function takes its sizes as arguments, so that a test can
+run it small.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 
 import implicit_tutorial as it
 from benchmarks import peers
+from benchmarks.frames import SPECTRA, frames
 from benchmarks.in_page import in_page
 from benchmarks.library import certifying, importing, limit, many_labels, proving
 from benchmarks.many import batch, ensemble, flows
@@ -255,6 +257,8 @@ RATIOS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "flows": flows,
     "exponent": scaling,
     "page": in_page,
+    "frame": frames,
+    "spectrum": partial(frames, figures=SPECTRA),
     "floor": floor,
     "labels": many_labels,
     "limit": limit,

@@ -13,6 +13,7 @@ import torch
 import implicit_tutorial as it
 from benchmarks import in_page, peers, ratios
 from benchmarks.setting import Setting
+from implicit_tutorial.book import explorers
 from implicit_tutorial.book.benchmarks import BENCHMARKS
 
 SMALL = Setting(n_samples=8, n_inputs=4, dtype=torch.float64, implicit_scale=0.5)
@@ -168,6 +169,19 @@ def test_a_step_in_the_page_is_that_of_numpy_and_torch():
         (row,) = thread.submit(lambda: check("page", measure())).result()
     assert row["accuracy"] < 1e-12
     assert row["value"] == pytest.approx(row["seconds"] / row["peer_seconds"])
+
+
+@pytest.mark.browser
+def test_a_frame_is_timed_from_its_handle_in_a_page(tmp_path):
+    """Where the book is not built there is nothing to time."""
+    with pytest.raises(SystemExit, match="`make book` first"):
+        list(ratios.frames(SMALL, pages=tmp_path))
+    explorers()["cobweb"]().save(tmp_path / "cobweb.html")
+    with ThreadPoolExecutor(1) as thread:
+        measure = partial(ratios.frames, SMALL, ["cobweb"], pages=tmp_path, moves=20)
+        (row,) = thread.submit(lambda: check("frame", measure())).result()
+    assert 0 < row["value"] <= row["accuracy"]
+    assert row["peer_value"] > 0
 
 
 def test_exponent_is_that_of_the_times():

@@ -27,6 +27,8 @@ TARGETS = {
     "flows": ("≤", 0.25),
     "exponent": ("≤", 2.1),
     "page": ("≤", 4),
+    "frame": ("≤", 16),
+    "spectrum": ("≤", 50),
     "floor": ("≤", 1.08),
     "labels": ("≤", 0.5),
     "limit": ("≤", 1.0),

@@ -27,10 +27,13 @@ from tests.draw import drawn
 from tests.explorer.conftest import write_page
 from tests.explorer.documents import computed, is_dragged, stored
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(torch.compiler, "is_exporting"),
-    reason="this torch exports no loops; pages are made with a later one",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not hasattr(torch.compiler, "is_exporting"),
+        reason="this torch exports no loops; pages are made with a later one",
+    ),
+    pytest.mark.timeout(600),  # the page holds all figures of the module, and some train networks
+]
 
 LIVE = [name for name, make in explorers().items() if make.__annotations__["return"] == "Computed"]
 #: Those that a test names, and others drawn by the commit, are in the page.
@@ -332,7 +335,8 @@ ANEW = r"""async (figure, query) => {
   };
   const sorted = (_, name, attributes) => `<${name} ${attributes.match(/[\w:-]+="[^"]*"/g).sort().join(" ")}`;
   const drawn = ({ innerHTML }) =>
-    innerHTML.replace(/ style="([^"]*)"/g, styled).replace(/<(\w+)((?: [\w:-]+="[^"]*")+)/g, sorted)
+    innerHTML.replace(/ display=""/g, "").replace(/ style="([^"]*)"/g, styled)
+      .replace(/<(\w+)((?: [\w:-]+="[^"]*")+)/g, sorted)
       .replace(/-?\d+\.\d+/g, (v) => Math.round(1000 * v) / 1000);
   let moved = 0;
   implicitTutorial.move = (...given) => {
@@ -369,6 +373,66 @@ def test_what_moves_is_drawn_as_if_all_were_drawn_anew(page: Any, name: str) -> 
         assert differences == []
         moved += count
     assert moved > 0
+
+
+#: Goes back in time, at first without time for a step: steps that are shown before, then, and at last.
+BACK = """async (figure) => {
+  const explorer = implicitTutorial.explorers.get(figure.dataset.name), { source } = explorer;
+  const { computation } = source;
+  const k = source.controls.findIndex(({ name }) => name === source.clock);
+  const ended = computation.shown.taken;
+  computation.advance = (count) => Object.getPrototypeOf(computation).advance.call(computation, count, 0);
+  const frame = source.frame(explorer.position.map((at, i) => (i === k ? 0.5 : at)));
+  frame.panels();
+  const held = [frame.unfinished, computation.shown.taken, computation.taken];
+  delete computation.advance;
+  do frame.panels(); while (frame.unfinished);
+  const wanted = computation.steps(source.values(frame.drawn)[source.clock]);
+  return [ended, ...held, computation.shown.taken, wanted];
+}"""
+
+
+def test_what_a_run_has_shown_stays_until_it_has_come_again(page: Any) -> None:
+    """One that goes back in time does so by states on the way, which nobody asked for."""
+    name = "phase-diagram"
+    explorer = made(name)
+    draws = {n for shape in explorer.computation.draws.values() for n in shape}
+    small = {c.name: c.values[0] for c in explorer.controls if c.name in draws}
+    late = {c.name: c.values[-1] for c in explorer.controls if c.name == explorer.computation.clock}
+    assert_right(page, name, **explorer.start | small | late)
+    ended, unfinished, held, taken, arrived, wanted = figure(page, name).evaluate(BACK)
+    assert unfinished
+    assert taken < wanted < ended
+    assert held == ended
+    assert arrived == wanted
+
+
+#: Moves a handle; how many points there are then, how many of them are new, and how often one was dressed.
+DRESSED = """async (figure, query) => {
+  const explorer = implicitTutorial.explorers.get(figure.dataset.name);
+  const points = () => [...figure.querySelectorAll(".points > .point")];
+  const before = new Set(points()), dressed = [];
+  const seen = new MutationObserver((all) => {
+    dressed.push(...all.filter(({ target }) => target.matches(".points > .point")));
+  });
+  seen.observe(figure, { subtree: true, attributeFilter: ["d", "style"] });
+  explorer.restore(new URLSearchParams(query));
+  do await new Promise(requestAnimationFrame); while (explorer.pending || figure.ariaBusy === "true");
+  seen.disconnect();
+  return [points().length, points().filter((point) => !before.has(point)).length, dressed.length];
+}"""
+
+
+def test_points_that_go_elsewhere_are_not_dressed_anew(page: Any) -> None:
+    """Though there are more of them than before, or fewer."""
+    name, counts = "unit-descent", []
+    assert_right(page, name, **made(name).start)
+    for fraction in (0.02, 0.021, 0.05, 0.022):
+        count, new, dressed = figure(page, name).evaluate(DRESSED, urlencode({"fraction": fraction}))
+        assert dressed == 0
+        assert not counts or new == max(count - counts[-1], 0)
+        counts.append(count)
+    assert len(set(counts)) > 2
 
 
 #: Moves a point again and again; how long a frame takes, and how long where plotly updates it all, in turn.

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from tests.browser import GEOMETRY, HANDLE, INSPECT, reader
-from tests.draw import EVERYTHING, drawn
+from tests.draw import drawn
 from tests.lab.conftest import TEXT_OF_ALL, OpenNotebook, wait_until
 
 # The environment is made first, if it is not there.
@@ -24,8 +24,8 @@ CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 #: one that has every kind of output, at once or cell by cell (the commit draws which). With
 #: IMPLICIT_TUTORIAL_DRAW=all the others run, too, cell by cell.
 EVERY_KIND = "02_well_posedness"
-AT_ONCE = drawn([True, False], 1, "Lab")[0]
-RUN = [EVERY_KIND, *(c for c in CHAPTERS if c != EVERY_KIND and EVERYTHING)]
+AT_ONCE = drawn([True, False], 1, "at once")[0]
+RUN = [EVERY_KIND, *drawn([c for c in CHAPTERS if c != EVERY_KIND], 0, "Lab")]
 #: Where a run leaves a picture of each figure.
 PICTURES = ROOT / "_build" / "lab"
 

@@ -67,7 +67,7 @@ def test_a_figure_is_a_picture_and_a_sentence(browser, tmp_path, monkeypatch, li
         assert "Move it." in said
         assert not tab.locator("figure :is(input, select, button)").filter(visible=True).count()
         described = tab.locator("[role=img]").first.get_attribute("aria-label")
-        assert described == "As it opens: A line, and two bars. (panel 1 of 2)"
+        assert described == "As it opens, unless another state is named: A line, and two bars. (panel 1 of 2)"
         assert tab.locator(".it-state").inner_text().endswith(" 2")
 
 

@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 
@@ -172,9 +173,10 @@ def numbers(values: Mapping[str, Any]) -> dict[str, Tensor]:
     }
 
 
-def takes(function: Pure) -> list[str]:
+@lru_cache(maxsize=256)  # a step of a small network costs less than to ask what it takes
+def takes(function: Pure) -> tuple[str, ...]:
     """The names of what a function takes."""
-    return list(inspect.signature(function).parameters)
+    return tuple(inspect.signature(function).parameters)
 
 
 def repeated(times: int, once: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:

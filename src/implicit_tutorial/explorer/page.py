@@ -96,7 +96,7 @@ def element(
     wide = " full-width" if len(panels) > 2 else ""
     parts = [f'<figure class="it-explorer{wide}" id="fig-{name}" data-name="{name}">']
     # Handles move what is seen, and not what is said of it: that is the readout's part.
-    shows = f"As it opens: {alt}" if controls else alt
+    shows = f"As it opens, unless another state is named: {alt}" if controls else alt
     parts.append(_plots(panels, shows, pictures))
     if controls:
         parts.append('<div class="it-desk">')

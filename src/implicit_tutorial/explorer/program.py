@@ -29,7 +29,6 @@ OPERATIONS: dict[Any, str] = {
             "remainder": "Scalar Tensor", "atan2": "default",
             "le": "Scalar Tensor", "lt": "Scalar Tensor", "ge": "Scalar Tensor", "gt": "Scalar Tensor",
             "eq": "Scalar Tensor", "ne": "Scalar Tensor",
-            "logical_and": "default", "logical_or": "default", "logical_not": "default",
             "bitwise_and": "Tensor", "bitwise_or": "Tensor", "bitwise_not": "default",
             "neg": "default", "abs": "default", "sign": "default", "relu": "default", "sqrt": "default",
             "rsqrt": "default", "reciprocal": "default", "exp": "default", "log": "default",
@@ -38,13 +37,16 @@ OPERATIONS: dict[Any, str] = {
             "scalar_tensor": "default", "full": "default", "full_like": "default", "arange": "start_step",
             "permute": "default", "unsqueeze": "default", "squeeze": "dims", "view": "default",
             "expand": "default", "select": "int", "slice": "Tensor", "cat": "default", "clone": "default",
-            "diagonal": "default", "sum": "dim_IntList", "mean": "dim default",
+            "sum": "dim_IntList", "mean": "dim default",
             "amax": "default", "amin": "default",
             "any": "dim dims default", "linalg_vector_norm": "default", "mm": "default", "bmm": "default",
             "_linalg_solve_ex": "default", "linalg_eig": "default", "_linalg_eigh": "default",
         }.items()
         for overload in overloads.split()
     },
+    # Of truth values, which are 0 and 1 in the page, the same.
+    aten.logical_and.default: "bitwise_and", aten.logical_or.default: "bitwise_or",
+    aten.logical_not.default: "bitwise_not",
     aten.squeeze.dim: "squeeze",
     aten.alias.default: "clone",
     aten.view_as_real.default: "clone",

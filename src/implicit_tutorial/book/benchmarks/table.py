@@ -21,7 +21,7 @@ SAMPLES = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """One of them: a ratio of measurements, and the value that it should not exceed, or should reach."""
+    """One of them: a ratio of measurements, or a frame's time, and what it should not exceed, or reach."""
 
     name: str
     title: str
@@ -164,6 +164,23 @@ BENCHMARKS: dict[str, Benchmark] = {
             case=lambda row: f"m = {row['width']}",
             accuracy="A after ten steps in float64, beside torch",
             tolerance=1e-10,
+        ),
+        Benchmark(
+            name="frame",
+            title="from a dragged point to its frame in a page of the book, in milliseconds",
+            target=16,
+            at_most=True,
+            case=lambda row: row["figure"],
+            accuracy="95th percentile, in milliseconds",
+            tolerance=50,
+        ),
+        Benchmark(
+            name="spectrum",
+            title="from a slider to the frame of a spectrum, in milliseconds",
+            target=50,
+            at_most=True,
+            case=lambda row: row["figure"],
+            accuracy="95th percentile, in milliseconds",
         ),
         Benchmark(
             name="floor",

@@ -44,8 +44,8 @@ def euler_step() -> Computed:
         caption=(
             "The dashed curves are the flow; all of them spiral into the star. Dots are explicit Euler "
             "steps of length $h$, and $h=1$ is Picard's iteration, which never arrives here. **Drag** the "
-            "start: at $h=1$ the steps leave the flow wherever they begin, but on the star. **Move** $h$ "
-            "down until the dots follow the flow."
+            "start: at $h=1$ the steps leave the flow wherever they begin, but exactly on the star. **Move** "
+            "$h$ down until the dots follow the flow."
         ),
         alt=(
             "First, the plane of two units: dashed spirals run into a star, and a polygon of steps either "

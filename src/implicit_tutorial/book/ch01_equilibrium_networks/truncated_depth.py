@@ -21,6 +21,8 @@ from implicit_tutorial.prose import at_most, powers
 _LOWEST, _FLOOR = 1e-10, 1e-12
 DEPTHS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60]
 N_ANGLES = 73
+#: The scale at which the figure opens.
+_START = 0.8
 
 
 class Truncation(NamedTuple):
@@ -75,6 +77,16 @@ def _what_depth_does(scales: list[float]) -> str:
         )
         + says("Until rounding, the dotted certificate is safe, and pessimistic; ", safe)
         + f"beyond $\\sigma_A = {last:g}$ there is none."
+    )
+
+
+def _about_the_dashes() -> str:
+    """On which side of the mean-field line the view that opens begins and ends."""
+    error = truncation(_START).error
+    ratio = error[error > _LOWEST] / (_START / math.sqrt(2)) ** np.flatnonzero(error > _LOWEST)
+    return says(
+        "At first it is a little below the dashed mean-field line, and in the end above it.",
+        (ratio[1:10] > 0.8).all() and (ratio[1:10] < 1).all() and ratio[-1] > 2,
     )
 
 
@@ -133,7 +145,7 @@ def truncated_depth() -> Explorer:
         draw,
         [
             Control("depth", DEPTHS, start=6, label="depth $L$"),
-            Control("implicit_scale", scales, start=0.8, label="implicit_scale $\\sigma_A$", fmt=".1f"),
+            Control("implicit_scale", scales, start=_START, label="implicit_scale $\\sigma_A$", fmt=".1f"),
         ],
         tag=THEOREM | MEAN_FIELD | measured(width=WIDTH, seeds=1, samples=N_ANGLES),
         caption=(
@@ -142,8 +154,8 @@ def truncated_depth() -> Explorer:
         ),
         alt=(
             "First, the relative distance to the equilibrium falls along a nearly straight line on a "
-            "logarithmic axis, a little less steeply than the dashed mean-field line, and, until "
-            "rounding, below the dotted certificate where there is one. Second, the output for "
+            f"logarithmic axis. {_about_the_dashes()} Where there is a dotted certificate it is below that "
+            "until rounding. Second, the output for "
             "inputs around the circle: the curve of the network with L layers against the dashed curve of "
             "the equilibrium."
         ),

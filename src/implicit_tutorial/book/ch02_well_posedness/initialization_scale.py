@@ -175,7 +175,7 @@ def _where_picard_ends() -> str:
     return (
         says("it gives up about where the *smaller* disc reaches the unit circle: ", rule)
         + f"in mean field at $\\sqrt2$, for this draw at the stops from {ends[0]:g} on. "
-        + says("A little before that it comes and goes, as units switch. ", between == {False, True})
+        + says("Just before, between the stops, success comes and goes. ", between == {False, True})
         + says(
             f"At {last:g} it takes {slow:.1f} times as many sweeps as the mean-field rate says.", slow > 1.5
         )

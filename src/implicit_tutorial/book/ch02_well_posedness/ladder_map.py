@@ -33,10 +33,10 @@ def ladder_map() -> Explorer:
             "lets in others takes unequal self-connections, as in the second exercise."
         ),
         alt=(
-            "The plane of the two cross weights p and q. The exact region lies between two hyperbolas; "
-            "inside it a strip for the monotone condition, a square with two rounded corners for the "
-            "spectral norm, a square for the row sums, a four-pointed star for the Perron root, and in grey "
-            "the spectral radius."
+            "The plane of the two cross weights p and q. The exact region lies between the branches of a "
+            "hyperbola; inside it a strip for the monotone condition, a square with two rounded corners for "
+            "the spectral norm, a square for the row sums, a four-pointed star for the Perron root, and in "
+            "grey the spectral radius."
         ),
         readout=lambda s: (
             f"Self-connection {signed(1)(s)}: "

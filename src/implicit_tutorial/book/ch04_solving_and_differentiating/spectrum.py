@@ -155,8 +155,8 @@ def _below_the_dashes() -> str:
         for name in RACERS
     ]
     return says(
-        "A finite disc has a few eigenvalues beyond its rim, but many inside of it, and of these so few "
-        "sweeps tell: there both curves end below the dashed line.",
+        "A finite disc has one eigenvalue or a few beyond its rim, but many inside of it, and of these so "
+        "few sweeps tell: there both curves end below the dashed line.",
         min(ends) > 1e-3 and max(ends) < 1 and min(beyond) > 0 and max(beyond) < 0.02,
     )
 

@@ -119,6 +119,7 @@ def observe(
     at = (widths == width) & (outputs == output_scale) & (implicit_scale == MODES_SCALE)
     flow = torch.where(at.any(), (at * flows).sum((0, 1)), nothing)
     left = path @ modes / (path[0] @ modes)
+    left = torch.where(left.abs() < _LOST, left, nothing)
     decay = torch.exp(-rates * times[:, None])
     shown = {}
     for k, name in enumerate(SHOWN):
@@ -136,6 +137,8 @@ def observe(
 
 
 _LIMIT, _FLOW = "infinite width", "exact flow"
+#: A part that has grown so much is of a network that has lost its equilibrium.
+_LOST = 100.0
 
 
 def _figures() -> list[go.Figure]:

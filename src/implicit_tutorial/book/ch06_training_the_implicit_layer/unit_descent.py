@@ -174,8 +174,8 @@ def _what_to_notice() -> str:
     return says(
         "**Notice** that from $a = 0$ the flow creeps up to the minimum, and so does descent with a step of "
         "0.02. Of the longer stops, all stable at the start, 0.05 passes the minimum and still settles; "
-        "0.1 jumps about it; those of 0.2 and 0.3 are thrown far back, out of the picture; and from 0.5 "
-        "on they land on the pole at $a = 1$, or beyond.",
+        "0.1 jumps about it; those of 0.2 and 0.3 are in the end thrown far back, out of the picture; and "
+        "from 0.5 on they land on the pole at $a = 1$, or beyond.",
         ends == ["creeps", "settles", "jumps", "thrown", "thrown", "lost", "lost"] and max(FRACTIONS) < 1,
     )
 

@@ -24,11 +24,11 @@ var implicitComputed = (() => {
     return Float64Array.from({ length }, (_, i) => Math.sqrt(-2 * Math.log(uniform(2 * i))) * Math.cos(2 * Math.PI * uniform(2 * i + 1)));
   }
 
-  const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+  const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
   /** A number as in print, see reading.py. @param {number} value @param {string} form */
   function number(value, form) {
-    if (Number.isNaN(value)) return "—";
+    if (isNaN(value)) return "—";
     if (form === "d") return String(Math.round(value)).replace("-", "−");
     const digits = Number(form.slice(1, -1));
     let text = form.endsWith("f") ? value.toFixed(digits) : value.toExponential(form.endsWith("e") ? digits : Math.max(digits - 1, 0));
@@ -38,7 +38,7 @@ var implicitComputed = (() => {
       else text = `${Number(text.split("e")[0])}e${power}`;
     }
     const [mantissa, exponent] = text.split("e");
-    const power = !Number(exponent) ? "" : `·10${[...String(Number(exponent))].map((c) => RAISED[c]).join("")}`;
+    const power = !Number(exponent) ? "" : `·10${[...String(Number(exponent))].map((c) => RAISED[c] ?? "⁻").join("")}`;
     return mantissa.replace("-", "−") + power;
   }
 
@@ -84,6 +84,7 @@ var implicitComputed = (() => {
       this.time = 0;
       this.taken = 0;
       /** What was seen after so many steps. @type {Map<number, any>} */ this.seen = new Map();
+      this.shown = null;
       this.loaded = false;
       /** States on the way, to go back to, and how many steps lie between them. @type {any[]} */ this.kept = [];
       this.between = 1;
@@ -225,7 +226,7 @@ var implicitComputed = (() => {
       place(k, wanted) {
         const { values } = this.controls[k];
         const nearest = super.place(k, wanted), value = Number(wanted);
-        if (typeof values[0] === "string" || values[nearest] === value || Number.isNaN(value)) return nearest;
+        if (typeof values[0] === "string" || values[nearest] === value || isNaN(value)) return nearest;
         const low = values[nearest] <= value ? nearest : nearest - 1;
         if (low < 0 || low + 1 >= values.length) return nearest;
         return low + (value - values[low]) / (values[low + 1] - values[low]);
@@ -247,8 +248,8 @@ var implicitComputed = (() => {
 
       restore(query) {
         for (const { point, name, i } of this.own) {
-          const wanted = Number.parseFloat(query.get(name));
-          point.now[i] = Number.isFinite(wanted) ? wanted : point.start[i];
+          const wanted = parseFloat(query.get(name));
+          point.now[i] = isFinite(wanted) ? wanted : point.start[i];
         }
         this.placed?.();
       }
@@ -265,8 +266,11 @@ var implicitComputed = (() => {
         computation.begin(values);
         const wanted = computation.steps(values[this.clock]);
         const arrived = computation.advance(wanted);
-        const shown = computation.seen.get(wanted) ?? computation.observe();
-        frame.unfinished = !arrived && !shown.end?.data[0];
+        // Where a run goes back and comes again, what was shown stays until it has caught up.
+        const late = !arrived && computation.taken < computation.shown?.taken;
+        const shown = computation.seen.get(wanted) ?? (late ? computation.shown : computation.observe());
+        computation.shown = shown;
+        frame.unfinished = !arrived && (late || !shown.end?.data[0]);
         for (const { height, now } of this.points) if (height) now[1] = shown[height].data[0];
         frame.line = computation.line(shown, values) + (frame.unfinished ? " Still on the way there." : "");
         return this.constant.map((constant, p) => ({
@@ -309,11 +313,9 @@ var implicitComputed = (() => {
   function drag(explorer, moved) {
     const { source, plots } = explorer;
     const handles = source.points.map((point) => {
-      const handle = document.createElement("div");
-      handle.className = "it-handle";
-      handle.tabIndex = 0;
-      handle.setAttribute("role", "slider");
-      handle.setAttribute("aria-label", `${point.label}; arrow keys move it`);
+      const handle = implicitTutorial.element("div", {
+        className: "it-handle", tabIndex: 0, role: "slider", ariaLabel: `${point.label}; arrow keys move it`,
+      });
       const plot = plots[point.panel];
       const axes = () => [plot._fullLayout.xaxis, plot._fullLayout.yaxis];
       const whole = (i) => point.held[i] >= 0 && source.controls[point.held[i]].whole;
@@ -338,9 +340,9 @@ var implicitComputed = (() => {
         const [x, y] = axes();
         const at = [left + x._offset + x.d2p(point.now[0]), top + y._offset + y.d2p(point.now[1])];
         handle.style.translate = at.map((v) => `${v}px`).join(" "); // lays out nothing anew
-        handle.setAttribute("aria-valuetext", place(point));
-        handle.setAttribute("aria-valuenow", String(point.now[0]));
-        ["min", "max"].forEach((end, i) => handle.setAttribute(`aria-value${end}`, String(x.l2d(x.range[i]))));
+        handle.ariaValueText = place(point);
+        handle.ariaValueNow = point.now[0];
+        [handle.ariaValueMin, handle.ariaValueMax] = x.range.map((end) => x.l2d(end));
       };
       const follow = (event) => {
         const [x, y] = axes(), box = plot.getBoundingClientRect();

@@ -9,6 +9,7 @@
 Object.assign(implicitTutorial, (() => {
   "use strict";
 
+  const { element } = implicitTutorial;
   const CONFIG = { displayModeBar: false, responsive: false, showTips: false };
 
   // ---------------------------------------------------------------- theme
@@ -78,7 +79,7 @@ Object.assign(implicitTutorial, (() => {
     }
 
     get moved() {
-      return this.position.some((i, k) => i !== this.source.controls[k].start) || Boolean(this.source.moved);
+      return this.position.some((i, k) => i !== this.source.controls[k].start) || !!this.source.moved;
     }
 
     get query() {
@@ -91,15 +92,14 @@ Object.assign(implicitTutorial, (() => {
     /* Bring everything in line with the position: labels at once, plots in the next animation frame. */
     refresh() {
       this.inputs.forEach((input, k) => {
-        const { texts } = this.source.controls[k];
-        const i = this.position[k];
-        this.values[k].textContent = this.source.text(k, i);
+        const i = this.position[k], text = this.source.text(k, i);
+        this.values[k].textContent = text;
         if (input.matches(".it-switch")) return void (input.querySelectorAll("input")[i].checked = true);
         input.value = i;
         if (input.type !== "range") return;
-        input.setAttribute("aria-valuetext", this.source.text(k, i));
-        input.style.setProperty("--it-fill", `${(100 * i) / Math.max(texts.length - 1, 1)}%`);
-        input.nextElementSibling.value = this.source.text(k, i);
+        input.ariaValueText = text;
+        input.style.setProperty("--it-fill", `${(100 * i) / Math.max(input.max, 1)}%`);
+        input.nextElementSibling.value = text;
       });
       this.source.words(this.position).forEach((word, k) => (this.values[k].textContent = word));
       this.frame = this.source.frame(this.position);
@@ -150,7 +150,7 @@ Object.assign(implicitTutorial, (() => {
           this.hold();
           const resized = [];
           for (const plot of this.plots) {
-            const width = Math.round(plot.clientWidth);
+            const width = plot.clientWidth;
             if (width && width !== plot.itWidth) {
               plot.itWidth = width;
               resized.push(this.Plotly.Plots.resize(plot));
@@ -164,7 +164,7 @@ Object.assign(implicitTutorial, (() => {
       if (this.line) this.resize.observe(this.line);
       this.source.placed?.(true);
       this.plots.forEach((plot) => {
-        plot.itWidth = Math.round(plot.clientWidth);
+        plot.itWidth = plot.clientWidth;
         this.resize.observe(plot);
       });
     }
@@ -196,7 +196,7 @@ Object.assign(implicitTutorial, (() => {
       if (!this.Plotly) return;
       this.retheme();
       this.draw();
-      this.plots.forEach((plot) => (plot.itWidth = Math.round(plot.clientWidth)));
+      this.plots.forEach((plot) => (plot.itWidth = plot.clientWidth));
     }
 
     /* Draw the panels of which something changed. */
@@ -239,17 +239,13 @@ Object.assign(implicitTutorial, (() => {
   // ---------------------------------------------------------------- saving
 
   /* A button that shows a word and is called something longer. */
-  function button(word, label) {
-    const made = Object.assign(document.createElement("button"), { type: "button", textContent: word });
-    made.setAttribute("aria-label", label);
-    return made;
-  }
+  const button = (textContent, ariaLabel) => element("button", { type: "button", textContent, ariaLabel });
 
   /* Behind the caption's last word: “Save”, and what opens when it is pressed. */
   function offerSaving(explorer) {
-    const line = Object.assign(document.createElement("span"), { className: "it-save" });
+    const line = element("span", { className: "it-save" });
     const opens = button("Save", "Save this figure");
-    const choices = Object.assign(document.createElement("span"), { hidden: true });
+    const choices = element("span", { hidden: true });
     opens.ariaExpanded = "false";
     const failed = (error) => {
       choices.textContent = ` not saved: ${error.message}`;

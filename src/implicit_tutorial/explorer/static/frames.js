@@ -6,16 +6,16 @@ var implicitTutorial = (() => {
 
   const HERE = document.currentScript?.src; // none in a module
 
+  /* A new element with these properties. */
+  const element = (kind, properties) => Object.assign(document.createElement(kind), properties);
+
   // ---------------------------------------------------------------- what is fetched when it is needed
 
   /* Run a script that is needed only now; `what` it is, for a reader who is told that it did not load. */
   function load(src, what) {
     return new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      script.src = src;
-      script.onload = resolve;
-      script.onerror = () => reject(new Error(`The ${what} did not load from ${src}.`));
-      document.head.append(script);
+      const onerror = () => reject(new Error(`The ${what} did not load from ${src}.`));
+      document.head.append(element("script", { src, onload: resolve, onerror }));
     });
   }
 
@@ -112,7 +112,7 @@ var implicitTutorial = (() => {
     place(k, wanted) {
       const { values } = this.controls[k];
       if (typeof values[0] === "string") return Math.max(values.indexOf(wanted), 0);
-      const gaps = values.map((value) => Math.abs(value - Number(wanted)));
+      const gaps = values.map((value) => Math.abs(value - wanted));
       return Math.max(gaps.indexOf(Math.min(...gaps)), 0);
     }
   }
@@ -172,5 +172,5 @@ var implicitTutorial = (() => {
     }
   }
 
-  return { Source, Stored, copy, loadPlotly, merge, revive, saving, split };
+  return { Source, Stored, copy, element, loadPlotly, merge, revive, saving, split };
 })();

@@ -70,10 +70,38 @@ Object.assign(implicitTutorial, (() => {
     for (const module of new Set(anew.map(([{ trace }]) => trace._module))) {
       const among = (traces) => traces.filter(([{ trace }]) => trace._module === module);
       const layer = axes.plot.select(`.${module.layerName ?? `${module.name}layer`}`);
-      if (module.name === "scatter" && among(here).every(([{ trace }]) => trace.fill === "none")) {
-        for (const one of among(anew)) module.plot(plot, axes, [one], layer, { duration: 0 });
+      if (module.name === "scatter" && among(here).every(([{ trace }]) => ["none", "toself"].includes(trace.fill))) {
+        for (const one of among(anew)) {
+          const places = moved.get(one[0].trace.index).every((key) => key === "x" || key === "y");
+          drawOne(axes, one, layer.node(), places, () => module.plot(plot, axes, [one], layer, { duration: 0 }));
+        }
       } else module.plot(plot, axes, among(here), layer);
     }
+  }
+
+  /* Draw a trace; where its points only go to other `places`, without plotly, which dresses each of them anew and takes as
+   * long for it as for all else together. New ones look like those that are there. */
+  function drawOne({ xaxis, yaxis, layerClipId }, one, layer, places, drawing) {
+    const [{ trace }] = one, { mode, marker } = trace;
+    const group = layer.querySelector(`.trace${trace.uid} > .points`), points = [...(group?.children ?? [])];
+    const to = one.map((point) => [point, xaxis.c2p(point.x), yaxis.c2p(point.y)]).filter(([, x, y]) => isFinite(x + y));
+    const differ = Object.values({ ...marker, ...marker?.line }).some((look) => look?.map);
+    const known = differ ? points.length + to.length === 2 * one.length : points.length;
+    if (!places || !known || marker?.angleref !== "up") return drawing();
+    group.classList.replace("points", "kept"); // hides them from plotly, which takes away what it finds
+    trace.mode = mode.replace(/\+?markers/, "") || "none";
+    drawing();
+    trace.mode = mode;
+    group.parentNode.lastChild.remove(); // where it looked for them
+    group.classList.replace("kept", "points");
+    group.__data__ = one;
+    for (const node of points.splice(to.length)) node.remove();
+    to.forEach(([point, x, y], i) => {
+      const node = (points[i] ??= group.appendChild(points[0].cloneNode()));
+      node.setAttribute("transform", `translate(${x},${y})`);
+      if (layerClipId) node.setAttribute("display", xaxis.isPtWithinRange(point) && yaxis.isPtWithinRange(point) ? "" : "none");
+      node.__data__ = point;
+    });
   }
 
   return { alike, move };

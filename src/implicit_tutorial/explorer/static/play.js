@@ -16,7 +16,7 @@ Object.assign(implicitTutorial, (() => {
     let running = false, visible = true, before = 0, waited = 0;
 
     const show = () => {
-      button.setAttribute("aria-pressed", String(running));
+      button.ariaPressed = String(running);
       button.firstElementChild.textContent = running ? "Pause" : explorer.position[k] >= end ? "Play again" : "Play";
     };
     const stop = () => {
@@ -48,7 +48,7 @@ Object.assign(implicitTutorial, (() => {
       requestAnimationFrame(tick);
     });
     explorer.inputs[k].addEventListener("input", stop);
-    new IntersectionObserver((entries) => (visible = entries[entries.length - 1].isIntersecting)).observe(explorer.figure);
+    new IntersectionObserver((entries) => (visible = entries.at(-1).isIntersecting)).observe(explorer.figure);
     show();
   }
 

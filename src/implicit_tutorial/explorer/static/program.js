@@ -18,7 +18,6 @@ var implicitProgram = (function program() {
 
   // ---------------------------------------------------------------- operations entry by entry
 
-  const not = (/** @type {string} */ a) => `(${a}?0:1)`;
   const both = (/** @type {string} */ sign) => (/** @type {string} */ a, /** @type {string} */ b) => `(${a}${sign}${b})`;
   const compare = (/** @type {string} */ sign) => (/** @type {string} */ a, /** @type {string} */ b) => `(${a}${sign}${b}?1:0)`;
   const math = (/** @type {string} */ name) => (/** @type {string[]} */ ...args) => `Math.${name}(${args.join()})`;
@@ -27,21 +26,19 @@ var implicitProgram = (function program() {
 
   /* JavaScript for one entry; as in torch, a comparison gives 0 or 1, and relu leaves what is not a number. */
   const ENTRYWISE = {
-    add: scaled("+"), sub: scaled("-"), mul: both("*"), div: both("/"), pow: math("pow"),
-    maximum: math("max"), minimum: math("min"), atan2: math("atan2"),
+    add: scaled("+"), sub: scaled("-"), mul: both("*"), div: both("/"),
+    maximum: math("max"), minimum: math("min"),
     remainder: (a, b) => `(${a}-${b}*Math.floor(${a}/${b}))`,
     le: compare("<="), lt: compare("<"), ge: compare(">="), gt: compare(">"), eq: compare("==="), ne: compare("!=="),
-    logical_and: compare("&&"), logical_or: compare("||"), logical_not: not,
-    bitwise_and: compare("&&"), bitwise_or: compare("||"), bitwise_not: not,
-    neg: (a) => `(-${a})`, abs: math("abs"), sign: math("sign"), relu: (a) => `(${a}<=0?0:${a})`, sqrt: math("sqrt"),
-    rsqrt: (a) => `(1/Math.sqrt(${a}))`, reciprocal: (a) => `(1/${a})`, exp: math("exp"), log: math("log"),
-    sin: math("sin"), cos: math("cos"), tan: math("tan"), acos: math("acos"), asin: math("asin"), atan: math("atan"),
-    tanh: math("tanh"), floor: math("floor"), where: (a, b, c) => `(${a}?${b}:${c})`, clone: (a) => a,
+    bitwise_and: compare("&&"), bitwise_or: compare("||"), bitwise_not: (a) => `(${a}?0:1)`,
+    neg: (a) => `(-${a})`, relu: (a) => `(${a}<=0?0:${a})`, rsqrt: (a) => `(1/Math.sqrt(${a}))`, reciprocal: (a) => `(1/${a})`,
+    where: (a, b, c) => `(${a}?${b}:${c})`, clone: (a) => a,
     clamp: (a, low, high) => {
       const above = low === "null" ? a : `Math.max(${a},${low})`;
       return high === "null" ? above : `Math.min(${above},${high})`;
     },
   };
+  for (const name of "abs sign sqrt exp log sin cos tan acos asin atan tanh floor atan2 pow".split(" ")) ENTRYWISE[name] = math(name);
 
   // ---------------------------------------------------------------- shapes
 
@@ -438,14 +435,6 @@ var implicitProgram = (function program() {
       const [a, b] = [from ?? 0, to ?? n].map((i) => Math.min(Math.max(wrap(i, n), 0), n));
       const size = Math.max(Math.ceil((b - a) / step), 0);
       return view(x, x.shape.with(d, size), x.strides.with(d, x.strides[d] * step), x.offset + a * x.strides[d]);
-    },
-    diagonal: (_b, _s, _settle, x, offset, dim1, dim2) => {
-      const [i, j] = [dim1, dim2].map((d) => wrap(d, x.shape.length));
-      const [down, right] = [Math.max(-offset, 0), Math.max(offset, 0)];
-      const size = Math.max(Math.min(x.shape[i] - down, x.shape[j] - right), 0);
-      const stays = (_, d) => d !== i && d !== j;
-      const start = x.offset + down * x.strides[i] + right * x.strides[j];
-      return view(x, [...x.shape.filter(stays), size], [...x.strides.filter(stays), x.strides[i] + x.strides[j]], start);
     },
   };
 
