@@ -42,7 +42,7 @@ serve: book  ## build, then serve the book on http://127.0.0.1:8000
 notebooks: setup  ## re-execute every notebook and store its outputs
 	@$(PY) tools/make_notebooks.py
 
-bench: $(VENV)/.stamp-bench  ## measure the speed of training beside other ways to do it (some minutes, an idle machine)
+bench: $(VENV)/.stamp-bench book  ## measure the speed of training beside other ways to do it (some minutes, an idle machine)
 	@$(PY) -m benchmarks --threads $(THREADS)
 
 sweeps: setup  ## list the stored studies, and make anew those whose code has changed (STUDIES="--timings width …")

@@ -8,6 +8,7 @@ import time
 import torch
 
 from benchmarks import stored
+from benchmarks.frames import addresses
 from benchmarks.ratios import RATIOS
 from benchmarks.setting import Setting
 from implicit_tutorial.book import benchmarks as book
@@ -22,9 +23,12 @@ def main() -> None:
     if unknown:
         parser.error(f"no ratio {unknown[0]!r}; choose from {', '.join(RATIOS)}")
     stored.origin()
+    names = arguments.ratios or list(RATIOS)
+    if {"frame", "spectrum"} & set(names):
+        addresses()
     torch.set_num_threads(arguments.threads)
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    for name in arguments.ratios or RATIOS:
+    for name in names:
         start, rows = time.perf_counter(), []
         for device in devices:
             for row in RATIOS[name](Setting(device=device)):

@@ -50,11 +50,11 @@ def frames(
         return
     from playwright.sync_api import sync_playwright
 
-    addresses = {name: _address(pages, name) for name in figures}
+    where = addresses(figures, pages)
     with sync_playwright() as playwright:
         path = os.environ.get("CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for name, address in addresses.items():
+        for name, address in where.items():
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto(address)
             figure = page.locator(f"#fig-{name}")
@@ -74,12 +74,13 @@ def frames(
         browser.close()
 
 
-def _address(pages: Path, name: str) -> str:
-    """Where the figure is in the book."""
-    found = [path for path in pages.rglob("*.html") if f'id="fig-{name}"' in path.read_text("utf-8")]
-    if not found:
-        raise SystemExit(f"{name} is in no page of {pages}: `make book` first")
-    return f"{found[0].as_uri()}#fig-{name}"
+def addresses(figures: Sequence[str] = (*PLANES, *SPECTRA), pages: Path = PAGES) -> dict[str, str]:
+    """Where the figures are in the built book; that it is not built is said at once."""
+    texts = {path: path.read_text("utf-8") for path in pages.rglob("*.html")}
+    found = {name: path for path, text in texts.items() for name in figures if f'id="fig-{name}"' in text}
+    if missing := set(figures) - set(found):
+        raise SystemExit(f"No page of {pages} has {', '.join(sorted(missing))}: `make book` first")
+    return {name: f"{path.as_uri()}#fig-{name}" for name, path in found.items()}
 
 
 def _turns(page: Any, moves: int) -> Iterator[int]:
