@@ -381,6 +381,8 @@ BACK = """async (figure) => {
   const { computation } = source;
   const k = source.controls.findIndex(({ name }) => name === source.clock);
   const ended = computation.shown.taken;
+  computation.kept.splice(1); // the beginning; how many more there are depends on the machine
+  computation.seen.clear();
   computation.advance = (count) => Object.getPrototypeOf(computation).advance.call(computation, count, 0);
   const frame = source.frame(explorer.position.map((at, i) => (i === k ? 0.5 : at)));
   frame.panels();
