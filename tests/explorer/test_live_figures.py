@@ -322,10 +322,12 @@ def test_a_point_on_a_curve_stays_on_it(page: Any) -> None:
         assert middle == pytest.approx(where, abs=0.6)
 
 
-#: Moves the handles, then draws everything anew; how many panels only moved, and where the drawings differ by
-#: more than the order of attributes and styles, full opacity, and a thousandth of a pixel.
+#: Moves the handles, then draws everything anew; how many panels only moved, how many points turned, how many
+#: pixels their outlines are apart, and where the drawings differ otherwise by more than the order of
+#: attributes and styles, full opacity, and a thousandth of a pixel.
 ANEW = r"""async (figure, query) => {
   const explorer = implicitTutorial.explorers.get(figure.dataset.name), { move } = implicitTutorial;
+  const panels = figure.querySelector(".it-panels");
   const settled = async () => {
     do await new Promise(requestAnimationFrame); while (explorer.pending || figure.ariaBusy === "true");
   };
@@ -334,10 +336,18 @@ ANEW = r"""async (figure, query) => {
     return told.length ? ` style="${told.sort().join(";")}"` : "";
   };
   const sorted = (_, name, attributes) => `<${name} ${attributes.match(/[\w:-]+="[^"]*"/g).sort().join(" ")}`;
-  const drawn = ({ innerHTML }) =>
-    innerHTML.replace(/ display=""/g, "").replace(/ style="([^"]*)"/g, styled)
+  let turned = []; // numbers of points
+  const points = (root) => turned.map((i) => root.querySelectorAll(".point")[i]);
+  const drawn = (root) => {
+    const copy = root.cloneNode(true);
+    for (const point of points(copy)) for (const name of ["d", "transform"]) point.removeAttribute(name);
+    return copy.innerHTML.replace(/ display=""/g, "").replace(/ style="([^"]*)"/g, styled)
       .replace(/<(\w+)((?: [\w:-]+="[^"]*")+)/g, sorted)
       .replace(/-?\d+\.\d+/g, (v) => Math.round(1000 * v) / 1000);
+  };
+  // A point that is turned where it lies has the outline of one whose path plotly turns, and rounds.
+  const outlines = () => points(panels).flatMap((point) => [0, 0.2, 0.4, 0.6, 0.8].map((share) =>
+    point.getPointAtLength(share * point.getTotalLength()).matrixTransform(point.getCTM())));
   let moved = 0;
   implicitTutorial.move = (...given) => {
     const done = move(...given);
@@ -348,14 +358,15 @@ ANEW = r"""async (figure, query) => {
   explorer.restore(new URLSearchParams(query));
   await settled();
   implicitTutorial.move = move;
-  const before = explorer.plots.map(drawn);
+  const turns = (point) => point.getAttribute("transform")?.includes("rotate");
+  turned = [...panels.querySelectorAll(".point")].flatMap((point, i) => (turns(point) ? [i] : []));
+  const before = drawn(panels), there = outlines();
   explorer.redraw();
-  const after = explorer.plots.map(drawn);
-  const part = (one, two) => {
-    const at = Math.max([...one].findIndex((c, i) => c !== two[i]) - 100, 0);
-    return [one.slice(at, at + 250), two.slice(at, at + 250)];
-  };
-  return [moved, before.flatMap((one, p) => (one === after[p] ? [] : [part(one, after[p])]))];
+  const after = drawn(panels), here = outlines();
+  const apart = Math.max(0, ...here.map(({ x, y }, i) => Math.hypot(x - there[i].x, y - there[i].y)));
+  const at = Math.max([...before].findIndex((c, i) => c !== after[i]) - 100, 0);
+  const differences = before === after ? [] : [before.slice(at, at + 250), after.slice(at, at + 250)];
+  return [moved, turned.length, apart, differences];
 }"""
 
 
@@ -369,8 +380,10 @@ def test_what_moves_is_drawn_as_if_all_were_drawn_anew(page: Any, name: str) -> 
     near |= {c.name: c.values[0] for c in explorer.controls if c.name in draws}
     moved = 0
     for values in anywhere(name, 4):
-        count, differences = figure(page, name).evaluate(ANEW, urlencode(values | near))
+        count, turned, apart, differences = figure(page, name).evaluate(ANEW, urlencode(values | near))
         assert differences == []
+        assert apart < 0.001
+        assert (turned > 0) == (name == "two-units")
         moved += count
     assert moved > 0
 

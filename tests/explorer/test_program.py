@@ -79,7 +79,7 @@ def outside(p, q):
     d, e = a * b, b / c
 
     def step(k, p):
-        return k + 1, torch.tanh((p * a + b - c) / (d.abs() + 1) + e.abs())
+        return k + 1, torch.sin((p * a + b - c) / (d.abs() + 1) + e.abs())
 
     _, r = while_loop(lambda k, p: k < 4, step, (torch.zeros((), dtype=torch.int64), p * 1))
     return {"r": r + a + e}
@@ -112,10 +112,8 @@ CASES = {
     ),
     "one argument": (
         lambda x: {
-            "a": -x, "b": x.abs(), "c": torch.sign(x), "d": torch.relu(x), "e": x.abs().sqrt(),
-            "f": x.abs().rsqrt(), "g": x.reciprocal(), "h": x.exp(), "i": x.abs().log(), "j": x.sin(),
-            "k": x.cos(), "l": x.tan(), "m": torch.acos(x / 9), "n": torch.asin(x / 9), "o": x.atan(),
-            "p": x.tanh(), "q": x.floor(),
+            "a": -x, "b": x.abs(), "c": torch.relu(x), "d": x.abs().sqrt(), "e": x.reciprocal(),
+            "f": x.exp(), "g": x.abs().log(), "h": x.sin(), "i": x.cos(), "j": x.floor(),
         },
         (x,),
     ),
@@ -149,6 +147,13 @@ CASES = {
         },
         (x, y),
     ),
+    "long copies": (
+        lambda z: {
+            "a": torch.cat([z, z[3:], 2 * z]), "b": torch.cat([z[:, 7:], z[:, 1:30]], 1),
+            "c": torch.cat([z[2], z[1]]), "d": z[1:].reshape(-1), "e": z.T.reshape(-1),
+        },
+        (normal(4, 120),),
+    ),
     "sums": (
         lambda x, c: {
             "a": x.sum(), "b": x.sum(0), "c": c.sum((0, 2), keepdim=True), "d": x.T.mean(1), "e": x.mean(),
@@ -164,6 +169,7 @@ CASES = {
             "a": x @ y.T, "b": x.T @ y, "c": x @ s, "d": x @ s.T, "e": torch.addmm(y, x, s.T, alpha=0.5),
             "f": torch.bmm(c, c.mT), "g": torch.baddbmm(c, c, s.expand(3, 5, 5), beta=2), "h": s @ s[0],
             "i": x[:, 1:4] @ s[1:4], "j": x[:1] @ s, "k": s[0] @ s[:, 0], "l": (x + y) @ (s * 2),
+            "m": x[1:2] @ s.T, "n": torch.bmm(c[:, 2:3], c.mT), "o": torch.bmm(c[:, :1, 1:4], c[:, 1:, :2]),
         },
         (x, y, square, cube),
     ),

@@ -19,7 +19,7 @@ from implicit_tutorial.book.evidence import MEAN_FIELD, measured
 from implicit_tutorial.book.says import says
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, explorer, style
-from implicit_tutorial.explorer.computed import Computation, Computed, loop, repeated
+from implicit_tutorial.explorer.computed import Computation, Computed, loop
 from implicit_tutorial.explorer.eigenvalues import eigenvalues
 
 WIDE, SWEEPS, FLOOR = 200, 120, 1e-12
@@ -69,9 +69,11 @@ def observe(
     sweep = Problem(G * (implicit_scale / math.sqrt(m)), W[:, 0][None])  # the first input is the unit vector
     zero = torch.zeros_like(sweep.b)
     norm = torch.linalg.vector_norm
-    path = repeated(SWEEPS + 1, sweep, zero)[:, 0]
-    size = norm(path[1:], dim=1)
-    residual = norm(path[1:] - path[:-1], dim=1) / size
+    after = torch.arange(SWEEPS + 1, dtype=zero.dtype)  # the first sweep, from zero, has the residual 1
+
+    def shown_step(z: Tensor, residual: Tensor, taken: Tensor) -> tuple[Tensor, ...]:
+        new = sweep(z)
+        return new, torch.where(after == taken, norm(new - z) / norm(new), residual), taken + 1
 
     def step(z: Tensor, moved: Tensor, taken: Tensor) -> tuple[Tensor, ...]:
         new = sweep(z)
@@ -79,6 +81,9 @@ def observe(
 
     far = _FAR * norm(sweep.b)
     one = torch.ones_like(implicit_scale)
+    last, residual, _ = loop(
+        lambda z, residual, taken: taken < SWEEPS + 1, shown_step, (zero, 0 * after, 0 * one)
+    )
     z, moved, taken = loop(
         lambda z, moved, taken: (moved > _CLOSE) & (norm(z) < far) & (taken < _MOST),
         step,
@@ -86,14 +91,13 @@ def observe(
     )
     found = moved <= _CLOSE
     # Where Picard finds nothing, D is the pattern that it has after the sweeps that are shown.
-    active = torch.where(found, z[0], path[-1]) > 0
+    active = torch.where(found, z, last)[0] > 0
     inner = eigenvalues(torch.where(active[:, None], sweep.M, 0 * sweep.M))
     radius = norm(inner, dim=1).amax()
     nothing = 0 * one / (0 * one)
     inner = torch.where((inner == 0).all(1, keepdim=True), nothing, inner)  # units that are off
     values = torch.cat([radius[None], implicit_scale * sizes])
     rate = implicit_scale / math.sqrt(2)
-    after = torch.arange(SWEEPS + 1, dtype=residual.dtype)  # the first sweep, from zero, has the residual 1
     apart = torch.abs(scales - implicit_scale - 1e-9)  # in the middle of two stops, the higher one
     nearest = (apart == apart.amin()) * torch.ones_like(apart)
     share = (nearest[:, None] * shares).sum(0) / nearest.sum()

@@ -14,7 +14,7 @@ from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import THEOREM, measured
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, explorer, style
-from implicit_tutorial.explorer.computed import Computation, Computed, repeated
+from implicit_tutorial.explorer.computed import Computation, Computed, loop, repeated
 from implicit_tutorial.explorer.point import Point
 from implicit_tutorial.prose import signed
 
@@ -87,7 +87,7 @@ def two_units() -> Computed:
 
 #: The 24 unit vectors in whose directions equilibria are counted.
 _DIRECTIONS = np.stack([f(np.deg2rad(3.75 + 15 * np.arange(24))) for f in (np.cos, np.sin)], axis=1)
-_NODES = torch.cartesian_prod(*[torch.linspace(0.2, TOP - 0.2, 10, dtype=torch.float64)] * 2)
+_NODES = torch.cartesian_prod(*[torch.linspace(0.2, TOP - 0.2, 8, dtype=torch.float64)] * 2)
 
 
 def solutions(p: Tensor, q: Tensor, b1: Tensor, b2: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -165,12 +165,19 @@ def observe(
     shown["1/field/marker.angle"] = torch.remainder(torch.floor(degrees * 10 + 0.5) / 10, 360)
 
     start = torch.stack([torch.stack([0 * s1, 0 * s2]), torch.stack([s1, s2])])
-    path = repeated(_SWEEPS, Problem(A, b.expand(2, 2)), start)
+    sweep = Problem(A, b.expand(2, 2))
+    path = repeated(_DRAWN, sweep, start)
     for k, name in enumerate(("from (0, 0)", "from the other start")):
-        drawn = torch.clamp(path[: _DRAWN + 1, k], max=3 * TOP)
+        drawn = torch.clamp(path[:, k], max=3 * TOP)
         shown |= {f"1/{name}/x": drawn[:, 0], f"1/{name}/y": drawn[:, 1]}
-    size = torch.linalg.vector_norm(path[-1], dim=1)
-    moved = torch.linalg.vector_norm(path[-1] - path[-2], dim=1)
+
+    def beyond(z: Tensor, _before: Tensor, taken: Tensor) -> tuple[Tensor, ...]:
+        return sweep(z), z.clone(), taken + 1
+
+    latest = (path[-1].clone(), path[-2].clone(), _DRAWN + 0 * one)
+    last, before, _ = loop(lambda z, before, taken: taken < _SWEEPS, beyond, latest)
+    size = torch.linalg.vector_norm(last, dim=1)
+    moved = torch.linalg.vector_norm(last - before, dim=1)
     # 0: settles, 1: goes on, 2: runs away.
     end = torch.where(
         moved <= 1e-9 * (1 + size), 0 * size, torch.where(size > 1e4, 0 * size + 2, 0 * size + 1)
@@ -217,7 +224,7 @@ def _figures() -> list[go.Figure]:
     figure.add_scatter(**style.marked("b", style.SERIES[1], size=[0.1, 11], width=2.5))
 
     states = _square("states", "z₁", "z₂", (-0.15, TOP))
-    marker = {"symbol": "arrow", "size": 8, "color": style.GUIDE, "opacity": 0.45}
+    marker = {"symbol": "arrow", "size": 9, "color": style.GUIDE, "opacity": 0.45}
     field = {"x": array(_NODES[:, 0]), "y": array(_NODES[:, 1]), "marker": marker}
     states.add_scatter(mode="markers", name="field", showlegend=False, hoverinfo="skip", **field)
     for name, color in (("from (0, 0)", style.SERIES[0]), ("from the other start", style.SERIES[3])):

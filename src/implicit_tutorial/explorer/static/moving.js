@@ -43,6 +43,7 @@ Object.assign(implicitTutorial, (() => {
       if (keys.length) moved.set(i, keys);
     }
     for (const [i, keys] of moved) {
+      const [{ t }] = calcdata[i], before = plot.data[i].marker?.angle;
       for (const key of keys) {
         for (const trace of [plot.data[i], full[i]]) {
           if (key === "angle") trace.marker.angle = data[i].marker.angle;
@@ -50,10 +51,9 @@ Object.assign(implicitTutorial, (() => {
         }
       }
       if (full[i].type === "scatter" && data[i].x) full[i]._length = Math.min(data[i].x.length, data[i].y.length);
-      const [{ t }] = calcdata[i];
       calcdata[i] = full[i]._module.calc(plot, full[i]);
       const [first] = calcdata[i];
-      Object.assign(first, { t: { ...t, ...first.t }, trace: full[i] });
+      Object.assign(first, { t: { ...t, ...first.t }, trace: full[i], before });
     }
     const modules = new Set([...moved.keys()].map((i) => full[i]._module));
     for (const { crossTraceCalc } of modules) for (const axes of Object.values(layout._plots)) crossTraceCalc?.(plot, axes);
@@ -72,37 +72,47 @@ Object.assign(implicitTutorial, (() => {
       const layer = axes.plot.select(`.${module.layerName ?? `${module.name}layer`}`);
       if (module.name === "scatter" && among(here).every(([{ trace }]) => ["none", "toself"].includes(trace.fill))) {
         for (const one of among(anew)) {
-          const places = moved.get(one[0].trace.index).every((key) => key === "x" || key === "y");
+          const places = !moved.get(one[0].trace.index).includes("text");
           drawOne(axes, one, layer.node(), places, () => module.plot(plot, axes, [one], layer, { duration: 0 }));
         }
       } else module.plot(plot, axes, among(here), layer);
     }
   }
 
-  /* Draw a trace; where its points only go to other `places`, without plotly, which dresses each of them anew and takes as
-   * long for it as for all else together. New ones look like those that are there. */
+  /* Draw a trace; where its points only go to other `places` and turn, without plotly, which dresses each of them anew and
+   * takes as long for it as for all else together. New ones look like those that are there. */
   function drawOne({ xaxis, yaxis, layerClipId }, one, layer, places, drawing) {
-    const [{ trace }] = one, { mode, marker } = trace;
+    const [{ trace, before }] = one, { mode, marker } = trace;
+    if (!places || marker?.angleref !== "up") return drawing();
     const group = layer.querySelector(`.trace${trace.uid} > .points`), points = [...(group?.children ?? [])];
     const to = one.map((point) => [point, xaxis.c2p(point.x), yaxis.c2p(point.y)]).filter(([, x, y]) => isFinite(x + y));
-    const differ = Object.values({ ...marker, ...marker?.line }).some((look) => look?.map);
-    const known = differ ? points.length + to.length === 2 * one.length : points.length;
-    if (!places || !known || marker?.angleref !== "up") return drawing();
-    group.classList.replace("points", "kept"); // hides them from plotly, which takes away what it finds
-    trace.mode = mode.replace(/\+?markers/, "") || "none";
-    drawing();
-    trace.mode = mode;
-    group.parentNode.lastChild.remove(); // where it looked for them
-    group.classList.replace("kept", "points");
+    const differ = Object.values({ ...marker, ...marker.line }).some((look) => look?.map);
+    if (!(differ ? points.length + to.length === 2 * one.length : points.length)) return drawing();
+    if (mode !== "markers") {
+      group.classList.replace("points", "kept"); // hides them from plotly, which takes away what it finds
+      trace.mode = mode.replace(/\+?markers/, "");
+      drawing();
+      trace.mode = mode;
+      group.parentNode.lastChild.remove(); // where it looked for them
+      group.classList.replace("kept", "points");
+    }
     group.__data__ = one;
     for (const node of points.splice(to.length)) node.remove();
     to.forEach(([point, x, y], i) => {
       const node = (points[i] ??= group.appendChild(points[0].cloneNode()));
-      node.setAttribute("transform", `translate(${x},${y})`);
-      if (layerClipId) node.setAttribute("display", xaxis.isPtWithinRange(point) && yaxis.isPtWithinRange(point) ? "" : "none");
+      let turned = "";
+      if (before?.map) {
+        if (!node.getAttribute("transform").includes("rotate")) node.drawn = before[i]; // by plotly, in its path
+        turned = `rotate(${marker.angle[i] - node.drawn})`;
+      }
+      put(node, "transform", `translate(${x},${y})${turned}`);
+      if (layerClipId) put(node, "display", xaxis.isPtWithinRange(point) && yaxis.isPtWithinRange(point) ? "" : "none");
       node.__data__ = point;
     });
   }
+
+  /* Set an attribute; one that is as it was stays, for a browser styles anew whatever is touched. */
+  const put = (node, name, value) => node.getAttribute(name) === value || node.setAttribute(name, value);
 
   return { alike, move };
 })());
