@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.setting import Setting
+from benchmarks.setting import Setting, chromium
 
 #: The built book.
 PAGES = Path(__file__).parents[1] / "_build" / "html"
@@ -48,12 +46,8 @@ def frames(
     """
     if setting.device != "cpu":
         return
-    from playwright.sync_api import sync_playwright
-
     where = addresses(figures, pages)
-    with sync_playwright() as playwright:
-        path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as browser:
         for name, address in where.items():
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto(address)
@@ -71,7 +65,6 @@ def frames(
                 "accuracy": statistics.quantiles(ours, n=20, method="inclusive")[-1],
             }
             page.close()
-        browser.close()
 
 
 def addresses(figures: Sequence[str] = (*PLANES, *SPECTRA), pages: Path = PAGES) -> dict[str, str]:

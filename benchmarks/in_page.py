@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -13,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.setting import Setting
+from benchmarks.setting import Setting, chromium
 from implicit_tutorial.explorer import STATIC
 from implicit_tutorial.explorer.computed import normals
 from implicit_tutorial.explorer.program import export_program
@@ -22,8 +20,8 @@ from implicit_tutorial.training.arithmetic import descended, output_between, swe
 _SCALE, _RATE = 0.5, 0.3
 
 #: Load a program with its state; later, take so many steps and say how many milliseconds one took.
-_LOAD = """([document, inputs, real]) => {
-  window.program = new implicitProgram.Program(document, { real }).call(inputs);
+_LOAD = """([document, inputs]) => {
+  window.program = new implicitProgram.Program(document).call(inputs);
 }"""
 _TIME = """(count) => {
   const start = performance.now();
@@ -62,32 +60,27 @@ def start(n: int, m: int) -> dict[str, Tensor]:
 def in_page(
     setting: Setting, widths: Sequence[int] = (128, 256, 512), *, n_samples: int = 32, rounds: int = 7
 ) -> Iterator[Mapping[str, Any]]:
-    """Seconds of a step in Chromium and in numpy, in turn, in float32.
+    """Seconds of a step in Chromium and in numpy, in turn, in float64, as pages compute.
 
-    ``accuracy`` is how far A is from torch's after ten steps in float64, relative to its largest entry.
+    ``accuracy`` is how far A is from torch's after ten steps, relative to its largest entry.
     """
     if setting.device != "cpu":
         return
-    from playwright.sync_api import sync_playwright
-
     scripts = ((STATIC / name).read_text("utf-8") for name in ("product.js", "program.js"))
-    with sync_playwright() as playwright:
-        path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page()
         page.set_content("".join(f"<script>{script}</script>" for script in scripts))
         for width in widths:
             state = start(n_samples, width)
             document = export_program(step, state)
             written = {k: {"shape": list(t.shape), "data": t.flatten().tolist()} for k, t in state.items()}
-            page.evaluate(_LOAD, [document, written, "f8"])
+            page.evaluate(_LOAD, [document, written])
             page.evaluate(_TIME, 9)
             found = torch.tensor(page.evaluate(_STATE), dtype=torch.float64)
             for _ in range(10):
                 state |= step(**state)
             error = float((found - state["A"].flatten()).abs().max() / state["A"].abs().max())
-            page.evaluate(_LOAD, [document, written, "f4"])
-            arrays = [t[0].numpy().astype(np.float32) for t in state.values()]
+            arrays = [t[0].numpy() for t in state.values()]
             count = max(5, 2048**2 // width**2)
             times: dict[str, list[float]] = {"page": [], "numpy": []}
             for _ in range(rounds):
@@ -101,7 +94,6 @@ def in_page(
                 "value": seconds / peer,
                 "accuracy": error,
             }
-        browser.close()
 
 
 def _take(arrays: list[np.ndarray], count: int) -> None:

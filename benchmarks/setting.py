@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -87,3 +91,15 @@ def medians(rounds: Callable[[], Mapping[str, float]], repeats: int) -> dict[str
     """The median of each time over the repeats; what is compared is measured in turn, under the same load."""
     measured = [rounds() for _ in range(repeats)]
     return {name: statistics.median(times[name] for times in measured) for name in measured[0]}
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser without a window: Debian's, or that of the variable CHROMIUM."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -57,7 +57,9 @@ def test_every_benchmark_has_its_target(table):
         assert (unmeasured in repr(table)) == (name not in table.run["rows"])
 
 
-def test_a_narrow_layer_has_its_own_target():
+def test_some_widths_have_targets_of_their_own():
+    page = book.BENCHMARKS["page"]
+    assert [page.goal({"width": width}) for width in (128, 256, 512)] == ["≤ 4", "≤ 4", "≤ 5"]
     floor = book.BENCHMARKS["floor"]
     goals = {width: floor.goal({"width": width}) for width in (64, 128, 256, 1024, 2048)}
     assert goals == {64: "–", 128: "≤ 1.6", 256: "≤ 1.2", 1024: "≤ 1.08", 2048: "≤ 1.08"}

@@ -276,6 +276,18 @@ def test_the_modes_of_the_page_are_eigenvectors_and_its_steps_follow_the_flow() 
     np.testing.assert_allclose(shown[seen], stored[seen], atol=0.03)
 
 
+def test_what_is_left_of_a_lost_network_is_not_drawn() -> None:
+    """Its error grows without bound; its lines end where they have left the picture."""
+    computation = fig.mode_decay().computation
+    state = computation.inputs({"time": 0, "width": 32, "implicit_scale": 0.6, "output_scale": 0.5})
+    state |= call(computation.begin, state)
+    share = torch.ones(len(state["path"]), dtype=torch.float64)
+    share[1:6] = torch.tensor([0.5, -99, 101, -1e99, torch.inf])
+    shown = call(computation.observe, state | {"path": share[:, None] * state["path"][0]})
+    for name in ("fastest", "third", "slowest"):
+        np.testing.assert_allclose(shown[f"0/{name}/y"][:5], [0.5, -99, np.nan, np.nan, np.nan], rtol=1e-12)
+
+
 @pytest.mark.parametrize("scale", [0.1, 0.7, 1.3])
 def test_the_rule_of_the_page_is_the_kernel_at_infinite_width(scale: float) -> None:
     X = it.data.sphere(9, 3, seed=4)

@@ -43,11 +43,11 @@ def above_the_floor() -> Figure:
         alt="Time of a step over that of SingleSweep, logarithmic, against width. "
         + says(
             "Unrolling and torchdeq lie more than ten times above it, an explicit layer and two fused steps "
-            "below. Three products alone lie far below it in the narrowest layers, and beside it in the "
-            "widest.",
+            "below. Three products alone lie far below it in the narrowest layers, and within a fifth of it "
+            "in the widest.",
             min(ratios["torchdeq"] + ratios["20 layers"]) > 10
             and max(ratios["explicit layer"] + ratios["2 fused"]) < 1
             and ratios["three products"][0] < 0.5
-            and abs(ratios["three products"][-1] - 1) < 0.1,
+            and abs(ratios["three products"][-1] - 1) < 0.2,
         ),
     )

@@ -11,7 +11,7 @@ from implicit_tutorial.book.drawing import array
 from implicit_tutorial.book.evidence import measured
 from implicit_tutorial.equilibrium.problem import Problem
 from implicit_tutorial.explorer import Control, explorer, style
-from implicit_tutorial.explorer.computed import Computation, Computed, repeated
+from implicit_tutorial.explorer.computed import Computation, Computed, loop, repeated
 from implicit_tutorial.explorer.point import Point
 
 SPIRAL = torch.tensor([[0.0, -1.5], [1.5, 0.0]], dtype=torch.float64)
@@ -69,7 +69,7 @@ def observe(
 
     steps = repeated(_STOPS, euler, torch.cat([start, 0 * start[:, :1]], dim=1))[:, 0]
     z, time = steps[:, :2], steps[:, 2]
-    flow = repeated(_STOPS * _FINER, lambda z: flowed(layer, z), start)[::_FINER, 0]
+    flow = repeated(_STOPS, lambda z: flowed(layer, z), start)[:, 0]
     far, gap = (torch.linalg.vector_norm(path - rest, dim=1) for path in (flow, z))
     return {
         "0/flow/x": flow[:, 0],
@@ -86,16 +86,20 @@ def observe(
 
 
 def flowed(layer: Problem, z: Tensor) -> Tensor:
-    """The flow dz/ds = −z + relu(Az + b) a short while later, by Runge's and Kutta's rule."""
-    layer = Problem(layer.M.clone(), layer.b)  # a loop that is exported takes an outer matrix only once
+    """The flow dz/ds = −z + relu(Az + b) a stop later, by short steps of Runge's and Kutta's rule."""
     h = _TIME / _STOPS / _FINER
-    k1 = layer(z) - z
-    z2 = z + h / 2 * k1
-    k2 = layer(z2) - z2
-    z3 = z + h / 2 * k2
-    k3 = layer(z3) - z3
-    z4 = z + h * k3
-    return z + h / 6 * (k1 + 2 * k2 + 2 * k3 + (layer(z4) - z4))
+
+    def step(z: Tensor, left: Tensor) -> tuple[Tensor, ...]:
+        once = Problem(layer.M.clone(), layer.b)  # a loop that is exported takes an outer matrix only once
+        k1 = once(z) - z
+        z2 = z + h / 2 * k1
+        k2 = once(z2) - z2
+        z3 = z + h / 2 * k2
+        k3 = once(z3) - z3
+        z4 = z + h * k3
+        return z + h / 6 * (k1 + 2 * k2 + 2 * k3 + (once(z4) - z4)), left - 1
+
+    return loop(lambda z, left: left > 0.5, step, (z.clone(), torch.full_like(z[0, 0], _FINER)))[0]
 
 
 def _figures(rest: Tensor) -> list[go.Figure]:

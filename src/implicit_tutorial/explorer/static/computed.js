@@ -115,9 +115,9 @@ var implicitComputed = (() => {
       return outputs.filter((name) => inputs.includes(name));
     }
 
-    /** Take steps until so many are taken, or the time that a frame has is over; whether all are. For fewer than are
-     * taken already it goes back and comes again. @param {number} count @param {number} budget */
-    advance(count, budget = BUDGET) {
+    /** Take steps until so many are taken, or the page's clock says that a frame is over; whether all are. For fewer than
+     * are taken already it goes back and comes again. @param {number} count @param {number} end */
+    advance(count, end) {
       if (this.seen.has(count) || count === this.taken) return true;
       const program = this.programs.advance;
       const { inputs, outputs } = program.document;
@@ -128,8 +128,7 @@ var implicitComputed = (() => {
         this.keep(this.carried);
       }
       if (count < this.taken) this.rewind(count);
-      const until = performance.now() + budget;
-      while (this.taken < count && performance.now() < until) {
+      while (this.taken < count && performance.now() < end) {
         program.run().carry(this.carried);
         this.taken++;
       }
@@ -262,10 +261,10 @@ var implicitComputed = (() => {
 
       /* What can be shown by now; `unfinished` where the time that a frame has was too short. */
       compute(frame) {
-        const values = this.values(frame.drawn), { computation } = this;
+        const values = this.values(frame.drawn), { computation } = this, end = performance.now() + BUDGET;
         computation.begin(values);
         const wanted = computation.steps(values[this.clock]);
-        const arrived = computation.advance(wanted);
+        const arrived = computation.advance(wanted, end);
         // Where a run goes back and comes again, what was shown stays until it has caught up.
         const late = !arrived && computation.taken < computation.shown?.taken;
         const shown = computation.seen.get(wanted) ?? (late ? computation.shown : computation.observe());
