@@ -422,6 +422,35 @@ def test_what_a_run_has_shown_stays_until_it_has_come_again(page: Any) -> None:
     assert arrived == wanted
 
 
+#: Begins a run, which takes longer than a frame may; how far it is in the first frame and in the next.
+LATE = """async (figure) => {
+  const { source, position } = implicitTutorial.explorers.get(figure.dataset.name), { computation } = source;
+  computation.key = null; // as after a move
+  computation.begin = (values) => {
+    for (const end = performance.now() + 20; performance.now() < end;);
+    Object.getPrototypeOf(computation).begin.call(computation, values);
+  };
+  const frame = source.frame(position);
+  frame.panels();
+  const first = [frame.unfinished, computation.taken];
+  delete computation.begin;
+  frame.panels();
+  return [...first, computation.taken];
+}"""
+
+
+def test_a_run_whose_beginning_takes_a_frame_goes_on_in_the_next(page: Any) -> None:
+    """So a handle is followed at once, however long the network at its new place takes."""
+    name = "phase-diagram"
+    explorer = made(name)
+    narrow = {c.name: c.values[0] for c in explorer.controls if c.name == "width"}
+    assert_right(page, name, **explorer.start | narrow | {"steps": 30})
+    unfinished, taken, later = figure(page, name).evaluate(LATE)
+    assert unfinished
+    assert taken == 0
+    assert later > 0
+
+
 #: Moves a handle; how many points there are then, how many of them are new, and how often one was dressed.
 DRESSED = """async (figure, query) => {
   const explorer = implicitTutorial.explorers.get(figure.dataset.name);
